@@ -1,0 +1,71 @@
+"""The few error classes of valueflow, each a `ValueError` whose message says what to do.
+
+Nothing here imports a harness: the tasks and the command line turn these into the harness's own
+prerequisite errors, so that users see one sentence instead of a traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["InputFileError", "OptionError", "UnknownNameError", "ValueflowError"]
+
+
+class ValueflowError(ValueError):
+    """Base of every error that a user can mend."""
+
+
+class OptionError(ValueflowError):
+    """An option has a value that cannot be used.
+
+    Args:
+        option: name of the option as the user types it, for instance ``levels``.
+        message: what is wrong and what to do about it.
+    """
+
+    def __init__(self, option: str, message: str) -> None:
+        self.option = option
+        super().__init__(f"{option}: {message}")
+
+
+class InputFileError(ValueflowError):
+    """A file cannot be used.
+
+    Args:
+        path: the file, folder or dataset.
+        message: what is wrong and what to do about it.
+        row: 1-based row (data rows, the header not counted) or line, where one is to blame.
+        column: the column to blame, where there is one.
+    """
+
+    def __init__(
+        self, path: object, message: str, *, row: int | None = None, column: str | None = None
+    ) -> None:
+        place = "".join(
+            [
+                f", row {row}" if row is not None else "",
+                f", column '{column}'" if column is not None else "",
+            ]
+        )
+        super().__init__(f"{path}{place}: {message}")
+
+
+class UnknownNameError(ValueflowError):
+    """A name is not in the registry; the message offers the nearest names that are.
+
+    Args:
+        kind: what was looked for: ``value``, ``theory``, ...
+        name: the name as given.
+        known: every name that would have been right.
+        hint: a sentence to add, for instance the command that lists the names.
+    """
+
+    def __init__(self, kind: str, name: object, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(set(known))
+        near = get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+        if near:
+            offer = f"Did you mean {' or '.join(repr(n) for n in near)}?"
+        else:
+            shown = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
+            offer = f"Known: {shown}."
+        self.suggestions = near
+        super().__init__(f"unknown {kind} {str(name)!r}. {offer}{' ' + hint if hint else ''}")

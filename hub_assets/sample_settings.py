@@ -1,0 +1,106 @@
+"""What a sample's metadata tells the solver and the scorer: one schema for both.
+
+A task writes it under the key `valueflow`; `inspect score` finds it in the log and scores with the
+same settings, since a scorer's own arguments are not restored there.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.registry import Value, load_registry
+
+__all__ = ["SAMPLE_KEY", "EvaluatorSettings", "SampleSettings", "read_sample"]
+
+SAMPLE_KEY = "valueflow"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _defaults() -> Any:
+    return load_registry().defaults.evaluator
+
+
+class EvaluatorSettings(_Settings):
+    """How responses are measured; every field has the registry's default."""
+
+    vidb: str = Field(default_factory=lambda: str(_defaults().vidb))
+    vidb_columns: dict[str, str] = Field(default_factory=dict)
+    windows: int = Field(default_factory=lambda: int(_defaults().windows), ge=1)
+    window_size: int = Field(default_factory=lambda: int(_defaults().window_size), ge=2)
+    sampling: str = Field(default_factory=lambda: str(_defaults().sampling))
+    panel: str | None = None
+    seed: int = 0
+    judge_attempts: int = Field(default_factory=lambda: int(_defaults().judge_attempts), ge=1)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The user's names for the columns of the table of anchors."""
+        return self.vidb_columns
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings that say how windows were drawn, for the log."""
+        return self.model_dump(exclude={"vidb", "vidb_columns"})
+
+
+class SampleSettings(_Settings):
+    """One sample: what it was steered toward, and what its response is scored on.
+
+    Attributes:
+        targets: (theory, value, level) of each target; none for the default.
+        score_on: (theory, value) of each value to score.
+        query: the query's id, the cluster of standard errors.
+        query_index: the query's number in the run, from 0.
+        queries: how many queries the run has.
+        word_limit: most words that the response should have.
+    """
+
+    targets: tuple[tuple[str, str, int], ...] = ()
+    score_on: tuple[tuple[str, str], ...]
+    query: str
+    query_text: str = ""
+    family: str = ""
+    query_index: int = 0
+    queries: int = 1
+    word_limit: int = 100
+    evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
+
+    def level_of(self, value: Value) -> int:
+        """The level toward which the response was steered for a value; 0 where it was not."""
+        for theory, name, level in self.targets:
+            if (theory, name) == (value.theory, value.name):
+                return level
+        return 0
+
+
+def read_sample(
+    metadata: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> SampleSettings:
+    """Reads a sample's settings.
+
+    Args:
+        metadata: the sample's metadata.
+        overrides: evaluator settings that take precedence.
+
+    Raises:
+        ValueflowError: the sample was not made by a task of valueflow.
+    """
+    if SAMPLE_KEY not in metadata:
+        raise ValueflowError(
+            f"the sample has no '{SAMPLE_KEY}' in its metadata, so there is nothing that says "
+            "which values to score. The scorer valueflow/intensity works on samples of "
+            "valueflow's tasks; to score other responses use the task valueflow/score"
+        )
+    raw = dict(metadata[SAMPLE_KEY])
+    if overrides:
+        raw["evaluator"] = {**raw.get("evaluator", {}), **overrides}
+    try:
+        return SampleSettings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueflowError(f"metadata '{SAMPLE_KEY}': {place}: {first['msg']}") from None
