@@ -1,0 +1,110 @@
+"""Inspect solver: injects the sample's value-intensity targets into its prompt, and generates.
+
+Takes any number of targets, so that one value, pairs and larger sets share it. The targets stand in
+the sample's metadata (see `valueflow.hub_assets.sample_settings`); the wording is in
+`valueflow.solvers.wording`.
+"""
+
+from typing import get_args
+
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.sample_settings import SampleSettings, read_sample
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.vidb import load_vidb
+from valueflow.solvers.exemplars import choose_exemplars
+from valueflow.solvers.wording import (
+    WORDING_VERSION,
+    Prompt,
+    Style,
+    definition_prompt,
+    user_texts_prompt,
+)
+
+__all__ = ["EXEMPLARS_KEY", "METHODS", "check_method", "steer_values"]
+
+METHODS = ("definition", "user_texts")
+
+EXEMPLARS_KEY = "valueflow:exemplars"
+"""Where a sample's store keeps the texts that steered it; they are never its anchors."""
+
+
+def check_method(method: str, style: str) -> None:
+    """Checks the solver's options.
+
+    Raises:
+        OptionError: an unknown method or style.
+    """
+    if method not in METHODS:
+        raise OptionError("method", f"{method!r} is none of {', '.join(METHODS)}")
+    if style not in get_args(Style):
+        raise OptionError("style", f"{style!r} is none of {', '.join(get_args(Style))}")
+
+
+@solver
+def steer_values(
+    method: str = "definition", style: Style = "system", exemplars: int | None = None
+) -> Solver:
+    """Steers the model toward the sample's targets and generates its response.
+
+    Args:
+        method: `definition` (a persona sentence with an intensity phrase and the value's meaning)
+            or `user_texts` (texts of the value at the target's level, as things a user said).
+        style: where the persona stands: `system` message, `user` message, or `base`, one text for
+            a base model to continue.
+        exemplars: texts per target for `user_texts`; the registry's default where not given.
+
+    Raises:
+        OptionError: an unknown method or style; a level with too few texts.
+    """
+    check_method(method, style)
+    count = exemplars or load_registry().defaults.steer.exemplars
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        sample = read_sample(state.metadata)
+        prompt, texts = steered_prompt(sample, method, style, count, state.input_text)
+        messages: list[ChatMessage] = []
+        if prompt.system is not None:
+            messages.append(ChatMessageSystem(content=prompt.system))
+        messages.append(ChatMessageUser(content=prompt.user))
+        state.messages = messages
+        state.store.set(EXEMPLARS_KEY, texts)
+        state.store.set("valueflow:wording", WORDING_VERSION)
+        return await generate(state)
+
+    return solve
+
+
+def steered_prompt(
+    sample: SampleSettings, method: str, style: Style, exemplars: int, query: str
+) -> tuple[Prompt, list[str]]:
+    """The prompt of one sample, and the texts that it quotes.
+
+    The texts of several targets are pooled and shuffled; which texts are drawn depends on the run's
+    seed, the query, the value and the level alone.
+    """
+    registry = load_registry()
+    seed = sample.evaluator.seed
+    kinds = ("value", "child")
+    targets = [
+        (registry.value(name, theory, kinds), registry.level(level))
+        for theory, name, level in sample.targets
+    ]
+    if method == "definition":
+        return definition_prompt(query, targets, sample.word_limit, style), []
+    vidb = load_vidb(sample.evaluator.vidb, sample.evaluator.columns)
+    texts: list[str] = []
+    for value, level in targets:
+        if level.phrase is None:
+            continue
+        generator = generator_for(
+            seed, "exemplars", sample.query, value.theory, value.name, level.level
+        )
+        chosen = choose_exemplars(vidb.of(value), value, level.level, exemplars, generator)
+        texts += [anchor.text for anchor in chosen]
+    if len(targets) > 1:
+        generator_for(seed, "pooled", sample.query, *map(str, sample.targets)).shuffle(texts)
+    return user_texts_prompt(query, texts, sample.word_limit, style), texts
