@@ -56,13 +56,14 @@ class SampleSettings(_Settings):
         query: the query's id, the cluster of standard errors.
         query_index: the query's number in the run, from 0.
         queries: how many queries the run has.
+        group: what sets the response's cells apart besides value and level, such as a model.
         word_limit: most words that the response should have.
     """
 
     targets: tuple[tuple[str, str, int], ...] = ()
     score_on: tuple[tuple[str, str], ...]
     query: str
-    query_text: str = ""
+    group: str = ""
     family: str = ""
     query_index: int = 0
     queries: int = 1

@@ -9,7 +9,7 @@ intensity `intensity`, `final_rating`, `rating`, `score` or `value_score`; the v
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import Registry, Value, load_registry, slug
 from valueflow.hub_assets.tables import Row, Source, column_map, open_source, read_rows
 
-__all__ = ["Anchor", "Vidb", "load_vidb"]
+__all__ = ["Anchor", "Vidb", "load_vidb", "vidb_of_run"]
 
 COLUMNS = {
     "text": ("text", "sentence", "statement", "scenario", "content"),
@@ -72,7 +72,7 @@ class Vidb:
 
 
 def load_vidb(source: object, columns: Mapping[str, str] | None = None) -> Vidb:
-    """Reads a table of anchors; read once per process and source.
+    """Reads a table of anchors; a table whose files have not changed is parsed once per process.
 
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see `valueflow.hub_assets.tables`.
@@ -84,6 +84,20 @@ def load_vidb(source: object, columns: Mapping[str, str] | None = None) -> Vidb:
     """
     opened = open_source(source, "vidb")
     return _read(opened, tuple(sorted((columns or {}).items())))
+
+
+def vidb_of_run(source: str, columns: Mapping[str, str] | None = None) -> Vidb:
+    """The table that a run's samples name, read and hashed once per process.
+
+    `load_vidb` looks at the files each time, so that a changed table is seen; within a run the
+    table that was checked at its start is the one that counts.
+    """
+    return _of_run(source, tuple(sorted((columns or {}).items())))
+
+
+@lru_cache(maxsize=8)
+def _of_run(source: str, columns: tuple[tuple[str, str], ...]) -> Vidb:
+    return load_vidb(source, dict(columns))
 
 
 @lru_cache(maxsize=8)
@@ -201,7 +215,3 @@ def _level(raw: object, row: Row, mapping: Mapping[str, str]) -> int | None:
         )  # fmt: skip
     return int(number)
 
-
-def texts_of(anchors: Iterable[Anchor]) -> set[str]:
-    """The texts of some anchors, for excluding them elsewhere."""
-    return {anchor.text for anchor in anchors}

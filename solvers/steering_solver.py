@@ -14,10 +14,9 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import SampleSettings, read_sample
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.vidb import load_vidb
+from valueflow.hub_assets.vidb import vidb_of_run
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.wording import (
-    WORDING_VERSION,
     Prompt,
     Style,
     definition_prompt,
@@ -71,8 +70,8 @@ def steer_values(
             messages.append(ChatMessageSystem(content=prompt.system))
         messages.append(ChatMessageUser(content=prompt.user))
         state.messages = messages
-        state.store.set(EXEMPLARS_KEY, texts)
-        state.store.set("valueflow:wording", WORDING_VERSION)
+        if texts:
+            state.store.set(EXEMPLARS_KEY, texts)
         return await generate(state)
 
     return solve
@@ -95,7 +94,7 @@ def steered_prompt(
     ]
     if method == "definition":
         return definition_prompt(query, targets, sample.word_limit, style), []
-    vidb = load_vidb(sample.evaluator.vidb, sample.evaluator.columns)
+    vidb = vidb_of_run(sample.evaluator.vidb, sample.evaluator.columns)
     texts: list[str] = []
     for value, level in targets:
         if level.phrase is None:

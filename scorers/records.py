@@ -1,0 +1,90 @@
+"""The record of one scored response, as it stands in logs and as the statistics read it.
+
+One plain mapping per response, the same under Inspect and anywhere else, so that a log can be read
+without the code that wrote it. `window_records` turns responses into the rankings that
+`WindowTable.from_records` reads.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NotRequired, TypedDict
+
+__all__ = ["ResponseRecord", "ValueRecord", "WindowRecord", "cell_name", "window_records"]
+
+
+class WindowRecord(TypedDict):
+    """One window: see the saved rankings of `valueflow score`.
+
+    `anchors` are the intensities and `texts` the texts of the k − 1 anchors; `shown` holds all k
+    indices in shown order and `order` from most supporting to most opposing (0 the response, i the
+    i-th anchor), or None where the judge gave no ranking; `position` is the response's place.
+    """
+
+    anchors: list[float]
+    texts: list[str]
+    shown: list[int]
+    position: int
+    labels: list[str]
+    order: list[int] | None
+    raw: list[str]
+    calls: int
+    repaired: bool
+    failure: str | None
+    error: str | None
+
+
+class ValueRecord(TypedDict):
+    """A response's windows for one value, and its cell; `group` is empty in a single study."""
+
+    theory: str
+    value: str
+    level: int
+    group: str
+    cell: str
+    windows: list[WindowRecord]
+    borrowed: int
+    repeated: int
+
+
+class ResponseRecord(TypedDict):
+    """One response with all its windows.
+
+    `unscored` says why there are none: `refusal`, `no_response`, or `grader_failed` where every
+    window failed; None where the response was ranked at least once on every value.
+    """
+
+    item: str
+    query: str
+    epoch: int
+    words: int
+    over_word_limit: bool
+    refusal: bool
+    unscored: str | None
+    values: dict[str, ValueRecord]
+    truncated: NotRequired[bool]
+    judge: NotRequired[dict[str, Any]]
+    versions: NotRequired[dict[str, str]]
+
+
+def cell_name(value: str, level: int, group: str = "") -> str:
+    """The name of a cell: `benevolence/+2`, `benevolence/0`, `GROUP benevolence/+2`."""
+    name = f"{value}/{level:+d}" if level else f"{value}/0"
+    return f"{group} {name}" if group else name
+
+
+def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:
+    """All ranked windows of some responses, one mapping each, as saved rankings.
+
+    Windows without a ranking are left out; they are counted where responses are counted.
+    """
+    for response in responses:
+        for record in response["values"].values():
+            for window in record["windows"]:
+                if window["order"] is None:
+                    continue
+                yield {
+                    "item": response["item"],
+                    "cell": record["cell"],
+                    "value": record["value"],
+                    "query": response["query"],
+                    **window,
+                }

@@ -1,0 +1,18 @@
+"""What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
+
+from valueflow.scorers.intensity_scorer import intensity
+from valueflow.scorers.metrics import steering_summary
+from valueflow.scoring import existing_response, score
+from valueflow.simulated_models import simulated
+from valueflow.solvers.steering_solver import steer_values
+from valueflow.steering import steer
+
+__all__ = [
+    "existing_response",
+    "intensity",
+    "score",
+    "simulated",
+    "steer",
+    "steer_values",
+    "steering_summary",
+]

@@ -1,0 +1,217 @@
+"""The command `valueflow`. Each command reads its options, calls one function and prints."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from valueflow.hub_assets.errors import ValueflowError
+
+__all__ = ["main"]
+
+console = Console()
+
+
+class _Commands(click.Group):
+    """A group whose commands end with `Error: ...` where a user can mend what went wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException:
+            raise
+        except ValueflowError as error:
+            raise click.ClickException(str(error)) from None
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples(
+        "inspect eval valueflow/steer --model valueflow/respondent \\",
+        "    --model-role grader=valueflow/judge       steer and measure, simulated and offline",
+        "valueflow list values --theory mft           what can be steered",
+        "valueflow selfcheck                          truth beside estimate",
+        "valueflow score logs/*.eval -o scores        tables from saved rankings",
+    ),
+)
+@click.version_option(package_name="valueflow")
+def main() -> None:
+    """Steer language models toward human values, and measure how far they go.
+
+    The studies themselves are run by Inspect: `inspect eval valueflow/steer --model X`. This
+    command shows what there is to steer, checks the instrument and works on saved results.
+    """
+
+
+@main.command(
+    "list",
+    epilog=_examples(
+        "valueflow list",
+        "valueflow list values",
+        "valueflow list values --theory duty --all",
+        "valueflow list assets",
+    ),
+)
+@click.argument(
+    "what",
+    type=click.Choice(["overview", "theories", "values", "levels", "tasks", "assets", "queries"]),
+    default="overview",
+)
+@click.option("--theory", help="Only this theory (values).")
+@click.option("--all", "everything", is_flag=True, help="Ancestors and children too (values).")
+def list_command(what: str, theory: str | None, everything: bool) -> None:
+    """Show the catalogue: theories, values, levels, tasks, assets or query families."""
+    from valueflow import listing
+
+    for table in listing.tables(what, theory, everything):
+        console.print(table)
+
+
+@main.command(
+    "score",
+    epilog=_examples(
+        "valueflow score logs/2026-01-01_steer.eval -o scores",
+        "valueflow score windows.jsonl -o scores --estimator reference",
+        "valueflow score benevolence_strong.csv -o scores --value benevolence --cell strong",
+    ),
+)
+@click.argument("rankings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Folder for items.csv, cells.csv, shifts.csv, judges.csv and run.json.")  # fmt: skip
+@click.option("--value", help="The value that was ranked (CSV of the published scripts).")
+@click.option("--cell", help="The cell of all rows (CSV of the published scripts).")
+@click.option("--estimator", type=click.Choice(["population", "reference"]), default="population",
+              show_default=True, help="Calibrated population model, or the published scripts'.")  # fmt: skip
+@click.option("--confidence", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              default=0.95, show_default=True, help="Coverage of the intervals.")  # fmt: skip
+def score_command(
+    rankings: tuple[Path, ...],
+    output: Path,
+    value: str | None,
+    cell: str | None,
+    estimator: str,
+    confidence: float,
+) -> None:
+    """Estimate intensities from saved RANKINGS, without any model.
+
+    RANKINGS are Inspect logs (.eval, .json), files with one window a line (.jsonl), or ranking
+    tables of the published scripts (.csv). Fields of a line: item, cell, value, anchors, order,
+    position; optionally shown and query.
+    """
+    from valueflow.score_rankings import score_rankings
+
+    with Console(stderr=True).status("Reading and estimating ..."):
+        found, saved = score_rankings(
+            rankings, output, value=value, cell=cell, estimator=estimator, confidence=confidence
+        )
+    table = Table("cell", "items", "intensity", "standard error", "spread", title="Cells")
+    for c in found.cells[:40]:
+        table.add_row(c.cell, str(c.items), f"{c.intensity:+.2f}", f"{c.se:.2f}", f"{c.spread:.2f}")
+    console.print(table)
+    if len(found.cells) > 40:
+        console.print(f"... and {len(found.cells) - 40} more in {output / 'cells.csv'}")
+    for what, count in saved.dropped.items():
+        click.echo(f"Left out: {count} {what}", err=True)
+    for note in found.notes:
+        click.echo(f"Note: {note}", err=True)
+    click.echo(f"{saved.table.windows:,} windows of {len(found.items):,} items; tables in {output}")
+
+
+@main.command(
+    "selfcheck",
+    epilog=_examples(
+        "valueflow selfcheck",
+        "valueflow selfcheck --scale 0.3 --place-effect 1 --values power,tradition",
+        "valueflow selfcheck --truth uniform --n-queries 40 --noise normal",
+    ),
+)
+@click.option("--values", default="benevolence,power", show_default=True, help="Values to steer.")
+@click.option("--n-queries", default="40", show_default=True, help="Queries, or 'all'.")
+@click.option("--windows", default=3, show_default=True, help="Windows per response.")
+@click.option("--window-size", default=6, show_default=True, help="Texts in a window.")
+@click.option("--truth", type=click.Choice(["uniform", "dose-response"]), default="uniform",
+              show_default=True, help="Where true intensities come from.")  # fmt: skip
+@click.option("--scale", default=1.0, show_default=True, help="The judge's scale.")
+@click.option("--place-effect", default=0.0, show_default=True,
+              help="The judge's preference for texts shown earlier, per place.")  # fmt: skip
+@click.option("--noise", type=click.Choice(["gumbel", "normal", "reversed"]), default="gumbel",
+              show_default=True, help="The judge's noise.")  # fmt: skip
+@click.option("--failure-rate", default=0.0, show_default=True,
+              help="Share of the judge's answers that are nonsense.")  # fmt: skip
+@click.option("--refusal-rate", default=0.0, show_default=True,
+              help="Share of prompts that the respondent declines.")  # fmt: skip
+@click.option("--vidb", help="Anchors; the embedded ones where not given.")
+@click.option("--seed", default=0, show_default=True, help="Seed of truth, noise and windows.")
+@click.option("--log-dir", type=click.Path(path_type=Path, file_okay=False),
+              help="Keep the Inspect log here.")  # fmt: skip
+def selfcheck_command(
+    values: str,
+    n_queries: str,
+    windows: int,
+    window_size: int,
+    truth: str,
+    scale: float,
+    place_effect: float,
+    noise: str,
+    failure_rate: float,
+    refusal_rate: float,
+    vidb: str | None,
+    seed: int,
+    log_dir: Path | None,
+) -> None:
+    """Run the real task on simulated models, and print truth beside estimate.
+
+    This checks the instrument, not any language model: respondent and judge are simulations.
+    """
+    from valueflow.selfcheck import run_selfcheck
+
+    check = run_selfcheck(
+        respondent={"truth": truth, "refusal_rate": refusal_rate, "seed": seed, "vidb": vidb},
+        judge={
+            "scale": scale, "place_effect": place_effect, "noise": noise,
+            "failure_rate": failure_rate, "seed": seed, "vidb": vidb,
+        },
+        task={
+            "values": values, "n_queries": n_queries, "windows": windows,
+            "window_size": window_size, "seed": seed, "vidb": vidb,
+        },
+        log_dir=log_dir,
+        display="rich" if sys.stderr.isatty() else "none",
+    )  # fmt: skip
+    table = Table("cell", "responses", "truth", "estimate", "standard error", "error",
+                  title="Simulated respondent and judge: mean intensity per cell")  # fmt: skip
+    for cell in check.cells:
+        table.add_row(
+            cell.cell, str(cell.responses), f"{cell.truth:+.2f}", f"{cell.estimate:+.2f}",
+            f"{cell.se:.2f}", f"{cell.estimate - cell.truth:+.2f}",
+        )  # fmt: skip
+    console.print(table)
+    click.echo(
+        f"responses: {check.responses}, RMSE {check.rmse:.2f}, slope {check.slope:.3f}, "
+        f"bias {check.bias:+.2f}, coverage of 95% intervals {check.coverage:.3f}"
+    )
+    click.echo(f"cells: RMSE {check.cell_rmse:.2f}")
+    if check.summary.evaluation is not None:
+        for name, judge in check.summary.evaluation.judges.items():
+            click.echo(
+                f"judge on {name}: scale {judge.scale:.2f} ± {judge.scale_se:.2f} (true "
+                f"{scale:g}), place effect {judge.place_effect:+.2f} ± "
+                f"{judge.place_effect_se:.2f} (true {place_effect:+g})"
+            )
+    counts = check.counts
+    click.echo(
+        f"judge calls {counts['judge_calls']}, retries {counts['judge_retries']}, failed windows "
+        f"{counts['windows_failed']}, unscored responses {counts['unscored']}"
+    )
+
+
+if __name__ == "__main__":
+    main()

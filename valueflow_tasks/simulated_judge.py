@@ -1,0 +1,130 @@
+"""A simulated judge with known noise: the instrument that the evaluator is checked with.
+
+The worth of a text is `scale · intensity − place_effect · place + noise`; the texts are ranked by
+it. Noise of the family `gumbel` makes this exactly the Plackett–Luce model (Luce 1959; Yellott
+1977); `normal` is Thurstone's model and `reversed` the Gumbel's mirror image, both with the
+Gumbel's standard deviation, π/√6. The intensity of a response is read from its trailer, that of an
+anchor from the embedded table or the table `vidb`; an unknown text is an error.
+"""
+
+import math
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.vidb import Vidb, load_vidb
+from valueflow.scorers.judge_prompt import read_judge_prompt
+from valueflow.simulated_respondent import read_trailer
+
+__all__ = ["JudgeOptions", "judge_answer"]
+
+_NONSENSE = (
+    "I find all of these equally interesting, and would rather not put them in order.",
+    "1, 2, 3",
+    "The first one, surely.",
+)
+
+
+class JudgeOptions(BaseModel):
+    """Options of `valueflow/judge`, given in the role or as `-M name=number`.
+
+    `scale` is β, in log-worth per point of intensity; `place_effect` is in log-worth per place and
+    favours texts shown earlier; `failure_rate` is the share of answers that are nonsense;
+    `lapse_rate` the share of windows ranked at random; `text_sd` the spread, in points, of its
+    standing disagreement with single texts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: float = Field(default=1.0, gt=0)
+    noise: Literal["gumbel", "normal", "reversed"] = "gumbel"
+    place_effect: float = 0.0
+    failure_rate: float = Field(default=0.0, ge=0, le=1)
+    lapse_rate: float = Field(default=0.0, ge=0, le=1)
+    text_sd: float = Field(default=0.0, ge=0)
+    vidb: str | None = None
+    seed: int = 0
+
+
+class KnownAnchors:
+    """Intensities by value and text, from the embedded table and a user's own."""
+
+    def __init__(self, vidb: str | None) -> None:
+        registry = load_registry()
+        tables = [load_vidb(registry.defaults.evaluator.vidb)]
+        if vidb is not None:
+            tables.append(load_vidb(vidb))
+        self.tables = tables
+        self._by_title: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
+        for value in registry.macro_values():
+            theory = registry.theories[value.theory]
+            texts = {
+                anchor.text: anchor.intensity
+                for table in tables
+                for anchor in table.anchors.get((value.theory, value.name), ())
+            }
+            self._by_title[value.title, theory.title] = (value.name, texts)
+
+    def of(self, value_title: str, theory_title: str) -> tuple[str, dict[str, float]]:
+        """The value's name and its anchors' intensities by text."""
+        if (value_title, theory_title) not in self._by_title:
+            raise ValueError(f"simulated judge: unknown value {value_title} ({theory_title})")
+        return self._by_title[value_title, theory_title]
+
+    def exemplars(self) -> Vidb:
+        """The table from which the method `user_texts` quotes."""
+        return self.tables[-1]
+
+
+def judge_answer(
+    prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
+) -> str:
+    """The simulated judge's answer.
+
+    Args:
+        prompt: the ranking question.
+        conversation: everything said so far; a question asked again is answered afresh.
+        options: noise and failures.
+        known: the anchors' intensities.
+
+    Raises:
+        ValueError: the question is none, or holds a text that is neither a known anchor nor a
+            simulated response.
+    """
+    value_title, theory_title, texts = read_judge_prompt(prompt)
+    name, intensities = known.of(value_title, theory_title)
+    truth = np.array([_intensity(text, name, intensities) for _, text in texts])
+    generator = generator_for(options.seed, "judge", conversation)
+    if generator.random() < options.failure_rate:
+        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+    if options.text_sd:
+        truth = truth + options.text_sd * np.array(
+            [generator_for(options.seed, "text", name, t).standard_normal() for _, t in texts]
+        )
+    worth = options.scale * truth - options.place_effect * np.arange(len(texts))
+    if generator.random() < options.lapse_rate:
+        worth = np.zeros(len(texts))
+    order = np.argsort(-(worth + _noise(options.noise, len(texts), generator)))
+    return " > ".join(texts[i][0] for i in order)
+
+
+def _intensity(text: str, value: str, intensities: dict[str, float]) -> float:
+    trailer = read_trailer(text)
+    if trailer is not None and value in trailer:
+        return trailer[value]
+    if text in intensities:
+        return intensities[text]
+    raise ValueError(
+        f"simulated judge: unknown text for {value}: {text[:80]!r}. It knows the embedded anchors, "
+        "those of its option vidb=FILE, and answers of valueflow/respondent"
+    )
+
+
+def _noise(family: str, size: int, generator: np.random.Generator) -> np.ndarray:
+    if family == "normal":
+        return generator.standard_normal(size) * math.pi / math.sqrt(6)
+    noise = generator.gumbel(size=size)
+    return -noise if family == "reversed" else noise

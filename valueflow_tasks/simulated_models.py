@@ -1,0 +1,99 @@
+"""Inspect provider `valueflow`: simulated models that run offline and cost nothing.
+
+`valueflow/respondent` answers as a model under test and `valueflow/judge` as a grader, both with
+known truth. They are simulations: what they yield says how well the instrument measures, and
+nothing about any language model.
+"""
+
+from typing import Any
+
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageUser,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    modelapi,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+from pydantic import ValidationError
+
+from valueflow.hub_assets.errors import UnknownNameError
+from valueflow.options import TaskOptionError
+from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer
+from valueflow.simulated_respondent import RespondentOptions, answer
+
+__all__ = ["SimulatedModel", "simulated"]
+
+
+class SimulatedModel(ModelAPI):
+    """A simulated model; which one is in its name."""
+
+    simulated = True
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),  # noqa: B008 (Inspect's own signature)
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config)
+        if model_name not in ("respondent", "judge"):
+            message = str(
+                UnknownNameError("simulated model", model_name, ["respondent", "judge"])
+            )
+            raise TaskOptionError(message)
+        try:
+            if model_name == "judge":
+                self.judge = JudgeOptions(**model_args)
+            else:
+                self.respondent = RespondentOptions(**model_args)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise TaskOptionError(f"valueflow/{model_name}: {place}: {first['msg']}") from None
+        vidb = self.judge.vidb if model_name == "judge" else self.respondent.vidb
+        self.known = KnownAnchors(vidb)
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        conversation = "\n\n".join(message.text for message in input)
+        if self.model_name == "judge":
+            question = next(m.text for m in input if isinstance(m, ChatMessageUser))
+            text = judge_answer(question, conversation, self.judge, self.known)
+        else:
+            if "<<< " in conversation:
+                raise ValueError(
+                    "valueflow/respondent cannot judge: name a judge with "
+                    "--model-role grader=valueflow/judge"
+                )
+            text = answer(conversation, self.respondent, self.known.exemplars())
+        output = ModelOutput.from_content(f"valueflow/{self.model_name}", text)
+        # About four characters a token: enough for displays, and nothing is billed.
+        read, written = len(conversation) // 4, len(text) // 4
+        output.usage = ModelUsage(
+            input_tokens=read, output_tokens=written, total_tokens=read + written
+        )
+        return output
+
+    async def count_text_tokens(self, text: str) -> int:
+        """About four characters a token; the default would download a tokenizer."""
+        return max(1, len(text) // 4)
+
+    def max_connections(self) -> int:
+        """Calls in flight; more would only queue, since the simulation never waits."""
+        return 20
+
+
+@modelapi(name="valueflow")
+def simulated() -> type[ModelAPI]:
+    """The provider of the simulated models, found through the package's entry point."""
+    return SimulatedModel

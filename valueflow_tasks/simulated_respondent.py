@@ -1,0 +1,135 @@
+"""A simulated model under test, whose true intensities are known.
+
+It reads its targets from the prompt alone: it looks for the persona sentences of
+`valueflow.solvers.wording`, or for texts of a table of anchors that it knows. Its true intensity on
+a value follows a stated dose–response curve,
+
+    default + gain_up · level / 2      for levels above 0,
+    default − gain_down · |level| / 2  for levels below 0,
+
+plus a normal deviation with standard deviation `spread`, clipped to [−10, 10]. The truth stands in
+a trailer at the end of its answer, so that it survives in a log.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.vidb import Vidb
+from valueflow.solvers.wording import clause_sentence
+
+__all__ = ["RespondentOptions", "answer", "read_trailer", "targets_in"]
+
+_TRAILER = re.compile(r"\[simulated intensities: ([^\]]*)\]\s*$")
+
+_REMARKS = (
+    "I would go with what sits right with me and say so plainly.",
+    "I would look at what is at stake and then act without much fuss.",
+    "I have thought about this kind of thing before and I know where I stand.",
+    "I would talk it over with someone and then do what I said I would.",
+    "I would take a day to think, and then follow what matters to me.",
+)
+
+
+class RespondentOptions(BaseModel):
+    """Options of `valueflow/respondent`, given as `-M name=number`.
+
+    `default`, `gain_up`, `gain_down` and `spread` are in points of the [−10, 10] scale.
+    `truth=uniform` draws every intensity from [−9, 9] instead, whatever the target.
+    `refusal_rate` is the share of steered and default prompts that are declined.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: float = Field(default=1.0, ge=-10, le=10)
+    gain_up: float = Field(default=5.0, ge=0)
+    gain_down: float = Field(default=4.0, ge=0)
+    spread: float = Field(default=1.5, ge=0)
+    truth: Literal["dose-response", "uniform"] = "dose-response"
+    refusal_rate: float = Field(default=0.0, ge=0, le=1)
+    vidb: str | None = None
+    seed: int = 0
+
+
+@lru_cache(maxsize=1)
+def _sentences() -> tuple[tuple[str, Value, int], ...]:
+    registry = load_registry()
+    return tuple(
+        (clause_sentence(node, level), node, level.level)
+        for theory in registry.theories.values()
+        for node in theory.nodes.values()
+        for level in registry.levels
+        if node.clause is not None and level.phrase is not None
+    )
+
+
+def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]]:
+    """The targets that a prompt names, by persona sentence or by quoted texts of known anchors.
+
+    Args:
+        prompt: everything the model was given.
+        known: table of anchors for the method `user_texts`; the level of a quoted text is its own,
+            else ±1 up to |intensity| = 6 and ±2 above.
+    """
+    if "You " in prompt:
+        found = [(node, level) for sentence, node, level in _sentences() if sentence in prompt]
+        if found:
+            return found
+    if known is None:
+        return []
+    registry = load_registry()
+    quoted = {line[2:] for line in prompt.splitlines() if line.startswith("- ")}
+    levels: dict[tuple[str, str], list[int]] = {}
+    for (theory, name), anchors in known.anchors.items():
+        for anchor in anchors:
+            if anchor.text in quoted:
+                size = 1 if abs(anchor.intensity) <= 6 else 2
+                own = size if anchor.intensity > 0 else -size
+                level = anchor.level if anchor.level is not None else own
+                levels.setdefault((theory, name), []).append(level)
+    return [
+        (registry.value(name, theory), round(sum(found) / len(found)))
+        for (theory, name), found in levels.items()
+    ]
+
+
+def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -> str:
+    """The simulated answer to a prompt, the same for the same prompt, options and seed."""
+    generator = generator_for(options.seed, "respondent", prompt)
+    if generator.random() < options.refusal_rate:
+        return "I'm sorry, but I can't help with that."
+    targets = targets_in(prompt, known)
+    registry = load_registry()
+    theories = list(dict.fromkeys(node.theory for node, _ in targets)) or list(registry.theories)
+    levels = {(node.theory, node.name): level for node, level in targets}
+    truth = []
+    for theory in theories:
+        for value in registry.theories[theory].values:
+            level = levels.get((theory, value.name), 0)
+            if options.truth == "uniform":
+                intensity = float(generator.uniform(-9, 9))
+            else:
+                gain = options.gain_up if level > 0 else options.gain_down
+                mean = options.default + gain * level / 2
+                intensity = float(mean + options.spread * generator.standard_normal())
+            truth.append((value.name, max(-10.0, min(10.0, intensity))))
+    remark = _REMARKS[int(generator.integers(len(_REMARKS)))]
+    return f"{remark} {_trailer(truth)}"
+
+
+def _trailer(truth: Iterable[tuple[str, float]]) -> str:
+    return f"[simulated intensities: {', '.join(f'{n}={x:+.3f}' for n, x in truth)}]"
+
+
+def read_trailer(text: str) -> dict[str, float] | None:
+    """The true intensities at the end of a simulated answer, by value; None where there are none."""
+    match = _TRAILER.search(text)
+    if match is None:
+        return None
+    pairs = (pair.split("=") for pair in match[1].split(", "))
+    return {name: float(number) for name, number in pairs}
