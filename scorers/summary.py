@@ -99,7 +99,8 @@ def summarize(
     Raises:
         ValueError: a record is malformed.
     """
-    records = list(responses)
+    # Sorted, so that the order in which samples happen to finish changes no digit.
+    records = sorted(responses, key=lambda response: (response["query"], response["item"]))
     cells = _cells_present(records)
     table = WindowTable.from_records(window_records(records))
     evaluation: Evaluation | None = None

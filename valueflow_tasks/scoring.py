@@ -40,7 +40,7 @@ def existing_response() -> Solver:
     """Takes the response from the sample's metadata; no model is called."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if str(state.model) == "none" and GRADER_ROLE not in model_roles():
+        if str(state.model).split("/")[0] == "none" and GRADER_ROLE not in model_roles():
             raise ValueflowError(
                 f"there is no model to judge with: give --model-role {GRADER_ROLE}=PROVIDER/MODEL"
             )
