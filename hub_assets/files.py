@@ -22,7 +22,12 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+            "w",
+            encoding="utf-8",
+            newline="",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            delete=False,
         ) as stream:
             temporary = stream.name
             stream.write(text)
@@ -34,9 +39,7 @@ def write_text(path: Path, text: str) -> None:
         raise InputFileError(path, f"cannot be written ({error.strerror})") from None
 
 
-def write_csv(
-    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
-) -> None:
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Writes a CSV table; floats with six significant digits, NaN and None as empty cells."""
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")

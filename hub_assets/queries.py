@@ -116,11 +116,14 @@ def choose_queries(queries: tuple[Query, ...], n_queries: object, seed: int) -> 
             raise OptionError("n_queries", f"{n_queries!r} is neither a number nor 'all'") from None
         if not 1 <= wanted <= len(queries):
             raise OptionError(
-                "n_queries", f"{wanted} asked for, but there are {len(queries)}; give 1 to "
-                f"{len(queries)}, or 'all'"
+                "n_queries",
+                f"{wanted} asked for, but there are {len(queries)}; give 1 to "
+                f"{len(queries)}, or 'all'",
             )
     generator = np.random.default_rng(seed)
-    shuffled = [[group[i] for i in generator.permutation(len(group))] for group in families.values()]
+    shuffled = [
+        [group[i] for i in generator.permutation(len(group))] for group in families.values()
+    ]
     dealt = [
         group[turn]
         for turn in range(max(map(len, shuffled)))

@@ -1,8 +1,8 @@
 """Loads and checks `registry.yaml`, the one catalogue of names.
 
-`load_registry()` gives a frozen `Registry`; `registry.theory("svt")` and `registry.value("care/harm")`
-accept every usual spelling and return the one record that the rest of the code uses. A name that
-is not there raises `UnknownNameError` with the nearest right ones.
+`load_registry()` gives a frozen `Registry`; `registry.theory("svt")` and
+`registry.value("care/harm")` accept every usual spelling and return the one record that the rest of
+the code uses. A name that is not there raises `UnknownNameError` with the nearest right ones.
 """
 
 import re
@@ -18,6 +18,7 @@ from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownName
 
 __all__ = [
     "Asset",
+    "Kind",
     "Level",
     "Registry",
     "Target",
@@ -212,9 +213,7 @@ class Registry(_Record):
         text = str(name)
         if theory is None and ":" in text:
             theory, text = text.split(":", 1)
-        theories = (
-            [self.theory(theory)] if theory is not None else list(self.theories.values())
-        )
+        theories = [self.theory(theory)] if theory is not None else list(self.theories.values())
         found = [
             node for t in theories if (node := t.find(text)) is not None and node.kind in kinds
         ]

@@ -189,14 +189,18 @@ def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
     if isinstance(raw, bool) or not math.isfinite(intensity):
         shown = "is missing" if raw in (None, "") else f"{raw!r} is not a number"
         raise InputFileError(
-            row.file, f"the intensity {shown}; every anchor needs one from -10 to 10",
-            row=row.number, column=mapping["intensity"],
-        )  # fmt: skip
+            row.file,
+            f"the intensity {shown}; every anchor needs one from -10 to 10",
+            row=row.number,
+            column=mapping["intensity"],
+        )
     if not -10 <= intensity <= 10:
         raise InputFileError(
-            row.file, f"the intensity {intensity:g} is outside [-10, 10]; rescale the table",
-            row=row.number, column=mapping["intensity"],
-        )  # fmt: skip
+            row.file,
+            f"the intensity {intensity:g} is outside [-10, 10]; rescale the table",
+            row=row.number,
+            column=mapping["intensity"],
+        )
     level = row.cells.get(mapping.get("level", ""))
     return Anchor(text, intensity, _level(level, row, mapping))
 
@@ -210,8 +214,9 @@ def _level(raw: object, row: Row, mapping: Mapping[str, str]) -> int | None:
         number = math.nan
     if number not in (-2, -1, 0, 1, 2):
         raise InputFileError(
-            row.file, f"the level {raw!r} is none of -2, -1, 0, 1, 2",
-            row=row.number, column=mapping["level"],
-        )  # fmt: skip
+            row.file,
+            f"the level {raw!r} is none of -2, -1, 0, 1, 2",
+            row=row.number,
+            column=mapping["level"],
+        )
     return int(number)
-

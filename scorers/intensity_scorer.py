@@ -19,6 +19,7 @@ from inspect_ai.util import collect
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry import Registry, Value, load_registry
+from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettings, read_sample
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Anchor, vidb_of_run
 from valueflow.scorers.draw_windows import DrawnWindows, Window, draw_windows, response_places
@@ -36,7 +37,6 @@ from valueflow.scorers.records import (
     window_records,
 )
 from valueflow.scorers.refusals import REFUSAL_VERSION, count_words, is_refusal
-from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettings, read_sample
 from valueflow.scorers.window_table import WindowTable
 
 __all__ = ["intensity"]
@@ -136,8 +136,9 @@ def intensity(
             if key not in judge_records:
                 judge_records[key] = _judge_record(model, named, settings)
             record["judge"] = judge_records[key]
-            await _judge_all(model, named, registry, values, drawn, record, shown_response,
-                             settings, state)  # fmt: skip
+            await _judge_all(
+                model, named, registry, values, drawn, record, shown_response, settings, state
+            )
             failed = [v for v in record["values"].values() if not _ranked(v)]
             if failed:
                 record["unscored"] = "grader_failed"
@@ -201,16 +202,21 @@ async def _judge_all(
             texts = [response if i == 0 else window.anchors[i - 1].text for i in window.shown]
             labels = draw_labels(
                 texts,
-                generator_for(settings.seed, "labels", state.sample_id, state.epoch,
-                              value.theory, value.name, number),
-            )  # fmt: skip
+                generator_for(
+                    settings.seed,
+                    "labels",
+                    state.sample_id,
+                    state.epoch,
+                    value.theory,
+                    value.name,
+                    number,
+                ),
+            )
             questions.append(
                 (value.name, window, labels, judge_prompt(value, theory, texts, labels))
             )
     asked = [
-        judge_window(
-            model, prompt, labels, attempts=settings.judge_attempts, own_config=named
-        )
+        judge_window(model, prompt, labels, attempts=settings.judge_attempts, own_config=named)
         for _, _, labels, prompt in questions
     ]
     # A single question needs no task group, which would add events to the transcript.
@@ -219,9 +225,7 @@ async def _judge_all(
         record["values"][name]["windows"].append(_window_record(window, labels, judgement))
 
 
-def _window_record(
-    window: Window, labels: tuple[str, ...], judgement: Judgement
-) -> WindowRecord:
+def _window_record(window: Window, labels: tuple[str, ...], judgement: Judgement) -> WindowRecord:
     order = None
     if judgement.labels is not None:
         index_of = dict(zip(labels, window.shown, strict=True))

@@ -1,8 +1,9 @@
 """Reads a judge's ranking, strictly: a complete permutation of the codes, or nothing.
 
-Decoration is harmless and accepted: numbering, bullets, quotes, brackets, commas, arrows, `Ranking:`
-in front, a closing full stop, any letter case. Reasoning before the answer is accepted too, so long
-as the answer's last line (or its last k lines, one code each) is the ranking and nothing else.
+Decoration is harmless and accepted: numbering, bullets, quotes, brackets, commas, arrows, a word
+such as `Ranking:` in front, a closing full stop, any letter case. Reasoning before the answer is
+accepted too, so long as the answer's last line (or its last k lines, one code each) is the ranking
+and nothing else.
 An answer in prose, or one with a code missing, repeated or unknown, is not guessed at.
 """
 

@@ -41,9 +41,7 @@ def draw_labels(texts: Sequence[str], generator: np.random.Generator) -> tuple[s
     return tuple(labels)
 
 
-def judge_prompt(
-    value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]
-) -> str:
+def judge_prompt(value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]) -> str:
     """The ranking question about a window.
 
     Args:

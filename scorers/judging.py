@@ -197,4 +197,3 @@ def _full_answer(output: ModelOutput) -> str:
         if text:
             parts.append(str(text))
     return "\n".join(parts)
-

@@ -1,7 +1,7 @@
 """Inspect metric of the scorer `valueflow/intensity`: one mapping from readable names to numbers.
 
-Names run from the smallest unit to the largest: `power/+2 mean` (a cell), `power up` (a value), `up`
-(all values), then the judge and the counts. What each means is stated in `valueflow.scorers.summary`
+Names run from the smallest unit to the largest: `power/+2 mean` (a cell), `power up` (a value), the
+judge, `up` (all values), and the counts. What each means is stated in `valueflow.scorers.summary`
 and on the task's documentation page.
 """
 
@@ -67,7 +67,17 @@ def flatten(summary: RunSummary) -> dict[str, float]:
     responses = max(summary.counts["responses"], 1)
     flat["refusal_rate"] = summary.counts["refusals"] / responses
     flat["over_word_limit"] = summary.counts["over_word_limit"] / responses
-    for name in ("responses", "unscored", "truncated", "windows", "windows_failed", "judge_calls",
-                 "judge_retries", "judge_repairs", "anchors_borrowed", "anchors_repeated"):  # fmt: skip
+    for name in (
+        "responses",
+        "unscored",
+        "truncated",
+        "windows",
+        "windows_failed",
+        "judge_calls",
+        "judge_retries",
+        "judge_repairs",
+        "anchors_borrowed",
+        "anchors_repeated",
+    ):
         flat[name] = summary.counts[name]
     return flat

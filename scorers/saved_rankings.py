@@ -107,13 +107,14 @@ def read_rankings(
                 yield from _inspect_log(path, reading)
             else:
                 raise InputFileError(
-                    path, "is neither an Inspect log (.eval, .json), a .jsonl nor a .csv of rankings"
+                    path,
+                    "is neither an Inspect log (.eval, .json), a .jsonl nor a .csv of rankings",
                 )
 
     try:
         table = WindowTable.from_records(records())
     except WindowRecordError as error:
-        start, path = next(f for f in reversed(reading.files) if f[0] <= error.record)
+        path = next(p for start, p in reversed(reading.files) if start <= error.record)
         message = re.sub(r"^record \d+, ", "", str(error))
         raise InputFileError(path, message, row=reading.rows[error.record]) from None
     without = {k: why for k, why in reading.failed.items() if k[:2] not in reading.ranked}
@@ -165,8 +166,11 @@ def _reference_csv(
             )
         for number, row in enumerate(reader, start=1):
             record: dict[str, Any] = {
-                "item": row["row_idx"], "cell": cell, "value": name, "position": 0,
-            }  # fmt: skip
+                "item": row["row_idx"],
+                "cell": cell,
+                "value": name,
+                "position": 0,
+            }
             order = _one_based(row["ranking"])
             if order is None:
                 reading.fail(record, "unreadable")
@@ -201,9 +205,11 @@ def _value_of(path: Path, value: str | None) -> str:
     found = [v for v in registry.macro_values() if f"-{slug(v.name)}-" in f"-{words}-"]
     if not found:
         raise UnknownNameError(
-            "value in the file name", path.name, [v.name for v in registry.macro_values()],
+            "value in the file name",
+            path.name,
+            [v.name for v in registry.macro_values()],
             "Name the value with --value.",
-        )  # fmt: skip
+        )
     return max(found, key=lambda v: len(v.name)).name
 
 

@@ -87,9 +87,7 @@ class RunSummary:
     notes: list[str] = field(default_factory=list)
 
 
-def summarize(
-    responses: Iterable[ResponseRecord], estimator: str = "population"
-) -> RunSummary:
+def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
     """Sums up a run, or as much of one as there is.
 
     Args:
@@ -291,8 +289,9 @@ def _within_queries(queries: dict[int, dict[str, float]], function: object) -> d
 def _kendall(levels: np.ndarray, intensities: np.ndarray) -> float:
     """Kendall's τ-b; levels are never tied, and equal intensities all round give 0."""
     pairs = list(combinations(range(len(levels)), 2))
-    signs = [np.sign(levels[j] - levels[i]) * np.sign(intensities[j] - intensities[i])
-             for i, j in pairs]  # fmt: skip
+    signs = [
+        np.sign(levels[j] - levels[i]) * np.sign(intensities[j] - intensities[i]) for i, j in pairs
+    ]
     untied = sum(intensities[j] != intensities[i] for i, j in pairs)
     return float(sum(signs) / math.sqrt(len(pairs) * untied)) if untied else 0.0
 
@@ -310,7 +309,7 @@ def _overall(values: Sequence[ValueSummary], within: Differences) -> dict[str, F
         if not found:
             continue
         queries: dict[str, list[float]] = defaultdict(list)
-        for value, differences in within[name].items():
+        for differences in within[name].values():
             # Centred within the value, so that values missing from a query do not count as noise.
             centre = float(np.mean(list(differences.values()))) if differences else 0.0
             for query, number in differences.items():

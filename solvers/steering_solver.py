@@ -11,7 +11,7 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry import Kind, load_registry
 from valueflow.hub_assets.sample_settings import SampleSettings, read_sample
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import vidb_of_run
@@ -87,7 +87,7 @@ def steered_prompt(
     """
     registry = load_registry()
     seed = sample.evaluator.seed
-    kinds = ("value", "child")
+    kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
         (registry.value(name, theory, kinds), registry.level(level))
         for theory, name, level in sample.targets

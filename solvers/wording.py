@@ -14,8 +14,15 @@ from typing import Literal
 
 from valueflow.hub_assets.registry import Level, Value
 
-__all__ = ["WORDING_VERSION", "Prompt", "Style", "clause_sentence", "default_prompt",
-           "definition_prompt", "user_texts_prompt"]  # fmt: skip
+__all__ = [
+    "WORDING_VERSION",
+    "Prompt",
+    "Style",
+    "clause_sentence",
+    "default_prompt",
+    "definition_prompt",
+    "user_texts_prompt",
+]
 
 WORDING_VERSION = "1"
 

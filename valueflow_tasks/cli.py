@@ -84,14 +84,29 @@ def list_command(what: str, theory: str | None, everything: bool) -> None:
     ),
 )
 @click.argument("rankings", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for items.csv, cells.csv, shifts.csv, judges.csv and run.json.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for items.csv, cells.csv, shifts.csv, judges.csv and run.json.",
+)
 @click.option("--value", help="The value that was ranked (CSV of the published scripts).")
 @click.option("--cell", help="The cell of all rows (CSV of the published scripts).")
-@click.option("--estimator", type=click.Choice(["population", "reference"]), default="population",
-              show_default=True, help="Calibrated population model, or the published scripts'.")  # fmt: skip
-@click.option("--confidence", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-              default=0.95, show_default=True, help="Coverage of the intervals.")  # fmt: skip
+@click.option(
+    "--estimator",
+    type=click.Choice(["population", "reference"]),
+    default="population",
+    show_default=True,
+    help="Calibrated population model, or the published scripts'.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Coverage of the intervals.",
+)
 def score_command(
     rankings: tuple[Path, ...],
     output: Path,
@@ -137,21 +152,44 @@ def score_command(
 @click.option("--n-queries", default="40", show_default=True, help="Queries, or 'all'.")
 @click.option("--windows", default=3, show_default=True, help="Windows per response.")
 @click.option("--window-size", default=6, show_default=True, help="Texts in a window.")
-@click.option("--truth", type=click.Choice(["uniform", "dose-response"]), default="uniform",
-              show_default=True, help="Where true intensities come from.")  # fmt: skip
+@click.option(
+    "--truth",
+    type=click.Choice(["uniform", "dose-response"]),
+    default="uniform",
+    show_default=True,
+    help="Where true intensities come from.",
+)
 @click.option("--scale", default=1.0, show_default=True, help="The judge's scale.")
-@click.option("--place-effect", default=0.0, show_default=True,
-              help="The judge's preference for texts shown earlier, per place.")  # fmt: skip
-@click.option("--noise", type=click.Choice(["gumbel", "normal", "reversed"]), default="gumbel",
-              show_default=True, help="The judge's noise.")  # fmt: skip
-@click.option("--failure-rate", default=0.0, show_default=True,
-              help="Share of the judge's answers that are nonsense.")  # fmt: skip
-@click.option("--refusal-rate", default=0.0, show_default=True,
-              help="Share of prompts that the respondent declines.")  # fmt: skip
+@click.option(
+    "--place-effect",
+    default=0.0,
+    show_default=True,
+    help="The judge's preference for texts shown earlier, per place.",
+)
+@click.option(
+    "--noise",
+    type=click.Choice(["gumbel", "normal", "reversed"]),
+    default="gumbel",
+    show_default=True,
+    help="The judge's noise.",
+)
+@click.option(
+    "--failure-rate",
+    default=0.0,
+    show_default=True,
+    help="Share of the judge's answers that are nonsense.",
+)
+@click.option(
+    "--refusal-rate",
+    default=0.0,
+    show_default=True,
+    help="Share of prompts that the respondent declines.",
+)
 @click.option("--vidb", help="Anchors; the embedded ones where not given.")
 @click.option("--seed", default=0, show_default=True, help="Seed of truth, noise and windows.")
-@click.option("--log-dir", type=click.Path(path_type=Path, file_okay=False),
-              help="Keep the Inspect log here.")  # fmt: skip
+@click.option(
+    "--log-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the Inspect log here."
+)
 def selfcheck_command(
     values: str,
     n_queries: str,
@@ -176,23 +214,42 @@ def selfcheck_command(
     check = run_selfcheck(
         respondent={"truth": truth, "refusal_rate": refusal_rate, "seed": seed, "vidb": vidb},
         judge={
-            "scale": scale, "place_effect": place_effect, "noise": noise,
-            "failure_rate": failure_rate, "seed": seed, "vidb": vidb,
+            "scale": scale,
+            "place_effect": place_effect,
+            "noise": noise,
+            "failure_rate": failure_rate,
+            "seed": seed,
+            "vidb": vidb,
         },
         task={
-            "values": values, "n_queries": n_queries, "windows": windows,
-            "window_size": window_size, "seed": seed, "vidb": vidb,
+            "values": values,
+            "n_queries": n_queries,
+            "windows": windows,
+            "window_size": window_size,
+            "seed": seed,
+            "vidb": vidb,
         },
         log_dir=log_dir,
         display="rich" if sys.stderr.isatty() else "none",
-    )  # fmt: skip
-    table = Table("cell", "responses", "truth", "estimate", "standard error", "error",
-                  title="Simulated respondent and judge: mean intensity per cell")  # fmt: skip
+    )
+    table = Table(
+        "cell",
+        "responses",
+        "truth",
+        "estimate",
+        "standard error",
+        "error",
+        title="Simulated respondent and judge: mean intensity per cell",
+    )
     for cell in check.cells:
         table.add_row(
-            cell.cell, str(cell.responses), f"{cell.truth:+.2f}", f"{cell.estimate:+.2f}",
-            f"{cell.se:.2f}", f"{cell.estimate - cell.truth:+.2f}",
-        )  # fmt: skip
+            cell.cell,
+            str(cell.responses),
+            f"{cell.truth:+.2f}",
+            f"{cell.estimate:+.2f}",
+            f"{cell.se:.2f}",
+            f"{cell.estimate - cell.truth:+.2f}",
+        )
     console.print(table)
     click.echo(
         f"responses: {check.responses}, RMSE {check.rmse:.2f}, slope {check.slope:.3f}, "

@@ -14,15 +14,33 @@ from valueflow.scorers.saved_rankings import SavedRankings, read_rankings
 __all__ = ["default_baselines", "score_rankings"]
 
 ITEM_COLUMNS = [
-    "item", "cell", "value", "query", "intensity", "se", "lower", "upper",
-    "maximum_likelihood", "maximum_likelihood_se", "windows", "unscored",
-]  # fmt: skip
+    "item",
+    "cell",
+    "value",
+    "query",
+    "intensity",
+    "se",
+    "lower",
+    "upper",
+    "maximum_likelihood",
+    "maximum_likelihood_se",
+    "windows",
+    "unscored",
+]
 CELL_COLUMNS = ["cell", "value", "items", "intensity", "se", "spread", "lower", "upper"]
 SHIFT_COLUMNS = ["cell", "baseline", "value", "shift", "se", "lower", "upper", "pairs"]
 JUDGE_COLUMNS = [
-    "value", "scale", "scale_se", "place_effect", "place_effect_se", "text_sd", "text_sd_se",
-    "lapse_rate", "lapse_rate_se", "windows",
-]  # fmt: skip
+    "value",
+    "scale",
+    "scale_se",
+    "place_effect",
+    "place_effect_se",
+    "text_sd",
+    "text_sd_se",
+    "lapse_rate",
+    "lapse_rate_se",
+    "windows",
+]
 
 
 def score_rankings(
@@ -53,7 +71,8 @@ def score_rankings(
     if not saved.table.windows:
         lost = "; ".join(f"{count} {what}" for what, count in saved.dropped.items())
         raise InputFileError(
-            ", ".join(map(str, paths)), f"holds no window with a ranking{': ' + lost if lost else ''}"
+            ", ".join(map(str, paths)),
+            f"holds no window with a ranking{': ' + lost if lost else ''}",
         )
     found = evaluate(
         saved.table,
@@ -62,9 +81,7 @@ def score_rankings(
         confidence=confidence,
     )
     extras = list(dict.fromkeys(name for fields in saved.extra.values() for name in fields))
-    items = [
-        {**saved.extra.get((e.item, e.cell), {}), **asdict(e)} for e in found.items
-    ] + [
+    items = [{**saved.extra.get((e.item, e.cell), {}), **asdict(e)} for e in found.items] + [
         {"item": item, "cell": c, "value": v, "windows": 0, "unscored": why}
         for (item, c, v), why in saved.without.items()
     ]

@@ -1,6 +1,6 @@
 """The task `valueflow/score`: measure responses that were made elsewhere, with no generation.
 
-    inspect eval valueflow/score --model none --model-role grader=Y -T responses=answers.csv
+inspect eval valueflow/score --model none --model-role grader=Y -T responses=answers.csv
 """
 
 import sys
@@ -167,9 +167,11 @@ def _read(
             raise InputFileError(row.file, str(error), row=row.number) from None
         if row_value is None:
             raise InputFileError(
-                row.file, "names no value; fill the cell, or give -T value=NAME for such rows",
-                row=row.number, column=mapping["value"],
-            )  # fmt: skip
+                row.file,
+                "names no value; fill the cell, or give -T value=NAME for such rows",
+                row=row.number,
+                column=mapping["value"],
+            )
         found.append((row_value, row_level, Row(cells, row.file, row.number)))
     if not found:
         raise InputFileError(path, "holds no response; give a file with at least one row")

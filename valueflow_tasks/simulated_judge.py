@@ -29,7 +29,7 @@ _NONSENSE = (
 
 
 class JudgeOptions(BaseModel):
-    """Options of `valueflow/judge`, given in the role or as `-M name=number`.
+    """Options of `valueflow/judge`: `grader={model: valueflow/judge, model_args: {scale: 0.3}}`.
 
     `scale` is β, in log-worth per point of intensity; `place_effect` is in log-worth per place and
     favours texts shown earlier; `failure_rate` is the share of answers that are nonsense;
@@ -79,9 +79,7 @@ class KnownAnchors:
         return self.tables[-1]
 
 
-def judge_answer(
-    prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
-) -> str:
+def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors) -> str:
     """The simulated judge's answer.
 
     Args:

@@ -42,9 +42,7 @@ class SimulatedModel(ModelAPI):
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
         if model_name not in ("respondent", "judge"):
-            message = str(
-                UnknownNameError("simulated model", model_name, ["respondent", "judge"])
-            )
+            message = str(UnknownNameError("simulated model", model_name, ["respondent", "judge"]))
             raise TaskOptionError(message)
         try:
             if model_name == "judge":

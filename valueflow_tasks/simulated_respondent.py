@@ -127,7 +127,7 @@ def _trailer(truth: Iterable[tuple[str, float]]) -> str:
 
 
 def read_trailer(text: str) -> dict[str, float] | None:
-    """The true intensities at the end of a simulated answer, by value; None where there are none."""
+    """The true intensities at the end of a simulated answer, by value; None without them."""
     match = _TRAILER.search(text)
     if match is None:
         return None

@@ -1,6 +1,6 @@
 """The task `valueflow/steer`: steer one value at a time and measure it.
 
-    inspect eval valueflow/steer --model X --model-role grader=Y -T values=benevolence,power
+inspect eval valueflow/steer --model X --model-role grader=Y -T values=benevolence,power
 """
 
 import sys
@@ -108,9 +108,7 @@ def steer(
     loaded = load_queries(
         queries or defaults.queries, columns_option("query_columns", query_columns)
     )
-    chosen = choose_queries(
-        loaded.queries, given(n_queries, defaults.n_queries), run_seed
-    )
+    chosen = choose_queries(loaded.queries, given(n_queries, defaults.n_queries), run_seed)
     samples = _samples(chosen, chosen_values, chosen_levels, settings, limit)
     planned = {
         "queries": len(chosen),
@@ -222,9 +220,7 @@ def _samples(
             "evaluator": evaluator,
         }
         every = [[value.theory, value.name] for value in values]
-        samples.append(
-            _sample(query, "default", {"targets": [], "score_on": every, **shared})
-        )
+        samples.append(_sample(query, "default", {"targets": [], "score_on": every, **shared}))
         for value in values:
             for level in levels:
                 if level:
@@ -241,9 +237,7 @@ def _samples(
 
 
 def _sample(query: Query, condition: str, settings: dict[str, Any]) -> Sample:
-    return Sample(
-        id=f"{query.id}/{condition}", input=query.text, metadata={SAMPLE_KEY: settings}
-    )
+    return Sample(id=f"{query.id}/{condition}", input=query.text, metadata={SAMPLE_KEY: settings})
 
 
 def _print_plan(

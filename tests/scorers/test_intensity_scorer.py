@@ -92,8 +92,18 @@ def test_scoring_a_log_again_repeats_settings_and_costs_nothing() -> None:
 def test_another_judge_can_score_a_log_from_the_command_line() -> None:
     log = run("valueflow/respondent", CountingJudge(lambda *_: "No idea.").model)
     program = Path(sys.executable).parent / "inspect"
-    line = [str(program), "score", log.location, "--scorer", "valueflow/intensity",
-            "--model-role", "grader=valueflow/judge", "--action", "overwrite", "--overwrite"]  # fmt: skip
+    line = [
+        str(program),
+        "score",
+        log.location,
+        "--scorer",
+        "valueflow/intensity",
+        "--model-role",
+        "grader=valueflow/judge",
+        "--action",
+        "overwrite",
+        "--overwrite",
+    ]
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     scored = read_eval_log(log.location)
@@ -131,8 +141,15 @@ def _quoted_prompt() -> str:
         ("我会把权力交给别人，因为大家的意见更重要。" * 15, True),
         ("<think>I should pose as humble.</think>I would take the lead.", False),
     ],
-    ids=["20,000 characters", "structure", "quoted prompt", "instruction", "Chinese",
-         "long Chinese", "reasoning"],
+    ids=[
+        "20,000 characters",
+        "structure",
+        "quoted prompt",
+        "instruction",
+        "Chinese",
+        "long Chinese",
+        "reasoning",
+    ],
 )
 def test_awkward_responses_are_ranked_like_any_other(response: str, too_long: bool) -> None:
     judge = CountingJudge(obedient)
@@ -164,8 +181,9 @@ def test_a_fixed_panel_is_in_every_window(tmp_path: Path) -> None:
     panel = tmp_path / "power.csv"
     rows = "\n".join(f"panel text number {i},{i * 4 - 8}" for i in range(5))
     panel.write_text(f"text,intensity\n{rows}\n")
-    log = run("valueflow/respondent", CountingJudge(obedient).model, sampling="fixed",
-              panel=str(panel))  # fmt: skip
+    log = run(
+        "valueflow/respondent", CountingJudge(obedient).model, sampling="fixed", panel=str(panel)
+    )
     for record in records(log):
         for window in record["values"]["power"]["windows"]:
             assert sorted(window["anchors"]) == [-8, -4, 0, 4, 8]

@@ -14,9 +14,14 @@ from valueflow.scorers.saved_rankings import read_rankings
 
 def window(**changes: Any) -> dict[str, Any]:
     return {
-        "item": "a", "cell": "power/+2", "value": "power", "anchors": [-8, -4, 0, 4, 8],
-        "order": [5, 0, 4, 3, 2, 1], "position": 0, **changes,
-    }  # fmt: skip
+        "item": "a",
+        "cell": "power/+2",
+        "value": "power",
+        "anchors": [-8, -4, 0, 4, 8],
+        "order": [5, 0, 4, 3, 2, 1],
+        "position": 0,
+        **changes,
+    }
 
 
 def write_lines(path: Path, *rows: Any) -> Path:

@@ -23,24 +23,41 @@ def record(query: str, level: int, place: int | None, **changes: Any) -> Any:
         others = [1, 2, 3, 4, 5]
         windows.append(
             {
-                "anchors": ANCHORS, "texts": [f"t{i}" for i in range(5)],
-                "shown": [*others[:position], 0, *others[position:]], "position": position,
-                "labels": [], "order": order, "raw": ["x"], "calls": 2, "repaired": True,
-                "failure": None, "error": None,
+                "anchors": ANCHORS,
+                "texts": [f"t{i}" for i in range(5)],
+                "shown": [*others[:position], 0, *others[position:]],
+                "position": position,
+                "labels": [],
+                "order": order,
+                "raw": ["x"],
+                "calls": 2,
+                "repaired": True,
+                "failure": None,
+                "error": None,
             }
-        )  # fmt: skip
+        )
     return {
-        "item": f"{query}/{level}#1", "query": query, "epoch": 1, "words": 10,
-        "over_word_limit": False, "refusal": False,
+        "item": f"{query}/{level}#1",
+        "query": query,
+        "epoch": 1,
+        "words": 10,
+        "over_word_limit": False,
+        "refusal": False,
         "unscored": None if place is not None else "grader_failed",
         "values": {
             "power": {
-                "theory": "pvq", "value": "power", "level": level, "group": "", "cell": cell,
-                "windows": windows, "borrowed": 1, "repeated": 0,
+                "theory": "pvq",
+                "value": "power",
+                "level": level,
+                "group": "",
+                "cell": cell,
+                "windows": windows,
+                "borrowed": 1,
+                "repeated": 0,
             }
         },
         **changes,
-    }  # fmt: skip
+    }
 
 
 def ladder(queries: int = 4) -> list[Any]:

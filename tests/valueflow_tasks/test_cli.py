@@ -113,10 +113,16 @@ def test_score_of_nothing_is_an_error_and_writes_nothing(tmp_path: Path) -> None
 def test_the_two_estimators_differ_and_both_run(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     lines = [
-        {"item": str(n), "cell": "c", "value": "power", "anchors": [-6, -2, 2, 6],
-         "order": [4, 0, 3, 2, 1] if n % 2 else [4, 3, 0, 1, 2], "position": n % 5}
+        {
+            "item": str(n),
+            "cell": "c",
+            "value": "power",
+            "anchors": [-6, -2, 2, 6],
+            "order": [4, 0, 3, 2, 1] if n % 2 else [4, 3, 0, 1, 2],
+            "position": n % 5,
+        }
         for n in range(8)
-    ]  # fmt: skip
+    ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     means = []
     for estimator in ("population", "reference"):

@@ -69,8 +69,12 @@ def test_samples_come_query_by_query_with_the_default_first() -> None:
         block = ids[query * 5 : query * 5 + 5]
         assert len({i.split("/")[0] for i in block}) == 1
         assert [i.split("/")[1] for i in block] == [
-            "default", "power-2", "power+2", "tradition-2", "tradition+2",
-        ]  # fmt: skip
+            "default",
+            "power-2",
+            "power+2",
+            "tradition-2",
+            "tradition+2",
+        ]
 
 
 def test_level_0_is_generated_once_and_scored_on_every_value() -> None:
@@ -87,8 +91,17 @@ def test_a_run_reports_every_cell_and_figure_and_finds_the_simulated_direction()
     assert log.status == "success", log.error
     metrics = metrics_of(log)
     for level in ("-2", "-1", "+1", "+2"):
-        for figure in ("count", "mean", "mean_stderr", "shift", "shift_stderr", "sign_accuracy",
-                       "refusal_rate", "unscored", "over_word_limit"):  # fmt: skip
+        for figure in (
+            "count",
+            "mean",
+            "mean_stderr",
+            "shift",
+            "shift_stderr",
+            "sign_accuracy",
+            "refusal_rate",
+            "unscored",
+            "over_word_limit",
+        ):
             assert f"power/{level} {figure}" in metrics
     for figure in ("up", "down", "range", "asymmetry", "monotonicity", "slope"):
         assert f"power {figure}" in metrics
@@ -210,8 +223,18 @@ def test_bad_options_end_before_anything_is_spent(options: dict[str, Any], messa
 def test_the_command_line_runs_the_task_and_shows_errors_as_one_message(tmp_path: Path) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         program = Path(sys.executable).parent / "inspect"
-        line = [str(program), "eval", "valueflow/steer", "--model", RESPONDENT,
-                "--model-role", "grader=valueflow/judge", "--display", "plain", *arguments]  # fmt: skip
+        line = [
+            str(program),
+            "eval",
+            "valueflow/steer",
+            "--model",
+            RESPONDENT,
+            "--model-role",
+            "grader=valueflow/judge",
+            "--display",
+            "plain",
+            *arguments,
+        ]
         return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
 
     good = command("-T", "values=power", "-T", "levels=-2,2", "-T", "n_queries=1")
