@@ -129,22 +129,20 @@ def draw_windows(
             "vidb", f"{len(pool)} anchors are left for a window of {window_size}; {size} are needed"
         )
     intensities = np.array([anchor.intensity for anchor in pool])
-    unused = np.ones(len(pool), dtype=bool)
+    used = np.zeros(len(pool), dtype=int)
     drawn: list[Window] = []
     borrowed = repeated = 0
     for turn in range(windows):
         if sampling == "fixed":
             chosen = [(turn * size + i) % len(pool) for i in range(size)]
         else:
-            inside = np.zeros(len(pool), dtype=bool)
+            # Only anchors that were used least are free; where they are too few, all of them are
+            # taken and the rest comes from those used once more.
             chosen = []
-            if unused.sum() < size:
-                # The pool runs out: take what is left, then start over with the rest.
-                chosen = [int(i) for i in generator.permutation(np.flatnonzero(unused))]
-                inside[chosen] = True
-                unused[:] = True
-                repeated += size - len(chosen)
-            free = unused & ~inside
+            free = used == used.min()
+            if free.sum() < size:
+                chosen = [int(i) for i in generator.permutation(np.flatnonzero(free))]
+                free = used == used.min() + 1
             if sampling == "random":
                 take = generator.choice(np.flatnonzero(free), size - len(chosen), replace=False)
                 chosen += [int(i) for i in take]
@@ -152,7 +150,8 @@ def draw_windows(
                 more, missing = _one_per_bucket(intensities, free, chosen, size, generator)
                 chosen += more
                 borrowed += missing
-            unused[chosen] = False
+            repeated += int((used[chosen] > 0).sum())
+            used[chosen] += 1
         shown = _shown_order(int(places[turn]), window_size, generator)
         drawn.append(Window(tuple(pool[i] for i in chosen), shown))
     return DrawnWindows(tuple(drawn), borrowed, repeated)
@@ -209,7 +208,7 @@ def response_places(
 ) -> tuple[int, ...]:
     """The response's places in its windows, balanced over the windows and over the cell.
 
-    The windows of a cell are numbered in the order of its responses. Every run of k of them uses
+    The windows of a cell are numbered in the order of its responses. Each k of them in turn use
     each of the k places once, and neighbours mirror each other about the middle, so that an effect
     of place that is linear cancels in every pair of windows (a Latin design).
 

@@ -4,7 +4,8 @@ Decoration is harmless and accepted: numbering, bullets, quotes, brackets, comma
 such as `Ranking:` in front, a closing full stop, any letter case. Reasoning before the answer is
 accepted too, so long as the answer's last line (or its last k lines, one code each) is the ranking
 and nothing else.
-An answer in prose, or one with a code missing, repeated or unknown, is not guessed at.
+An answer in prose, or one with a code missing, repeated or unknown, is not guessed at; nor is a tie
+(`A = B`) or a chain that runs the other way (`A < B`).
 """
 
 import json
@@ -16,6 +17,12 @@ __all__ = ["Ranking", "read_ranking", "strip_reasoning"]
 
 # What may stand around codes: digits with a dot or bracket, bullets, punctuation, arrows.
 _DECORATION = re.compile(r"(?:\b\d{1,2}\s*[.):\]]|[\s\-–—*•·>≻→=_#`'\"“”‘’,;:.()\[\]{}|<])*")
+# Between two codes: `=` or `<` without an arrow that says which of them stands above.
+_NOT_ABOVE = re.compile(r"<[=\-–—]|^[^>≻→]*[<=][^>≻→]*$")
+# Shaped like a code, one of the window or not; no vowels, so that it is not a word.
+_CODE_SHAPE = r"\b[B-DF-HJ-NP-TV-XZ0-9]{4,6}\b"
+_ENDS_IN_CODE = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*$", re.IGNORECASE)
+_ENDS_IN_CODE_AND_ARROW = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*[>≻→,]+\s*$", re.IGNORECASE)
 _LEAD = re.compile(
     r"^[\s*_#`>\-]*(?:final\s+)?(?:ranking|order|answer|result)(?:\s+is)?[\s*_`]*:[\s*_`]*",
     re.IGNORECASE,
@@ -65,14 +72,33 @@ def read_ranking(answer: str, labels: Sequence[str]) -> Ranking | None:
         return None
     lines = [line for line in text.splitlines() if line.strip(" \t*_`#-")]
     candidates = [text]
-    if lines:
-        candidates += [lines[-1], "\n".join(lines[-len(labels) :])]
+    for count in (1, len(labels)):
+        if len(lines) > count and not _goes_on(lines[-count - 1], lines[-count]):
+            candidates.append("\n".join(lines[-count:]))
     for candidate in candidates:
         order = _json_order(candidate, labels) or _bare_order(candidate, labels)
         if order is not None:
             plain = " > ".join(order)
             return Ranking(order, repaired=answer.strip() != plain and not _is_json(text))
     return None
+
+
+def _goes_on(before: str, line: str) -> bool:
+    """Whether a ranking that a line belongs to began on the line before it."""
+    if _ENDS_IN_CODE_AND_ARROW.search(before):
+        return True
+    if _ENDS_IN_CODE.search(before) and line.lstrip().startswith((">", "≻", "→", ",")):
+        return True
+    return _is_one_code(before) and _is_one_code(line)
+
+
+def _is_one_code(line: str) -> bool:
+    codes = list(re.finditer(_CODE_SHAPE, line, re.IGNORECASE))
+    return (
+        len(codes) == 1
+        and _DECORATION.fullmatch(line, 0, codes[0].start()) is not None
+        and _DECORATION.fullmatch(line, codes[0].end()) is not None
+    )
 
 
 def _is_json(text: str) -> bool:
@@ -91,7 +117,7 @@ def _json_order(text: str, labels: Sequence[str]) -> tuple[str, ...] | None:
         return None
     try:
         found = json.loads(body)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, deep nesting
         return None
     order = found.get("order") if isinstance(found, dict) else None
     if not isinstance(order, list) or not all(isinstance(label, str) for label in order):
@@ -107,6 +133,8 @@ def _bare_order(text: str, labels: Sequence[str]) -> tuple[str, ...] | None:
     at = 0
     for match in code.finditer(text):
         if _DECORATION.fullmatch(text, at, match.start()) is None:
+            return None
+        if found and _NOT_ABOVE.search(text[at : match.start()]):
             return None
         found.append(match[0])
         at = match.end()

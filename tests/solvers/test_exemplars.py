@@ -1,0 +1,47 @@
+"""Exemplars come from the target's bin and leave some of it as anchors."""
+
+import numpy as np
+import pytest
+
+from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.vidb import Anchor
+from valueflow.solvers.exemplars import choose_exemplars, level_bin
+
+POWER = load_registry().value("power")
+SCALE = [Anchor(f"text {x}", float(x)) for x in range(-10, 11)]
+
+
+@pytest.mark.parametrize(
+    ("level", "intensities"),
+    [(2, [7, 8, 9, 10]), (1, [2, 3, 4, 5, 6]), (-1, [-6, -5, -4, -3, -2]), (-2, [-10, -9, -8, -7])],
+)
+def test_bins_by_intensity(level: int, intensities: list[float]) -> None:
+    assert [anchor.intensity for anchor in level_bin(SCALE, level)] == intensities
+
+
+def test_a_table_with_levels_decides_by_them() -> None:
+    anchors = [Anchor("a", 3.0, 2), Anchor("b", 9.0, 1), Anchor("c", -5.0, -2)]
+    assert [a.text for a in level_bin(anchors, 2)] == ["a"]
+    assert [a.text for a in level_bin(anchors, 1)] == ["b"]
+
+
+def test_a_draw_is_seeded_and_inside_the_bin() -> None:
+    def draw(seed: int) -> list[str]:
+        return [a.text for a in choose_exemplars(SCALE, POWER, 1, 3, np.random.default_rng(seed))]
+
+    assert draw(0) == draw(0)
+    assert len(set(draw(0))) == 3
+    assert any(draw(0) != draw(seed) for seed in range(1, 5))
+    assert all(2 <= float(text.split()[1]) <= 6 for text in draw(3))
+
+
+@pytest.mark.parametrize(("count", "advice"), [(4, "exemplars=3 or fewer"), (9, "exemplars=3")])
+def test_a_bin_that_would_be_used_up_is_an_error(count: int, advice: str) -> None:
+    with pytest.raises(OptionError, match=advice):
+        choose_exemplars(SCALE, POWER, 2, count, np.random.default_rng(0))
+
+
+def test_a_bin_of_one_text_sends_to_the_other_method() -> None:
+    with pytest.raises(OptionError, match="method=definition"):
+        choose_exemplars([Anchor("a", 9.0)], POWER, 2, 1, np.random.default_rng(0))
