@@ -150,15 +150,17 @@ def _in_process(part: str, arguments: list[str]) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False, exists=True),
-              envvar="VALUEFLOW_REAL_DATA", help="The real data [VALUEFLOW_REAL_DATA].")  # fmt: skip
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="VALUEFLOW_REAL_DATA",
+    help="The real data [VALUEFLOW_REAL_DATA].",
+)
 @click.option("--queries", default="all", show_default=True, help="How many queries, or 'all'.")
 @click.option("--part", type=click.Choice(["valueflow", "bare"]), hidden=True)
 @click.option("--log-dir", hidden=True)
 @click.option("--measured", hidden=True)
-def main(
-    data: Path | None, queries: str, part: str | None, log_dir: str, measured: str
-) -> None:
+def main(data: Path | None, queries: str, part: str | None, log_dir: str, measured: str) -> None:
     """Run the main task on real input and print time, samples, judge calls and peak memory."""
     if part == "bare":
         print(json.dumps(_run_bare(json.loads(measured), log_dir)))

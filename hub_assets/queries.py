@@ -6,8 +6,9 @@ without a family column gives its own name as the family, so that a folder with 
 source (as the published queries are kept) is drawn from evenly.
 """
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,12 @@ def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Qu
             repeated += 1
             continue
         seen_texts.add(text.casefold())
-        family = str(row.cells.get(mapping.get("family", ""), "") or row.file.stem)
-        given = row.cells.get(mapping.get("id", ""))
-        identifier = _safe(str(given) if given not in (None, "") else f"{family}-{row.number:03d}")
-        if identifier in seen_ids:
+        family = str(row.cell(mapping, "family") or row.file.stem)
+        given = row.cell(mapping, "id")
+        identifier = "" if given is None else _safe(str(given))
+        if not identifier:
+            identifier = _new_id(f"{family}-{row.number:03d}", seen_ids)
+        elif identifier in seen_ids:
             raise InputFileError(row.file, f"the id '{identifier}' stands twice", row=row.number)
         seen_ids.add(identifier)
         found.append(Query(identifier, family, text))
@@ -83,6 +86,13 @@ def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Qu
         raise InputFileError(opened.reference, "holds no query; give a file with at least one row")
     notes = (f"{repeated} repeated queries left out",) if repeated else ()
     return Queries(tuple(found), opened, notes)
+
+
+def _new_id(wanted: str, taken: Collection[str]) -> str:
+    """An id for a query without one; files of one folder may give the same family and row."""
+    wanted = _safe(wanted)
+    tries = (f"{wanted}-{turn}" if turn > 1 else wanted for turn in itertools.count(1))
+    return next(identifier for identifier in tries if identifier not in taken)
 
 
 def _safe(identifier: str) -> str:
@@ -113,7 +123,9 @@ def choose_queries(queries: tuple[Query, ...], n_queries: object, seed: int) -> 
         try:
             wanted = int(str(n_queries))
         except ValueError:
-            raise OptionError("n_queries", f"{n_queries!r} is neither a number nor 'all'") from None
+            raise OptionError(
+                "n_queries", f"{n_queries!r} is neither a whole number nor 'all'"
+            ) from None
         if not 1 <= wanted <= len(queries):
             raise OptionError(
                 "n_queries",

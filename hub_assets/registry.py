@@ -294,6 +294,8 @@ def read_registry(path: Path) -> Registry:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
     except yaml.YAMLError as error:
         raise InputFileError(path, f"is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
@@ -307,24 +309,35 @@ def read_registry(path: Path) -> Registry:
 
 
 def _with_names(raw: dict[str, Any]) -> dict[str, Any]:
-    """Mappings are keyed by name in the file; records carry their names and children."""
-    result = dict(raw)
-    result["assets"] = {
-        name: {**body, "name": name} for name, body in (raw.get("assets") or {}).items()
+    """Mappings are keyed by name in the file; records carry their names and children.
+
+    What is no mapping is left as it is, for the schema to name its place.
+    """
+    theories = _named(raw.get("theories") or {})
+    for theory in _mappings(theories):
+        nodes = _named(theory.get("nodes") or {}, theory=theory["name"], children=())
+        for node in _mappings(nodes):
+            parents = node.get("parents")
+            for parent in parents if isinstance(parents, list) else []:
+                if isinstance(parent, str) and isinstance(nodes.get(parent), dict):
+                    nodes[parent]["children"] += (node["name"],)
+        theory["nodes"] = nodes
+    return {**raw, "assets": _named(raw.get("assets") or {}), "theories": theories}
+
+
+def _named(records: Any, **more: Any) -> Any:
+    if not isinstance(records, dict):
+        return records
+    return {
+        name: {**body, **more, "name": name} if isinstance(body, dict) else body
+        for name, body in records.items()
     }
-    theories: dict[str, Any] = {}
-    for theory, body in (raw.get("theories") or {}).items():
-        nodes = {
-            name: {**node, "theory": theory, "name": name, "children": []}
-            for name, node in (body.get("nodes") or {}).items()
-        }
-        for name, node in nodes.items():
-            for parent in node.get("parents") or []:
-                if parent in nodes:
-                    nodes[parent]["children"].append(name)
-        theories[theory] = {**body, "name": theory, "nodes": nodes}
-    result["theories"] = theories
-    return result
+
+
+def _mappings(records: Any) -> list[dict[str, Any]]:
+    if not isinstance(records, dict):
+        return []
+    return [record for record in records.values() if isinstance(record, dict)]
 
 
 @cache

@@ -96,12 +96,15 @@ def read_sample(
             "which values to score. The scorer valueflow/intensity works on samples of "
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
-    raw = dict(metadata[SAMPLE_KEY])
-    if overrides:
-        raw["evaluator"] = {**raw.get("evaluator", {}), **overrides}
+    raw = metadata[SAMPLE_KEY]
+    if overrides and isinstance(raw, Mapping):
+        evaluator = raw.get("evaluator", {})
+        if isinstance(evaluator, Mapping):
+            raw = {**raw, "evaluator": {**evaluator, **overrides}}
     try:
         return SampleSettings.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ValueflowError(f"metadata '{SAMPLE_KEY}': {place}: {first['msg']}") from None
+        where = f"{place}: " if place else ""
+        raise ValueflowError(f"metadata '{SAMPLE_KEY}': {where}{first['msg']}") from None

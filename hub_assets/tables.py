@@ -14,6 +14,7 @@ other names say so by a mapping such as `{text: sentence, intensity: score}`.
 import csv
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +62,10 @@ class Row:
     file: Path
     number: int
 
+    def cell(self, mapping: Mapping[str, str], field: str) -> Any:
+        """The cell of a field, by the columns of `column_map`; None where it has no column."""
+        return self.cells.get(mapping[field]) if field in mapping else None
+
 
 def open_source(source: object, kind: str) -> Source:
     """Finds the files of a source.
@@ -75,7 +80,7 @@ def open_source(source: object, kind: str) -> Source:
     """
     registry = load_registry()
     text = str(source).strip()
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if text in registry.assets and not path.exists():
         asset = registry.asset(text, kind)
         if asset.embedded is not None:
@@ -116,7 +121,11 @@ def _local(path: Path, reference: str, revision: str) -> Source:
 
 def _hub(repo_id: str, revision: str) -> Source:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         folder = Path(
@@ -127,7 +136,7 @@ def _hub(repo_id: str, revision: str) -> Source:
                 allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
             )
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputFileError(
             f"{repo_id}@{revision}",
@@ -183,10 +192,11 @@ def _json_lines(file: Path) -> Iterator[Row]:
                 continue
             try:
                 cells = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 cut = "" if line.endswith("\n") else "; the file may be truncated"
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else error
                 raise InputFileError(
-                    file, f"is not valid JSON ({error.msg}){cut}", row=number
+                    file, f"is not valid JSON ({reason}){cut}", row=number
                 ) from None
             yield _row(cells, file, number)
 
@@ -194,7 +204,9 @@ def _json_lines(file: Path) -> Iterator[Row]:
 def _json(file: Path) -> Iterator[Row]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputFileError(file, f"is not valid JSON ({error})") from None
     if not isinstance(rows, list):
         raise InputFileError(file, "must be a list of objects")

@@ -118,8 +118,8 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...]) -> Vidb:
                 file_value = _value_of_file(registry, opened, row.file)
         value = file_value
         if value is None:
-            theory = row.cells.get(mapping.get("theory", ""))
-            key = (str(row.cells.get(mapping["value"])), None if theory is None else str(theory))
+            theory = row.cell(mapping, "theory")
+            key = (str(row.cell(mapping, "value")), None if theory in (None, "") else str(theory))
             if key not in names:
                 names[key] = _known_value(registry, *key)
             value = names[key]
@@ -184,7 +184,7 @@ def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
     raw = row.cells.get(mapping["intensity"])
     try:
         intensity = float(raw)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         intensity = math.nan
     if isinstance(raw, bool) or not math.isfinite(intensity):
         shown = "is missing" if raw in (None, "") else f"{raw!r} is not a number"
@@ -201,8 +201,7 @@ def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
             row=row.number,
             column=mapping["intensity"],
         )
-    level = row.cells.get(mapping.get("level", ""))
-    return Anchor(text, intensity, _level(level, row, mapping))
+    return Anchor(text, intensity, _level(row.cell(mapping, "level"), row, mapping))
 
 
 def _level(raw: object, row: Row, mapping: Mapping[str, str]) -> int | None:

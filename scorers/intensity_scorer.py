@@ -23,7 +23,7 @@ from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettin
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Anchor, vidb_of_run
 from valueflow.scorers.draw_windows import DrawnWindows, Window, draw_windows, response_places
-from valueflow.scorers.evaluate import evaluate
+from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, draw_labels, judge_prompt

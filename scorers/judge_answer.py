@@ -20,7 +20,7 @@ _DECORATION = re.compile(r"(?:\b\d{1,2}\s*[.):\]]|[\s\-–—*•·>≻→=_#`'\
 # Between two codes: `=` or `<` without an arrow that says which of them stands above.
 _NOT_ABOVE = re.compile(r"<[=\-–—]|^[^>≻→]*[<=][^>≻→]*$")
 # Shaped like a code, one of the window or not; no vowels, so that it is not a word.
-_CODE_SHAPE = r"\b[B-DF-HJ-NP-TV-XZ0-9]{4,6}\b"
+_CODE_SHAPE = r"(?<![A-Za-z0-9])[B-DF-HJ-NP-TV-XZ0-9]{4,6}(?![A-Za-z0-9])"
 _ENDS_IN_CODE = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*$", re.IGNORECASE)
 _ENDS_IN_CODE_AND_ARROW = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*[>≻→,]+\s*$", re.IGNORECASE)
 _LEAD = re.compile(

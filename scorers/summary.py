@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from valueflow.scorers.evaluate import Evaluation, evaluate
+from valueflow.scorers.evaluation import Evaluation, evaluate
 from valueflow.scorers.records import ResponseRecord, cell_name, window_records
 from valueflow.scorers.window_table import WindowTable
 

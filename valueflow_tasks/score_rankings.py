@@ -8,7 +8,7 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.scorers.evaluate import Evaluation, evaluate
+from valueflow.scorers.evaluation import Evaluation, evaluate
 from valueflow.scorers.saved_rankings import SavedRankings, read_rankings
 
 __all__ = ["default_baselines", "score_rankings"]

@@ -25,7 +25,8 @@ from valueflow.solvers.wording import clause_sentence
 
 __all__ = ["RespondentOptions", "answer", "read_trailer", "targets_in"]
 
-_TRAILER = re.compile(r"\[simulated intensities: ([^\]]*)\]\s*$")
+_PAIR = r"[\w\-]+=[+\-]\d+(?:\.\d+)?"
+_TRAILER = re.compile(rf"\[simulated intensities: ({_PAIR}(?:, {_PAIR})*)\]\s*$")
 
 _REMARKS = (
     "I would go with what sits right with me and say so plainly.",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.scorers.evaluate import evaluate
+from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.saved_rankings import read_rankings
 
 

@@ -1,0 +1,76 @@
+"""Up against down: an estimator must not make one direction easier than the other by itself.
+
+Usage: python benchmarks/asymmetry.py [--replicates 20]
+
+The truth is symmetric about the default: cells at -4, 0 and +4 (100 responses each, spread 2), the
+responses of the lower cell being the mirror image of the upper one's.  Judges have Plackett-Luce
+(Gumbel), normal or reversed-Gumbel noise of equal variance.  Printed is |shift up| - |shift down|,
+averaged over replicates, with its Monte-Carlo standard error, beside the published estimator's; and
+the shift up itself, whose truth is 4.  A run holds ten such triples: the judge is estimated from
+3000 responses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulated_windows import NOISES, Judge, simulate
+from valueflow.scorers.evaluation import evaluate
+
+Array = NDArray[np.float64]
+TRIPLES = 10
+
+
+def mirrored_truth(generator: np.random.Generator, triples: int) -> Array:
+    """Intensities (3 * triples, 100): default, up and its mirror image down, triple by triple."""
+    rows = []
+    for _ in range(triples):
+        half = generator.normal(0, 2, 50)
+        default = np.concatenate([half, -half])
+        up = np.clip(4 + generator.normal(0, 2, 100), -10, 10)
+        rows += [default, up, -up]
+    return np.array(rows)
+
+
+def replicate(seed: list[int], judge: Judge, windows: int) -> Array:
+    """Asymmetry of our estimator and of the reference, our shift up and the reference's (4,)."""
+    generator = np.random.default_rng(seed)
+    truth = mirrored_truth(generator, TRIPLES)
+    table = simulate(generator, judge, truth, windows)
+    figures = []
+    for estimator in ("population", "reference"):
+        cells = evaluate(table, estimator=estimator).cells
+        default, up, down = np.array([cell.intensity for cell in cells]).reshape(-1, 3).T
+        figures.append((np.abs(up - default) - np.abs(down - default)).mean())
+        figures.append((up - default).mean() - (truth[1::3] - truth[::3]).mean() + 4)
+    return np.array(figures)[[0, 2, 1, 3]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=20)
+    parser.add_argument("--scales", type=float, nargs="+", default=[0.2, 0.5, 1.0, 3.0])
+    parser.add_argument("--windows", type=int, nargs="+", default=[1, 3])
+    arguments = parser.parse_args()
+    print(f"{arguments.replicates} replicates; truth: asymmetry 0, shift 4")
+    print("scale           noise  m     asymmetry   ref asymmetry      shift up    ref shift up")
+    for scale, noise, windows in itertools.product(arguments.scales, NOISES, arguments.windows):
+        judge = Judge(scale, noise=noise)
+        runs = np.array(
+            [
+                replicate([run, round(10 * scale), NOISES.index(noise), windows], judge, windows)
+                for run in range(arguments.replicates)
+            ]
+        )
+        mean = runs.mean(axis=0)
+        error = runs.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else mean * np.nan
+        figures = "  ".join(f"{m:7.3f} ±{e:5.3f}" for m, e in zip(mean, error, strict=True))
+        print(f"{scale:5.1f} {noise:>15} {windows:2d} {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
