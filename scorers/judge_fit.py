@@ -81,6 +81,9 @@ def fit_of_judge(
     ]
     columns += [np.where(sign == side, residual, 0.0).sum(axis=1) for side in (-1, 1)]
     per_window = np.stack(columns, axis=1)
+    spread = weight * expected * (1 - expected)
+    variance = [float(spread[groups[band] == group].sum()) for group in np.unique(groups)]
+    variance += [float(spread[sign == side].sum()) for side in (-1, 1)]
     scores = _judge_scores(orders, judge) if estimated else np.empty((len(per_window), 0))
     if judge.lapse_rate == 0:
         scores = scores[:, :2]  # At its bound, the lapse rate is not fitted.
@@ -90,7 +93,7 @@ def fit_of_judge(
         pairs=tuple(round(value) for value in count.tolist()),
         observed=tuple(np.where(count > 0, seen / safe, np.nan).tolist()),
         expected=tuple(np.where(count > 0, model / safe, np.nan).tolist()),
-        p_value=_moment_test(per_window, scores),
+        p_value=_moment_test(per_window, scores, np.asarray(variance)),
         contradicting=_contradicting(fitted.surprise, names),
     )
 
@@ -134,10 +137,13 @@ def _judge_scores(orders: Orders, judge: JudgeModel) -> Array:
     return np.column_stack([kept[:, None] * straight, lapse])
 
 
-def _moment_test(residual: Array, scores: Array) -> float:
+def _moment_test(residual: Array, scores: Array, variance: Array) -> float:
     if scores.shape[1]:
         residual = residual - scores @ np.linalg.lstsq(scores, residual, rcond=None)[0]
     cross = residual.T @ residual
+    # Where hardly any inversion was seen, the outer product is far too small: a band that expects
+    # five and shows none would be called impossible. The model's own variance is the least.
+    cross[np.diag_indices_from(cross)] = np.maximum(np.diagonal(cross), variance)
     values, vectors = np.linalg.eigh(cross)
     # Directions with the variance of a couple of inversions cannot be tested.
     kept = values > 2.0
