@@ -28,8 +28,9 @@ from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, draw_labels, judge_prompt
 from valueflow.scorers.judging import Judgement, grader_model, judge_window
-from valueflow.scorers.metrics import METADATA_KEY, steering_summary
+from valueflow.scorers.metrics import steering_summary
 from valueflow.scorers.records import (
+    METADATA_KEY,
     ResponseRecord,
     ValueRecord,
     WindowRecord,

@@ -9,13 +9,10 @@ import math
 
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
-from valueflow.scorers.records import ResponseRecord, cell_name
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, cell_name
 from valueflow.scorers.summary import Figure, RunSummary, summarize
 
-__all__ = ["METADATA_KEY", "flatten", "steering_summary"]
-
-METADATA_KEY = "valueflow"
-
+__all__ = ["flatten", "steering_summary"]
 
 @metric(scores="unreduced")
 def steering_summary(estimator: str = "population") -> Metric:
@@ -62,6 +59,7 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         for name, judge in summary.evaluation.judges.items():
             put(f"{name} judge_scale", Figure(judge.scale, judge.scale_se))
             put(f"{name} place_effect", Figure(judge.place_effect, judge.place_effect_se))
+            put(f"{name} judge_fit", Figure(summary.evaluation.fit[name].p_value))
     for figure_name, figure in summary.overall.items():
         put(figure_name, figure)
     responses = max(summary.counts["responses"], 1)

@@ -8,7 +8,18 @@ without the code that wrote it. `window_records` turns responses into the rankin
 from collections.abc import Iterable, Iterator
 from typing import Any, NotRequired, TypedDict
 
-__all__ = ["ResponseRecord", "ValueRecord", "WindowRecord", "cell_name", "window_records"]
+__all__ = [
+    "METADATA_KEY",
+    "ResponseRecord",
+    "ValueRecord",
+    "WindowRecord",
+    "cell_name",
+    "window_records",
+]
+
+
+METADATA_KEY = "valueflow"
+"""Where a score's metadata keeps its response's record."""
 
 
 class WindowRecord(TypedDict):

@@ -22,8 +22,7 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import load_registry, slug
-from valueflow.scorers.metrics import METADATA_KEY
-from valueflow.scorers.records import window_records
+from valueflow.scorers.records import METADATA_KEY, window_records
 from valueflow.scorers.window_table import WindowRecordError, WindowTable
 
 __all__ = ["SavedRankings", "read_rankings"]

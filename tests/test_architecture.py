@@ -16,7 +16,7 @@ ROOMS = {
 }
 
 # Inspect is known at these edges of `scorers`, and of `solvers`, only.
-SCORER_EDGES = {"intensity_scorer", "judging", "metrics", "saved_rankings"}
+SCORER_EDGES = {"intensity_scorer", "judging", "metrics", "saved_rankings", "choice_judging"}
 SOLVER_EDGES = {"steering_solver"}
 
 

@@ -89,7 +89,7 @@ def list_command(what: str, theory: str | None, everything: bool) -> None:
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder for items.csv, cells.csv, shifts.csv, judges.csv and run.json.",
+    help="Folder for the tables: items, cells, shifts, judges, fit.",
 )
 @click.option("--value", help="The value that was ranked (CSV of the published scripts).")
 @click.option("--cell", help="The cell of all rows (CSV of the published scripts).")
@@ -119,7 +119,8 @@ def score_command(
 
     RANKINGS are Inspect logs (.eval, .json), files with one window a line (.jsonl), or ranking
     tables of the published scripts (.csv). Fields of a line: item, cell, value, anchors, order,
-    position; optionally shown and query.
+    position; optionally shown and query. In order, a nested list is a tie, and texts that are not
+    named come after those that are.
     """
     from valueflow.score_rankings import score_rankings
 

@@ -40,7 +40,10 @@ JUDGE_COLUMNS = [
     "lapse_rate",
     "lapse_rate_se",
     "windows",
+    "fit_p_value",
 ]
+FIT_COLUMNS = ["value", "distance_from", "distance_to", "pairs", "observed", "expected"]
+CONTRADICTING_COLUMNS = ["value", "anchor", "standard_errors"]
 
 
 def score_rankings(
@@ -55,7 +58,9 @@ def score_rankings(
     """Estimates judges, responses and cells from saved rankings and writes them as tables.
 
     Writes `items.csv`, `cells.csv`, `shifts.csv` (cells named `value/level` against `value/0`),
-    `judges.csv` and `run.json` (versions, options, what was left out).
+    `judges.csv`, `fit.csv` (share of anchor pairs ordered as their intensities say, by distance,
+    observed and expected), `contradicting_anchors.csv` and `run.json` (versions, options, what was
+    left out).
 
     Args:
         paths: rankings, see `valueflow.scorers.saved_rankings`.
@@ -89,8 +94,7 @@ def score_rankings(
     write_csv(folder / "cells.csv", CELL_COLUMNS, [asdict(c) for c in found.cells])
     if found.shifts:
         write_csv(folder / "shifts.csv", SHIFT_COLUMNS, [asdict(s) for s in found.shifts])
-    judges = [{"value": name, **asdict(judge)} for name, judge in found.judges.items()]
-    write_csv(folder / "judges.csv", JUDGE_COLUMNS, judges)
+    _write_judges(folder, found)
     run = {
         "valueflow": version("valueflow"),
         "rankings": [str(path) for path in paths],
@@ -102,6 +106,36 @@ def score_rankings(
     }
     write_text(folder / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     return found, saved
+
+
+def _write_judges(folder: Path, found: Evaluation) -> None:
+    """The judge of each value, how it follows the model, and the anchors that it contradicts."""
+    judges = [
+        {"value": name, "fit_p_value": found.fit[name].p_value, **asdict(judge)}
+        for name, judge in found.judges.items()
+    ]
+    bands = [
+        {
+            "value": name,
+            "distance_from": low,
+            "distance_to": high,
+            "pairs": pairs,
+            "observed": observed,
+            "expected": expected,
+        }
+        for name, fit in found.fit.items()
+        for low, high, pairs, observed, expected in zip(
+            fit.distance, fit.distance[1:], fit.pairs, fit.observed, fit.expected, strict=False
+        )
+    ]
+    contradicting = [
+        {"value": name, "anchor": anchor, "standard_errors": size}
+        for name, fit in found.fit.items()
+        for anchor, size in fit.contradicting
+    ]
+    write_csv(folder / "judges.csv", JUDGE_COLUMNS, judges)
+    write_csv(folder / "fit.csv", FIT_COLUMNS, bands)
+    write_csv(folder / "contradicting_anchors.csv", CONTRADICTING_COLUMNS, contradicting)
 
 
 def default_baselines(cells: Sequence[str]) -> dict[str, str]:

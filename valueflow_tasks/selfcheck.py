@@ -18,8 +18,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import get_model
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.scorers.metrics import METADATA_KEY
-from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 from valueflow.scorers.summary import RunSummary, summarize
 from valueflow.simulated_respondent import read_trailer
 from valueflow.steering import steer

@@ -18,7 +18,7 @@ from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import read_sample
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge_prompt import judge_prompt, read_judge_prompt
-from valueflow.scorers.metrics import METADATA_KEY
+from valueflow.scorers.records import METADATA_KEY
 from valueflow.steering import steer
 
 

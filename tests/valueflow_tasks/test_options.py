@@ -1,10 +1,22 @@
 """Parameters are read in every form that the command line gives them."""
 
+import inspect
+
+import click
 import pytest
 
-from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry import load_registry
-from valueflow.options import given, levels_option, number_option, values_option, words_option
+from valueflow.options import (
+    TaskOptionError,
+    clear_errors,
+    columns_option,
+    given,
+    levels_option,
+    number_option,
+    values_option,
+    words_option,
+)
 
 REGISTRY = load_registry()
 
@@ -49,3 +61,72 @@ def test_words_and_defaults() -> None:
     assert words_option(3) == ["3"]
     assert given(0, 5) == 0
     assert given(None, 5) == 5
+
+
+def test_all_values_of_a_theory_are_the_default() -> None:
+    assert len(values_option(REGISTRY, None, None)) == 12
+    assert [v.theory for v in values_option(REGISTRY, None, "moral foundations")] == ["mft"] * 6
+
+
+@pytest.mark.parametrize("raw", ["power,Power", ["power", "pvq:power"], "care,care/harm"])
+def test_a_value_named_twice_in_any_spelling_is_an_error(raw: object) -> None:
+    with pytest.raises(OptionError, match=r"values: \w+:[\w-]+ is named twice"):
+        values_option(REGISTRY, raw, None)
+
+
+def test_an_unknown_value_or_theory_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown value 'powr'. Did you mean 'power'"):
+        values_option(REGISTRY, "face,powr", None)
+    with pytest.raises(UnknownNameError, match=r"unknown theory 'mtf'. Did you mean 'mft'"):
+        values_option(REGISTRY, None, "mtf")
+    with pytest.raises(UnknownNameError, match=r"unknown value of mft 'power'.*give theory=pvq"):
+        values_option(REGISTRY, "power", "mft")
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("0", "levels: names no level but 0"),
+        ([], "levels: names no level but 0"),
+        ("3", "levels: '3' is not a level; levels are -2, -1, 0, 1, 2"),
+        ("high", "levels: 'high' is not a level"),
+        (True, "levels: 'True' is not a level"),
+    ],
+)
+def test_levels_that_cannot_be_name_the_levels_that_can(raw: object, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        levels_option(REGISTRY, raw)
+
+
+def test_a_number_below_the_least_is_told_the_least() -> None:
+    with pytest.raises(OptionError, match="windows: 1 is not a whole number of at least 2"):
+        number_option("windows", 1, 2)
+
+
+def test_columns_are_a_mapping() -> None:
+    assert columns_option("vidb_columns", None) == {}
+    assert columns_option("vidb_columns", {"text": 3}) == {"text": "3"}
+    with pytest.raises(
+        OptionError, match=r"vidb_columns: 'text' is not a mapping.*-T vidb_columns"
+    ):
+        columns_option("vidb_columns", "text")
+
+
+def test_a_users_error_becomes_one_message_on_the_command_line_and_other_errors_do_not() -> None:
+    @clear_errors
+    def task(kind: str, number: int = 3) -> int:
+        if kind == "ours":
+            raise OptionError("levels", "is wrong")
+        if kind == "other":
+            raise ValueError("a bug")
+        return number
+
+    assert task("fine", number=4) == 4
+    assert list(inspect.signature(task).parameters) == ["kind", "number"]
+    with pytest.raises(TaskOptionError, match="levels: is wrong") as caught:
+        task("ours")
+    assert isinstance(caught.value, ValueflowError)
+    assert isinstance(caught.value, click.ClickException)
+    with pytest.raises(ValueError, match="a bug") as bug:
+        task("other")
+    assert not isinstance(bug.value, ValueflowError)

@@ -14,7 +14,8 @@ from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
 
 from tests.conftest import CountingJudge, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.scorers.metrics import METADATA_KEY, steering_summary
+from valueflow.scorers.metrics import steering_summary
+from valueflow.scorers.records import METADATA_KEY
 from valueflow.simulated_models import SimulatedModel
 from valueflow.steering import steer
 
