@@ -174,6 +174,7 @@ def read_rows(source: Source) -> Iterator[Row]:
 def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+        number = 0
         try:
             for number, cells in enumerate(reader, start=1):
                 if None in cells:
@@ -182,7 +183,7 @@ def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
                     )
                 yield Row(cells, file, number)
         except csv.Error as error:
-            raise InputFileError(file, f"is not valid CSV ({error})", row=reader.line_num) from None
+            raise InputFileError(file, f"is not valid CSV ({error})", row=number + 1) from None
 
 
 def _json_lines(file: Path) -> Iterator[Row]:

@@ -23,6 +23,8 @@ _NOT_ABOVE = re.compile(r"<[=\-–—]|^[^>≻→]*[<=][^>≻→]*$")
 _CODE_SHAPE = r"(?<![A-Za-z0-9])[B-DF-HJ-NP-TV-XZ0-9]{4,6}(?![A-Za-z0-9])"
 _ENDS_IN_CODE = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*$", re.IGNORECASE)
 _ENDS_IN_CODE_AND_ARROW = re.compile(rf"{_CODE_SHAPE}[*_`]*\s*[>≻→,]+\s*$", re.IGNORECASE)
+# An item of a numbered list that is not its first.
+_LATER_ITEM = re.compile(r"\s*\(?(?:[2-9]|[1-9]\d)\s*[.):\]]")
 _LEAD = re.compile(
     r"^[\s*_#`>\-]*(?:final\s+)?(?:ranking|order|answer|result)(?:\s+is)?[\s*_`]*:[\s*_`]*",
     re.IGNORECASE,
@@ -89,10 +91,11 @@ def _goes_on(before: str, line: str) -> bool:
         return True
     if _ENDS_IN_CODE.search(before) and line.lstrip().startswith((">", "≻", "→", ",")):
         return True
-    return _is_one_code(before) and _is_one_code(line)
+    return _is_one_code(line) and (_is_one_code(before) or _LATER_ITEM.match(line) is not None)
 
 
 def _is_one_code(line: str) -> bool:
+    line = _LEAD.sub("", line)
     codes = list(re.finditer(_CODE_SHAPE, line, re.IGNORECASE))
     return (
         len(codes) == 1

@@ -1,87 +1,112 @@
-"""A local server that speaks the part of the Hugging Face Hub's protocol that downloads use."""
+"""A small local server that speaks the read protocol of the Hugging Face Hub.
+
+    with HubServer({"org/table": {"v1": {"power.csv": b"..."}}}) as hub:
+        ...  # HF_ENDPOINT=hub.endpoint, in a process of its own: the variable is read at import
+
+A dataset's revisions are names (branches or tags); each set of files has one commit.
+"""
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
-__all__ = ["hub_server"]
+Files = Mapping[str, bytes]
 
 
-@contextmanager
-def hub_server(repo: str, revision: str, commit: str, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Serves one dataset at one revision.
+def commit_of(files: Files) -> str:
+    """The commit under which a set of files is served: 40 hexadecimal digits."""
+    return hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
 
-    Args:
-        repo: `ORG/NAME`.
-        revision: the tag or branch that is known, besides the commit itself.
-        commit: 40 hexadecimal digits.
-        files: path to content.
 
-    Yields:
-        The server's address, for `HF_ENDPOINT`.
-    """
+class HubServer:
+    """Serves datasets for reading: repository id to revision to path to contents."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, text in headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+    def __init__(self, datasets: Mapping[str, Mapping[str, Files]]) -> None:
+        self.datasets = datasets
+        self.requests: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-        def _missing(self, code: str) -> None:
-            self._send(404, b"{}", {"X-Error-Code": code, "X-Error-Message": "not found"})
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        return self
 
-        def do_GET(self) -> None:
-            path = self.path.split("?")[0]
-            api, resolve = f"/api/datasets/{repo}", f"/datasets/{repo}/resolve/"
-            if path.startswith(f"{api}/revision/") or path == api:
-                wanted = path.rpartition("/")[2]
-                if path != api and wanted not in (revision, commit):
-                    self._missing("RevisionNotFound")
-                    return
-                siblings = [{"rfilename": name} for name in files]
-                body = {"id": repo, "sha": commit, "siblings": siblings, "private": False}
-                self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
-            elif path.startswith(f"{api}/tree/"):
-                tree = [
-                    {
-                        "type": "file",
-                        "path": name,
-                        "size": len(content),
-                        "oid": hashlib.sha1(content).hexdigest(),
-                    }
-                    for name, content in files.items()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body for a path of the Hub's interface."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        api = parts[0] == "api"
+        match parts[1:] if api else parts:
+            case ["datasets", owner, name, action, revision, *rest]:
+                repo = f"{owner}/{name}"
+            case _:
+                return _missing("EntryNotFound")
+        if repo not in self.datasets:
+            return _missing("RepoNotFound")
+        named = self.datasets[repo]
+        files = named.get(revision) or {commit_of(f): f for f in named.values()}.get(revision)
+        if files is None:
+            return _missing("RevisionNotFound")
+        commit = commit_of(files)
+        if api and action == "revision":
+            siblings = [{"rfilename": path} for path in files]
+            return _json({"id": repo, "sha": commit, "siblings": siblings, "private": False})
+        if api and action == "tree":
+            return _json(
+                [
+                    {"type": "file", "path": path, "size": len(body), "oid": _etag(body)}
+                    for path, body in files.items()
                 ]
-                self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
-            elif path.startswith(resolve):
-                at, _, name = path[len(resolve) :].partition("/")
-                if at not in (revision, commit):
-                    self._missing("RevisionNotFound")
-                elif name not in files:
-                    self._missing("EntryNotFound")
-                else:
-                    etag = hashlib.sha1(files[name]).hexdigest()
-                    headers = {"ETag": f'"{etag}"', "X-Repo-Commit": commit}
-                    self._send(200, files[name], headers)
-            else:
-                self._missing("RepoNotFound")
+            )
+        body = files.get("/".join(rest))
+        if api or action != "resolve" or body is None:
+            return _missing("EntryNotFound")
+        return 200, {"ETag": f'"{_etag(body)}"', "X-Repo-Commit": commit}, body
 
-        do_HEAD = do_GET
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        hub = self
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Keeps the tests' output quiet."""
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+            def _serve(self) -> None:
+                hub.requests.append(f"{self.command} {self.path}")
+                status, headers, body = hub._answer(urlsplit(self.path).path)
+                self.send_response(status)
+                for name, text in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, text)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_GET = do_HEAD = _serve
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+
+
+def _json(content: Any) -> tuple[int, dict[str, str], bytes]:
+    return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
+
+
+def _missing(code: str) -> tuple[int, dict[str, str], bytes]:
+    return 404, {"X-Error-Code": code, "Content-Type": "application/json"}, b"{}"

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
-from valueflow.hub_assets.registry import load_registry, read_registry, registry_path, slug
+from valueflow.hub_assets.registry import (
+    Value,
+    load_registry,
+    read_registry,
+    registry_path,
+    slug,
+)
 
 REGISTRY = load_registry()
 SIZES = {"pvq": 12, "mft": 6, "duty": 7, "right": 7}
@@ -50,6 +56,34 @@ def test_spellings_of_the_field_are_known(text: str, name: str) -> None:
     assert REGISTRY.value(text).name == name
     assert REGISTRY.theory("rights").name == "right"
     assert REGISTRY.theory("SVT").name == "pvq"
+
+
+SPELLINGS = [
+    (node, spelling)
+    for theory in REGISTRY.theories.values()
+    for node in theory.nodes.values()
+    for spelling in (node.name, *node.aliases)
+]
+
+
+@given(st.sampled_from(SPELLINGS), st.data())
+def test_a_name_is_found_in_any_case_with_any_separators(
+    named: tuple[Value, str], data: st.DataObject
+) -> None:
+    node, spelling = named
+    separators = st.text(st.sampled_from(" _/-–—\t"), min_size=1, max_size=3)
+    letters = [
+        data.draw(separators)
+        if letter == "-"
+        else data.draw(st.sampled_from([letter, letter.upper()]))
+        for letter in spelling
+    ]
+    written = data.draw(st.sampled_from(["", " ", "-"])) + "".join(letters) + " "
+    assert slug(written) == slug(spelling)
+    assert REGISTRY.value(written, node.theory, [node.kind]) is node
+    if node.kind == "value":
+        assert REGISTRY.value(written) is node
+        assert REGISTRY.value(f"{node.theory}:{written}") is node
 
 
 @given(st.text(max_size=40))
@@ -96,7 +130,7 @@ def broken(tmp_path: Path, change: Any) -> Path:
     raw = yaml.safe_load(registry_path().read_text(encoding="utf-8"))
     change(raw)
     path = tmp_path / "registry.yaml"
-    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -115,6 +149,25 @@ def _node(raw: Any, name: str) -> Any:
         (lambda raw: raw["levels"].append({"level": 5, "name": "x", "phrase": "x"}), "levels.5"),
         (lambda raw: raw["assets"]["vidb-mini"].update(repo_id="a/b"), "one of 'embedded'"),
         (lambda raw: raw.update(schema_version=9), "schema_version"),
+        (lambda raw: raw.pop("levels"), "levels: Field required"),
+        (lambda raw: raw.update(theories=["pvq"]), "theories: .*dict"),
+        (lambda raw: raw.update(assets=["vidb-mini"]), "assets: .*dict"),
+        (lambda raw: raw["assets"].update({"vidb-mini": "here"}), r"assets\.vidb-mini"),
+        (lambda raw: raw["theories"].update(pvq=None), r"theories\.pvq"),
+        (lambda raw: raw["theories"].update(pvq="Schwartz"), r"theories\.pvq"),
+        (lambda raw: raw["theories"]["pvq"].update(nodes=["power"]), r"theories\.pvq\.nodes"),
+        (
+            lambda raw: raw["theories"]["pvq"]["nodes"].update(power="rank"),
+            r"theories\.pvq\.nodes\.power",
+        ),
+        (lambda raw: _node(raw, "power").update(parents="growth"), r"nodes\.power\.parents"),
+        (lambda raw: _node(raw, "power").update(parents=[["growth"]]), r"power\.parents\.0"),
+        (lambda raw: _node(raw, "power").update(kind="macro"), r"nodes\.power\.kind"),
+        (lambda raw: _node(raw, "power").update(parents=["power"]), "circle"),
+        (
+            lambda raw: raw["defaults"]["evaluator"].update(windows=0),
+            r"defaults\.evaluator\.windows",
+        ),
     ],
 )
 def test_a_broken_catalogue_names_file_and_place(tmp_path: Path, change: Any, message: str) -> None:
@@ -133,3 +186,10 @@ def test_a_catalogue_that_is_no_yaml_or_not_there_is_named(tmp_path: Path) -> No
     (tmp_path / "l.yaml").write_text("- a")
     with pytest.raises(InputFileError, match="must be a mapping"):
         read_registry(tmp_path / "l.yaml")
+    (tmp_path / "latin.yaml").write_bytes("schema_version: é".encode("latin-1"))
+    with pytest.raises(InputFileError, match=r"latin\.yaml: is not UTF-8"):
+        read_registry(tmp_path / "latin.yaml")
+
+
+def test_an_untouched_copy_is_the_catalogue(tmp_path: Path) -> None:
+    assert read_registry(broken(tmp_path, lambda raw: None)) == REGISTRY

@@ -103,3 +103,52 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert load_vidb(path).of(POWER)[0].intensity == 1
     table(tmp_path, "text,intensity\na,2\n", "power.csv")
     assert load_vidb(path).of(POWER)[0].intensity == 2
+
+
+def test_a_column_without_a_name_is_no_level_and_no_theory(tmp_path: Path) -> None:
+    """Tables saved with a row index begin with such a column."""
+    vidb = load_vidb(
+        table(tmp_path, ",text,intensity,value\n0,I rule,8,power\n7,I yield,-8,power\n")
+    )
+    assert [(a.text, a.level) for a in vidb.of(POWER)] == [("I rule", None), ("I yield", None)]
+    assert vidb.notes == ()
+
+
+def test_an_empty_theory_is_none_given(tmp_path: Path) -> None:
+    vidb = load_vidb(
+        table(tmp_path, "text,intensity,value,theory\nI rule,8,power,\nI heal,9,care,mft\n")
+    )
+    assert set(vidb.anchors) == {("pvq", "power"), ("mft", "care-harm")}
+
+
+@pytest.mark.parametrize(
+    ("intensity", "message"),
+    [
+        ("1" + "0" * 400, "is not a number"),
+        ("1e999", "inf is not a number"),
+        ("true", "True is not a number"),
+        ("null", "is missing"),
+        ("[1]", "is not a number"),
+        ("-10.01", r"-10.01 is outside \[-10, 10\]; rescale the table"),
+    ],
+)
+def test_an_intensity_of_json_that_cannot_serve_is_named_with_row_and_column(
+    tmp_path: Path, intensity: str, message: str
+) -> None:
+    rows = f'{{"text": "fine", "mark": 1}}\n{{"text": "I rule", "mark": {intensity}}}\n'
+    path = table(tmp_path, rows, "power.jsonl")
+    with pytest.raises(InputFileError, match=rf"power\.jsonl, row 2, column 'mark': .*{message}"):
+        load_vidb(path, {"intensity": "mark"})
+
+
+def test_the_ends_of_the_scale_are_on_it(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "text,intensity,level\nI rule,10,+2\nI serve,-10,-2.0\nI sit,0,\n", "power.csv"
+    )
+    found = [(a.intensity, a.level) for a in load_vidb(path).of(POWER)]
+    assert found == [(10, 2), (-10, -2), (0, None)]
+
+
+def test_a_table_without_rows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match=r"power\.csv: holds no anchor of a known value"):
+        load_vidb(table(tmp_path, "text,intensity\n", "power.csv"))

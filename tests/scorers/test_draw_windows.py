@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Anchor
 from valueflow.scorers.draw_windows import (
     DrawnWindows,
@@ -150,3 +151,63 @@ def test_anchors_that_cannot_serve_are_found_before_anything_is_spent(
 def test_too_few_anchors_after_exclusion_is_an_error() -> None:
     with pytest.raises(OptionError, match="2 anchors are left"):
         draw(SCALE[:4], exclude={SCALE[0].text, SCALE[1].text})
+
+
+def test_a_bucket_without_anchors_borrows_the_one_nearest_to_its_middle() -> None:
+    # Buckets are [-10, 0) and [0, 10]; nothing lies in the second, whose middle is 5.
+    pool = [Anchor(f"t{x}", x) for x in (-9.0, -6.0, -1.0)]
+    for seed in range(20):
+        drawn = draw(pool, seed, windows=1, window_size=3)
+        own, borrowed = drawn.windows[0].anchors
+        assert drawn.borrowed == 1
+        assert borrowed.intensity == (-6.0 if own.intensity == -1.0 else -1.0)
+
+
+def test_full_buckets_are_served_before_empty_ones_borrow() -> None:
+    # The fourth of five buckets is empty; its nearest anchor is the only one of the third.
+    pool = [Anchor(f"t{x}", x) for x in (-9.0, -7.0, -5.0, 1.9, 9.0, 9.5)]
+    for seed in range(20):
+        (window,) = draw(pool, seed, windows=1).windows
+        assert [a.intensity for a in window.anchors[1:3]] == [-5.0, 1.9]
+        assert window.anchors[4].intensity in (9.0, 9.5)
+
+
+def test_the_ends_of_the_scale_and_its_middle_belong_to_a_bucket() -> None:
+    pool = [Anchor(f"t{x}", x) for x in (-10.0, 0.0, 10.0)]
+    for size in (3, 4):
+        (window,) = draw(pool, windows=1, window_size=size).windows
+        assert sum(a.intensity == -10 for a in window.anchors) == 1
+        assert draw(pool, windows=1, window_size=size).borrowed == 0
+
+
+def test_neither_the_order_of_responses_nor_other_draws_change_a_responses_windows() -> None:
+    def windows_of(sample: str) -> DrawnWindows:
+        return draw_windows(
+            SCALE,
+            windows=3,
+            window_size=6,
+            sampling="bucket",
+            places=(0, 1, 2),
+            generator=generator_for(0, "windows", sample, "power"),
+        )
+
+    forward = {sample: windows_of(sample) for sample in "abcd"}
+    backward = {sample: windows_of(sample) for sample in "dcba"}
+    assert forward == backward
+    assert forward["a"] != forward["b"]
+
+
+def test_the_place_of_an_anchor_tells_nothing_of_its_intensity() -> None:
+    means = np.zeros(5)
+    for seed in range(300):
+        for window in draw(seed=seed).windows:
+            shown = [window.anchors[i - 1].intensity for i in window.shown if i]
+            means += np.array(shown) / 900
+    # The standard error is 5.8 / sqrt(900) = 0.19.
+    assert np.abs(means).max() < 0.8
+
+
+def test_the_first_place_of_a_cell_varies_with_cell_and_seed() -> None:
+    firsts = [response_places(1, 6, 0, 0, cell)[0] for cell in range(300)]
+    assert all(30 <= firsts.count(place) <= 75 for place in range(6))
+    assert len({response_places(6, 6, 0, seed, "cell") for seed in range(20)}) > 10

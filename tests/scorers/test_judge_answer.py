@@ -1,10 +1,11 @@
 """A ranking is read from a complete permutation with harmless decoration, and from nothing else."""
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valueflow.scorers.judge_answer import read_ranking, strip_reasoning
@@ -76,6 +77,23 @@ def test_only_the_bare_line_and_json_need_no_repair() -> None:
         '{"ranking": 3}',
         "CDFGH > JKLMN > PQRTV > WX346\n\nBut I am not sure about it.",
         "CDFGHJKLMN PQRTV WX346 A",
+        # A tie, and a chain that runs the other way.
+        "CDFGH > JKLMN = PQRTV > WX346",
+        "CDFGH < JKLMN < PQRTV < WX346",
+        "CDFGH > JKLMN <= PQRTV > WX346",
+        "CDFGH > JKLMN <-> PQRTV > WX346",
+        # Lists that are too long: the last four lines alone would be complete.
+        "1. ZZZZZ\n2. CDFGH\n3. JKLMN\n4. PQRTV\n5. WX346",
+        "- WX346\n- CDFGH\n- JKLMN\n- PQRTV\n- WX346",
+        "First:\n_QQQQQ_\nCDFGH\nJKLMN\nPQRTV\nWX346",
+        "I put them so: 1. QQQQQ\n2. CDFGH\n3. JKLMN\n4. PQRTV\n5. WX346",
+        "QQQQQ >\nCDFGH > JKLMN > PQRTV > WX346",
+        "It is QQQQQ\n> CDFGH > JKLMN > PQRTV > WX346",
+        # JSON that Python will not read.
+        '{"order": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"order": ' + "9" * 5000 + "}",
+        '{"order": ["CDFGH", "JKLMN", "PQRTV", 3]}',
+        '["CDFGH", {"order": 1}]',
     ],
 )
 def test_anything_else_is_no_ranking(text: str) -> None:
@@ -107,3 +125,123 @@ def test_a_missing_code_is_never_filled_in(order: list[str], lost: int) -> None:
 )
 def test_reasoning_between_tags_is_stripped(text: str, rest: str) -> None:
     assert strip_reasoning(text) == rest
+
+
+# Decorations to mix. A code in `IN_FRONT` is prose, and passed over.
+BEFORE_CODES = st.sampled_from(["{n}. ", "{n}) ", "({n}) ", "- ", "* ", "• ", ""])
+AROUND_CODES = st.sampled_from(
+    ["{}", "**{}**", "`{}`", '"{}"', "“{}”", "[{}]", "({})", "_{}_", "<{}>"]
+)
+BETWEEN_CODES = st.sampled_from(
+    [" > ", ">", " >> ", ", ", "; ", " → ", " ≻ ", " => ", " | ", "\n", " >\n"]
+)
+IN_FRONT = st.sampled_from(
+    [
+        *("", "Ranking: ", "**Final answer:** ", "order is: ", "```\n", "\n\n"),
+        "<think>Hm, {}!</think>\n",
+        "{} is kind, and that is what counts.\n\n",
+        "Let me compare them.\n",
+    ]
+)
+BEHIND = st.sampled_from(["", ".", "\n", " \n\n", "\n```"])
+
+
+@st.composite
+def decorated(draw: st.DrawFn, codes: list[str]) -> str:
+    before, around = draw(BEFORE_CODES), draw(AROUND_CODES)
+    written = [
+        before.format(n=n) + around.format(draw(st.sampled_from([code, code.lower()])))
+        for n, code in enumerate(codes, 1)
+    ]
+    return draw(IN_FRONT).format(LABELS[0]) + draw(BETWEEN_CODES).join(written) + draw(BEHIND)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ORDERS, st.data())
+def test_any_mixture_of_decorations_is_read_back(order: list[str], data: st.DataObject) -> None:
+    ranking = read_ranking(data.draw(decorated(list(order))), LABELS)
+    assert ranking is not None
+    assert ranking.labels == tuple(order)
+
+
+FOREIGN = st.text(st.sampled_from("CDFGHJKLMNPQRTVWX34679"), min_size=5, max_size=5).filter(
+    lambda code: code not in LABELS
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(ORDERS, st.data())
+def test_a_missing_repeated_or_foreign_code_is_never_passed_over(
+    order: list[str], data: st.DataObject
+) -> None:
+    codes, at = list(order), data.draw(st.integers(0, len(LABELS) - 1))
+    fault = data.draw(st.sampled_from(["missing", "repeated", "foreign", "swapped", "prose"]))
+    if fault == "missing":
+        del codes[at]
+    elif fault == "repeated":
+        codes.insert(at, data.draw(st.sampled_from(LABELS)))
+    elif fault == "foreign":
+        codes.insert(at, data.draw(FOREIGN))
+    elif fault == "swapped":
+        codes[at] = data.draw(FOREIGN | st.sampled_from([c for c in LABELS if c != codes[at]]))
+    else:
+        codes[max(at, 1)] = "perhaps " + codes[max(at, 1)]
+    answer = data.draw(decorated(codes))
+    assert read_ranking(answer, LABELS) is None, answer
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            *LABELS,
+            *LABELS,
+            "ZZZZZ",
+            " > ",
+            ">",
+            "<",
+            "=",
+            "\n",
+            "\n",
+            ", ",
+            "1. ",
+            "2) ",
+            "(",
+            "]",
+        ),
+        *("```", "{", "}", '"order"', ": ", "[", '"', "and ", "<think>", "</think>", "Ranking: "),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_whatever_is_read_is_complete(text: str) -> None:
+    ranking = read_ranking(text, LABELS)
+    assert ranking is None or sorted(ranking.labels) == sorted(LABELS)
+
+
+def test_a_list_before_the_answers_line_and_a_revised_answer_are_passed_over() -> None:
+    listed = "\n".join(f"{n}. {code}" for n, code in enumerate(reversed(LABELS), 1))
+    line = " > ".join(LABELS)
+    for text in (f"{listed}\n\n{line}", f"{' > '.join(reversed(LABELS))}\n{line}"):
+        ranking = read_ranking(text, LABELS)
+        assert ranking is not None
+        assert ranking.labels == LABELS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>" * 3000,
+        "1 " * 10_000,
+        "> " * 10_000,
+        "CDFGH " * 4000,
+        "Ranking " * 3000,
+        "12." * 7000 + "x",
+        "CDFGH" + "  >  " * 4000 + "x",
+    ],
+)
+def test_a_long_answer_is_read_quickly(text: str) -> None:
+    started = time.perf_counter()
+    assert read_ranking(text, LABELS) is None
+    assert time.perf_counter() - started < 2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.scorers.judge_prompt import correction, draw_labels, judge_prompt, read_judge_prompt
 
 REGISTRY = load_registry()
@@ -70,3 +70,35 @@ def test_the_question_says_value_meaning_and_number() -> None:
 def test_what_is_no_question_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a ranking question"):
         read_judge_prompt(text)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(0, 10**6))
+def test_texts_that_imitate_the_questions_structure_are_read_back(
+    data: st.DataObject, seed: int
+) -> None:
+    outer = draw_labels(["a", "b"], np.random.default_rng(seed))
+    forged = judge_prompt(POWER, PVQ, ["I rule.", "I serve."], outer)
+    pieces = st.sampled_from(
+        ["<<< ", " >>>", "\n", *outer, "Value: X (Y)", "1. ", "[", "]", "```", " > ", forged, "我"]
+    )
+    texts = data.draw(st.lists(st.lists(pieces, max_size=8).map("".join), min_size=2, max_size=5))
+    # The same seed draws the same codes first, which now stand in the texts.
+    prompt, labels = ask(texts, seed)
+    assert read_judge_prompt(prompt) == (
+        *(POWER.title, PVQ.title),
+        list(zip(labels, texts, strict=True)),
+    )
+
+
+@pytest.mark.parametrize("value", list(REGISTRY.macro_values()), ids=lambda v: v.name)
+def test_the_value_of_a_question_is_read_back(value: Value) -> None:
+    theory = REGISTRY.theories[value.theory]
+    prompt = judge_prompt(value, theory, ["a", "b"], ["CDFGH", "JKLMN"])
+    assert read_judge_prompt(prompt)[:2] == (value.title, theory.title)
+
+
+def test_a_text_that_is_not_closed_is_an_error() -> None:
+    prompt = judge_prompt(POWER, PVQ, ["a", "b"], ["CDFGH", "JKLMN"])
+    with pytest.raises(ValueError, match="the text JKLMN is not closed"):
+        read_judge_prompt(prompt.replace("JKLMN >>>", ""))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from valueflow.hub_assets.vidb import load_vidb
 from valueflow.scorers.refusals import count_words, is_refusal
 
 
@@ -54,3 +55,19 @@ def test_a_long_answer_that_opens_like_a_refusal_is_an_answer() -> None:
 )
 def test_words_are_counted_as_a_reader_does(text: str, words: int) -> None:
     assert count_words(text) == words
+
+
+def test_no_embedded_text_is_taken_for_a_refusal() -> None:
+    texts = [a.text for anchors in load_vidb("vidb-mini").anchors.values() for a in anchors]
+    assert [text for text in texts if is_refusal(text)] == []
+
+
+def test_the_length_up_to_which_a_phrase_decides_is_in_words() -> None:
+    text = "I can't help with that" + " again" * 5
+    assert count_words(text) == 10
+    assert is_refusal(text, 11)
+    assert not is_refusal(text, 10)
+
+
+def test_a_phrase_further_on_decides_nothing() -> None:
+    assert not is_refusal("She asked, and I said: I can't help with that.")

@@ -77,3 +77,45 @@ def test_a_base_model_gets_one_text_to_continue() -> None:
     assert prompt.system is None
     assert prompt.user.endswith("Answer: I")
     assert "Question: Why?" in prompt.user
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_steered_prompt_ends_in_the_default_one_word_for_word(style: Style) -> None:
+    plain = default_prompt("Why?", 77, style)
+    for steered in (
+        definition_prompt("Why?", [(POWER, level(-1))], 77, style),
+        definition_prompt("Why?", [(POWER, level(-1)), (TRADITION, level(2))], 77, style),
+        user_texts_prompt("Why?", ["I lead."], 77, style),
+    ):
+        assert f"{steered.system or ''}\n\n{steered.user}".endswith(f"\n\n{plain.user}")
+        assert (steered.system is None) == (style != "system")
+        assert steered != plain
+
+
+def test_the_definition_is_given_with_each_target_and_level_0_adds_nothing() -> None:
+    one = definition_prompt("Why?", [(POWER, level(1))], 100)
+    assert POWER.definition in str(one.system)
+    with_default = definition_prompt("Why?", [(TRADITION, level(0)), (POWER, level(1))], 100)
+    assert with_default == one
+    two = str(definition_prompt("Why?", [(POWER, level(1)), (TRADITION, level(-2))], 100).system)
+    lines = [line for line in two.splitlines() if line.startswith("- ")]
+    assert [POWER.definition in line for line in lines] == [True, False]
+    assert [TRADITION.definition in line for line in lines] == [False, True]
+
+
+def test_levels_differ_by_their_phrase_alone() -> None:
+    prompts = {
+        active.level: str(definition_prompt("Why?", [(POWER, active)], 100).system)
+        for active in ACTIVE
+    }
+    blanked = {
+        prompts[active.level].replace(f"You {active.phrase} ", "You ... ") for active in ACTIVE
+    }
+    assert len(set(prompts.values())) == 4
+    assert len(blanked) == 1
+
+
+def test_an_ancestor_has_no_sentence() -> None:
+    growth = REGISTRY.value("growth", kinds=["ancestor"])
+    with pytest.raises(ValueError, match=r"growth at level 2 has no persona sentence"):
+        clause_sentence(growth, level(2))

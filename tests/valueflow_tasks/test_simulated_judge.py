@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -117,3 +118,10 @@ def test_every_macro_value_is_known_by_its_titles() -> None:
         name, intensities = KNOWN.of(value.title, REGISTRY.theories[value.theory].title)
         assert name == value.name
         assert len(intensities) >= 40
+
+
+def test_normal_noise_is_thurstones_model_with_the_spread_of_the_gumbel() -> None:
+    found = rates([response(2.5), response(0)], 2000, noise="normal")
+    # The difference of two deviations has the standard deviation pi / sqrt(3).
+    expected = NormalDist(0, np.pi / np.sqrt(3)).cdf(2.5)
+    assert found["01"] == pytest.approx(expected, abs=0.03)
