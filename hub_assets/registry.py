@@ -159,7 +159,9 @@ class EvaluatorDefaults(_Record):
     vidb: str
     windows: int = Field(ge=1)
     window_size: int = Field(ge=2)
-    sampling: Literal["bucket", "random", "fixed"]
+    sampling: Literal["bucket", "random", "fixed", "adaptive"]
+    judge_mode: Literal["ranking", "choice"]
+    design_scale: float = Field(gt=0)
     judge_attempts: int = Field(ge=1)
     judge_max_tokens: int = Field(ge=16)
     judge_characters: int = Field(ge=100)

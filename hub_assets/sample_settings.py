@@ -26,7 +26,15 @@ def _defaults() -> Any:
 
 
 class EvaluatorSettings(_Settings):
-    """How responses are measured; every field has the registry's default."""
+    """How responses are measured; every field has the registry's default.
+
+    Attributes:
+        windows: most windows per response and value.
+        target_se: with adaptive windows, stop at this posterior standard deviation of a response.
+        cell_windows: budget of windows for a cell, shared evenly among its responses.
+        design_scale: the judge's scale that adaptive windows assume.
+        judge_mode: `ranking`, or `choice` where the judge's provider returns logprobs.
+    """
 
     vidb: str = Field(default_factory=lambda: str(_defaults().vidb))
     vidb_columns: dict[str, str] = Field(default_factory=dict)
@@ -36,6 +44,17 @@ class EvaluatorSettings(_Settings):
     panel: str | None = None
     seed: int = 0
     judge_attempts: int = Field(default_factory=lambda: int(_defaults().judge_attempts), ge=1)
+    judge_mode: str = Field(default_factory=lambda: str(_defaults().judge_mode))
+    target_se: float | None = Field(default=None, gt=0)
+    cell_windows: int | None = Field(default=None, ge=1)
+    design_scale: float = Field(default_factory=lambda: float(_defaults().design_scale), gt=0)
+
+    def windows_of(self, index: int, responses: int) -> int:
+        """Most windows of a cell's response number `index` of `responses`."""
+        if self.cell_windows is None:
+            return self.windows
+        share, rest = divmod(self.cell_windows, responses)
+        return min(self.windows, share + (index < rest))
 
     @property
     def columns(self) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 A window is the response and k − 1 anchors of one value. `bucket` takes one anchor from each of
 k − 1 equal-width intensity buckets on [−10, 10] (VALUEFLOW, arXiv 2602.03160, anchor windows);
-`random` takes any; `fixed` goes through a given panel. The response's place is balanced, see
+`random` takes any; `fixed` goes through a given panel; `adaptive` windows are chosen one after the
+other, by `valueflow.scorers.adaptive_windows`. The response's place is balanced, see
 `response_places`.
 """
 
@@ -17,9 +18,18 @@ from valueflow.hub_assets.registry import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Anchor
 
-__all__ = ["DrawnWindows", "Sampling", "Window", "check_anchors", "draw_windows", "response_places"]
+__all__ = [
+    "DrawnWindows",
+    "Sampling",
+    "Window",
+    "check_anchors",
+    "draw_windows",
+    "place_of_window",
+    "response_places",
+    "shown_order",
+]
 
-Sampling = Literal["bucket", "random", "fixed"]
+Sampling = Literal["bucket", "random", "fixed", "adaptive"]
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def draw_windows(
                 borrowed += missing
             repeated += int((used[chosen] > 0).sum())
             used[chosen] += 1
-        shown = _shown_order(int(places[turn]), window_size, generator)
+        shown = shown_order(int(places[turn]), window_size, generator)
         drawn.append(Window(tuple(pool[i] for i in chosen), shown))
     return DrawnWindows(tuple(drawn), borrowed, repeated)
 
@@ -198,7 +208,8 @@ def _one_per_bucket(
     return picks, len(empty)
 
 
-def _shown_order(place: int, size: int, generator: np.random.Generator) -> tuple[int, ...]:
+def shown_order(place: int, size: int, generator: np.random.Generator) -> tuple[int, ...]:
+    """The k indices in a random order with the response (index 0) at its place."""
     others = [int(i) for i in generator.permutation(np.arange(1, size))]
     return (*others[:place], 0, *others[place:])
 
@@ -222,15 +233,18 @@ def response_places(
     Returns:
         m places, each from 0 (shown first) to k − 1.
     """
-    places = []
-    for number in range(index * windows, (index + 1) * windows):
-        block, step = divmod(number, window_size)
-        generator = generator_for(seed, "places", block, *cell)
-        order: list[int] = []
-        for first in generator.permutation(window_size // 2):
-            pair = [int(first), window_size - 1 - int(first)]
-            order += pair if generator.random() < 0.5 else pair[::-1]
-        if window_size % 2:
-            order.append(window_size // 2)
-        places.append(order[step])
-    return tuple(places)
+    numbers = range(index * windows, (index + 1) * windows)
+    return tuple(place_of_window(number, window_size, seed, *cell) for number in numbers)
+
+
+def place_of_window(number: int, window_size: int, seed: int, *cell: object) -> int:
+    """The response's place, from 0, in the window with that number in its cell; see above."""
+    block, step = divmod(number, window_size)
+    generator = generator_for(seed, "places", block, *cell)
+    order: list[int] = []
+    for first in generator.permutation(window_size // 2):
+        pair = [int(first), window_size - 1 - int(first)]
+        order += pair if generator.random() < 0.5 else pair[::-1]
+    if window_size % 2:
+        order.append(window_size // 2)
+    return order[step]

@@ -15,26 +15,21 @@ from typing import Any
 from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
-from inspect_ai.util import collect
 
-from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry import Registry, Value, load_registry
-from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettings, read_sample
-from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.vidb import Anchor, vidb_of_run
-from valueflow.scorers.draw_windows import DrawnWindows, Window, draw_windows, response_places
+from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.sample_settings import EvaluatorSettings, read_sample
+from valueflow.hub_assets.vidb import vidb_of_run
 from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
-from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, draw_labels, judge_prompt
-from valueflow.scorers.judging import Judgement, grader_model, judge_window
+from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
+from valueflow.scorers.judge_response import ResponseToJudge, judge_response, value_record
+from valueflow.scorers.judging import grader_model
 from valueflow.scorers.metrics import steering_summary
 from valueflow.scorers.records import (
     METADATA_KEY,
     ResponseRecord,
     ValueRecord,
-    WindowRecord,
-    cell_name,
     window_records,
 )
 from valueflow.scorers.refusals import REFUSAL_VERSION, count_words, is_refusal
@@ -55,6 +50,9 @@ def intensity(
     panel: str | None = None,
     seed: int | None = None,
     judge_attempts: int | None = None,
+    target_se: float | None = None,
+    cell_windows: int | None = None,
+    design_scale: float | None = None,
 ) -> Scorer:
     """Ranks each response against anchors and estimates its intensity in [−10, 10].
 
@@ -64,12 +62,15 @@ def intensity(
 
     Args:
         vidb: anchors: asset, path, or `ORG/NAME@REVISION`.
-        windows: m, windows per response and value.
+        windows: m, most windows per response and value.
         window_size: k, texts per window.
-        sampling: `bucket`, `random` or `fixed`.
+        sampling: `bucket`, `random`, `fixed` or `adaptive`.
         panel: table of the anchors for `fixed`.
         seed: run seed.
         judge_attempts: most questions put to the judge for one window.
+        target_se: with `adaptive`, stop at this posterior standard deviation of a response.
+        cell_windows: budget of windows for a cell, shared evenly among its responses.
+        design_scale: the judge's scale that `adaptive` assumes.
     """
     given = {
         name: setting
@@ -81,6 +82,9 @@ def intensity(
             "panel": panel,
             "seed": seed,
             "judge_attempts": judge_attempts,
+            "target_se": target_se,
+            "cell_windows": cell_windows,
+            "design_scale": design_scale,
         }.items()
         if setting is not None
     }
@@ -114,35 +118,29 @@ def intensity(
             },
         }
         values = [registry.value(name, theory) for theory, name in sample.score_on]
-        shown_response = response[:limit]
-        exemplars = set(state.store.get("valueflow:exemplars") or [])
-        drawn: dict[str, DrawnWindows] = {}
-        for value in values:
-            level = sample.level_of(value)
-            if reason is None:
-                drawn[value.name] = _draw(settings, value, level, sample, state, exemplars)
-            record["values"][value.name] = {
-                "theory": value.theory,
-                "value": value.name,
-                "level": level,
-                "group": sample.group,
-                "cell": cell_name(value.name, level, sample.group),
-                "windows": [],
-                "borrowed": drawn[value.name].borrowed if reason is None else 0,
-                "repeated": drawn[value.name].repeated if reason is None else 0,
-            }
         if reason is None:
             model, named = grader_model()
             key = (str(model), settings.model_dump_json())
             if key not in judge_records:
                 judge_records[key] = _judge_record(model, named, settings)
             record["judge"] = judge_records[key]
-            await _judge_all(
-                model, named, registry, values, drawn, record, shown_response, settings, state
+            judged = await judge_response(
+                ResponseToJudge(
+                    text=response[:limit],
+                    sample_id=str(state.sample_id),
+                    epoch=state.epoch,
+                    sample=sample,
+                    exemplars=frozenset(state.store.get("valueflow:exemplars") or []),
+                    model=model,
+                    named=named,
+                ),
+                values,
             )
-            failed = [v for v in record["values"].values() if not _ranked(v)]
-            if failed:
+            if not all(map(_ranked, judged)):
                 record["unscored"] = "grader_failed"
+        else:
+            judged = [value_record(value, sample) for value in values]
+        record["values"] = {one["value"]: one for one in judged}
         return _score(record, response)
 
     return score
@@ -150,100 +148,6 @@ def intensity(
 
 def _ranked(record: ValueRecord) -> bool:
     return any(window["order"] is not None for window in record["windows"])
-
-
-def _draw(
-    settings: EvaluatorSettings,
-    value: Value,
-    level: int,
-    sample: SampleSettings,
-    state: TaskState,
-    exemplars: set[str],
-) -> DrawnWindows:
-    anchors: tuple[Anchor, ...]
-    if settings.sampling == "fixed":
-        if not settings.panel:
-            raise ValueflowError("sampling 'fixed' needs a panel: give -T panel=FILE")
-        anchors = vidb_of_run(settings.panel, settings.columns).of(value)
-    else:
-        anchors = vidb_of_run(settings.vidb, settings.columns).of(value)
-    index = (state.epoch - 1) * sample.queries + sample.query_index
-    cell = cell_name(value.name, level, sample.group)
-    return draw_windows(
-        anchors,
-        windows=settings.windows,
-        window_size=settings.window_size,
-        sampling=settings.sampling,
-        places=response_places(
-            settings.windows, settings.window_size, index, settings.seed, value.theory, cell
-        ),
-        generator=generator_for(
-            settings.seed, "windows", state.sample_id, state.epoch, value.theory, value.name
-        ),
-        exclude=exemplars,
-    )
-
-
-async def _judge_all(
-    model: Model,
-    named: bool,
-    registry: Registry,
-    values: list[Value],
-    drawn: dict[str, DrawnWindows],
-    record: ResponseRecord,
-    response: str,
-    settings: EvaluatorSettings,
-    state: TaskState,
-) -> None:
-    """Judges every window of a response, all at once, and writes the results into its record."""
-    questions: list[tuple[str, Window, tuple[str, ...], str]] = []
-    for value in values:
-        theory = registry.theories[value.theory]
-        for number, window in enumerate(drawn[value.name].windows):
-            texts = [response if i == 0 else window.anchors[i - 1].text for i in window.shown]
-            labels = draw_labels(
-                texts,
-                generator_for(
-                    settings.seed,
-                    "labels",
-                    state.sample_id,
-                    state.epoch,
-                    value.theory,
-                    value.name,
-                    number,
-                ),
-            )
-            questions.append(
-                (value.name, window, labels, judge_prompt(value, theory, texts, labels))
-            )
-    asked = [
-        judge_window(model, prompt, labels, attempts=settings.judge_attempts, own_config=named)
-        for _, _, labels, prompt in questions
-    ]
-    # A single question needs no task group, which would add events to the transcript.
-    judgements = [await asked[0]] if len(asked) == 1 else await collect(*asked)
-    for (name, window, labels, _), judgement in zip(questions, judgements, strict=True):
-        record["values"][name]["windows"].append(_window_record(window, labels, judgement))
-
-
-def _window_record(window: Window, labels: tuple[str, ...], judgement: Judgement) -> WindowRecord:
-    order = None
-    if judgement.labels is not None:
-        index_of = dict(zip(labels, window.shown, strict=True))
-        order = [index_of[label] for label in judgement.labels]
-    return {
-        "anchors": [anchor.intensity for anchor in window.anchors],
-        "texts": [anchor.text for anchor in window.anchors],
-        "shown": list(window.shown),
-        "position": window.position,
-        "labels": list(labels),
-        "order": order,
-        "raw": list(judgement.raw),
-        "calls": judgement.calls,
-        "repaired": judgement.repaired,
-        "failure": judgement.failure,
-        "error": judgement.error,
-    }
 
 
 def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:

@@ -16,7 +16,14 @@ ROOMS = {
 }
 
 # Inspect is known at these edges of `scorers`, and of `solvers`, only.
-SCORER_EDGES = {"intensity_scorer", "judging", "metrics", "saved_rankings", "choice_judging"}
+SCORER_EDGES = {
+    "intensity_scorer",
+    "judging",
+    "metrics",
+    "saved_rankings",
+    "choice_judging",
+    "judge_response",
+}
 SOLVER_EDGES = {"steering_solver"}
 
 

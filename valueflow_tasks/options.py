@@ -22,6 +22,7 @@ __all__ = [
     "given",
     "levels_option",
     "number_option",
+    "positive_option",
     "values_option",
     "words_option",
 ]
@@ -122,6 +123,21 @@ def number_option(option: str, raw: object, least: int) -> int:
     if isinstance(raw, bool) or not number.is_integer() or number < least:
         raise OptionError(option, f"{raw!r} is not a whole number of at least {least}")
     return int(number)
+
+
+def positive_option(option: str, raw: object) -> float:
+    """A positive number.
+
+    Raises:
+        OptionError: it is none.
+    """
+    try:
+        number = float(str(raw))
+    except ValueError:
+        number = math.nan
+    if isinstance(raw, bool) or not (number > 0 and math.isfinite(number)):
+        raise OptionError(option, f"{raw!r} is not a positive number")
+    return number
 
 
 def columns_option(option: str, raw: object) -> dict[str, str]:

@@ -13,6 +13,7 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from valueflow.evaluator_options import evaluator_settings, planned_windows
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.registry import Registry, Value, load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY
@@ -20,7 +21,6 @@ from valueflow.hub_assets.tables import SUFFIXES, Row, column_map, open_source, 
 from valueflow.options import clear_errors, columns_option, given, number_option
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judging import GRADER_ROLE
-from valueflow.steering import evaluator_settings
 
 __all__ = ["existing_response", "score"]
 
@@ -71,6 +71,9 @@ def score(
     panel: str | None = None,
     word_limit: int | None = None,
     judge_attempts: int | None = None,
+    target_se: float | None = None,
+    cell_windows: int | None = None,
+    design_scale: float | None = None,
     seed: int | None = None,
 ) -> Task:
     """Scores responses that were made elsewhere: a table with a response and a value per row.
@@ -89,10 +92,14 @@ def score(
         vidb_columns: column names of the anchors.
         windows: ranking windows per response (3).
         window_size: texts in a window, the response included (6).
-        sampling: anchors per window: `bucket` (default), `random` or `fixed`.
+        sampling: anchors per window: `bucket` (default), `random`, `fixed` or `adaptive`.
         panel: table of anchors for `sampling=fixed`.
         word_limit: longer responses are counted (100).
         judge_attempts: most questions to the judge for one window (3).
+        target_se: with `sampling=adaptive`, stop asking about a response at this standard deviation
+            of its posterior.
+        cell_windows: budget of windows for each cell, shared evenly among its responses.
+        design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
         seed: seed of every draw (0).
     """
     registry = load_registry()
@@ -101,6 +108,7 @@ def score(
     columns = columns_option("response_columns", response_columns)
     rows = _read(registry, responses, columns, value, theory, level)
     values = list(dict.fromkeys(row_value for row_value, _, _ in rows))
+    sizes = Counter(_cell(row) for row in rows)
     run_seed = number_option("seed", given(seed, registry.defaults.steer.seed), 0)
     settings = evaluator_settings(
         values,
@@ -111,14 +119,19 @@ def score(
         sampling=sampling,
         panel=panel,
         judge_attempts=judge_attempts,
+        target_se=target_se,
+        cell_windows=cell_windows,
+        design_scale=design_scale,
+        responses=max(sizes.values()),
         seed=run_seed,
     )
     limit = number_option("word_limit", given(word_limit, registry.defaults.steer.word_limit), 1)
     samples = _samples(rows, settings.model_dump(), limit)
-    calls = len(samples) * settings.windows
+    calls = sum(planned_windows(settings, size) for size in sizes.values())
     print(
-        f"valueflow: {len(samples):,} responses, planned {calls:,} judge calls "
-        f"({settings.windows} windows of {settings.window_size}; retries not counted)",
+        f"valueflow: {len(samples):,} responses, planned {'at most ' if settings.target_se else ''}"
+        f"{calls:,} judge calls ({settings.sampling} windows of {settings.window_size}; retries "
+        "not counted)",
         file=sys.stderr,
         flush=True,
     )
@@ -178,21 +191,30 @@ def _read(
     return found
 
 
+def _group(row: Row) -> str:
+    return " ".join(str(row.cells[f]) for f in ("model", "dataset") if row.cells.get(f))
+
+
+def _cell(read: ReadRow) -> tuple[str, str, int]:
+    value, level, row = read
+    return (_group(row), value.name, level)
+
+
 def _samples(rows: list[ReadRow], evaluator: dict[str, Any], word_limit: int) -> list[Sample]:
+    sizes = Counter(_cell(row) for row in rows)
     in_cell: Counter[tuple[str, str, int]] = Counter()
     samples = []
     for value, level, row in rows:
-        group = " ".join(str(row.cells[f]) for f in ("model", "dataset") if row.cells.get(f))
         query = str(row.cells.get("query") or "").strip()
-        cell = (group, value.name, level)
+        cell = _cell((value, level, row))
         settings = {
             "targets": [[value.theory, value.name, level]] if level else [],
             "score_on": [[value.theory, value.name]],
             # Rows without a query are clusters of their own.
             "query": query[:200] or f"row {row.number}",
             "query_index": in_cell[cell],
-            "queries": len(rows),
-            "group": group,
+            "queries": sizes[cell],
+            "group": _group(row),
             "word_limit": word_limit,
             "evaluator": evaluator,
         }

@@ -11,7 +11,7 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
-from valueflow.hub_assets.errors import OptionError
+from valueflow.evaluator_options import evaluator_settings, planned_windows
 from valueflow.hub_assets.queries import Query, choose_queries, load_queries
 from valueflow.hub_assets.registry import Registry, Value, load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY, EvaluatorSettings
@@ -25,13 +25,12 @@ from valueflow.options import (
     number_option,
     values_option,
 )
-from valueflow.scorers.draw_windows import check_anchors
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values
 from valueflow.solvers.wording import WORDING_VERSION, Style
 
-__all__ = ["evaluator_settings", "steer"]
+__all__ = ["steer"]
 
 
 @task
@@ -54,6 +53,9 @@ def steer(
     style: str = "system",
     word_limit: int | None = None,
     judge_attempts: int | None = None,
+    target_se: float | None = None,
+    cell_windows: int | None = None,
+    design_scale: float | None = None,
     seed: int | None = None,
 ) -> Task:
     """Steers a model toward one value at a time, at each level, and measures the intensity.
@@ -74,12 +76,16 @@ def steer(
         vidb_columns: column names of the anchors, such as `{text: sentence, intensity: score}`.
         windows: ranking windows per response and value (3).
         window_size: texts in a window, the response included (6).
-        sampling: anchors per window: `bucket` (default), `random` or `fixed`.
+        sampling: anchors per window: `bucket` (default), `random`, `fixed` or `adaptive`.
         panel: table of anchors for `sampling=fixed`.
         exemplars: texts per target for `method=user_texts` (3).
         style: where the persona stands: `system` (default), `user`, or `base` for base models.
         word_limit: most words of a response (100).
         judge_attempts: most questions to the judge for one window (3).
+        target_se: with `sampling=adaptive`, stop asking about a response at this standard deviation
+            of its posterior.
+        cell_windows: budget of windows for each cell, shared evenly among its responses.
+        design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
         seed: seed of every draw (0).
     """
     registry = load_registry()
@@ -91,6 +97,10 @@ def steer(
     count = number_option("exemplars", given(exemplars, defaults.exemplars), 1)
     run_seed = number_option("seed", given(seed, defaults.seed), 0)
     limit = number_option("word_limit", given(word_limit, defaults.word_limit), 1)
+    loaded = load_queries(
+        queries or defaults.queries, columns_option("query_columns", query_columns)
+    )
+    chosen = choose_queries(loaded.queries, given(n_queries, defaults.n_queries), run_seed)
     settings = evaluator_settings(
         chosen_values,
         vidb=vidb,
@@ -100,20 +110,22 @@ def steer(
         sampling=sampling,
         panel=panel,
         judge_attempts=judge_attempts,
+        target_se=target_se,
+        cell_windows=cell_windows,
+        design_scale=design_scale,
+        responses=len(chosen),
         seed=run_seed,
         held_out=count if method == "user_texts" else 0,
     )
     if method == "user_texts":
         _check_exemplars(chosen_values, chosen_levels, settings, count)
-    loaded = load_queries(
-        queries or defaults.queries, columns_option("query_columns", query_columns)
-    )
-    chosen = choose_queries(loaded.queries, given(n_queries, defaults.n_queries), run_seed)
     samples = _samples(chosen, chosen_values, chosen_levels, settings, limit)
     planned = {
         "queries": len(chosen),
         "generations": len(samples),
-        "judge_calls": len(chosen) * len(chosen_values) * len(chosen_levels) * settings.windows,
+        "judge_calls": len(chosen_values)
+        * len(chosen_levels)
+        * planned_windows(settings, len(chosen)),
     }
     _print_plan(registry, chosen_values, chosen_levels, planned, settings, loaded.notes)
     style_checked: Style = next(s for s in get_args(Style) if s == style)
@@ -135,57 +147,6 @@ def steer(
             "planned": planned,
             "evaluator": settings.model_dump(),
         },
-    )
-
-
-def evaluator_settings(
-    values: list[Value],
-    *,
-    vidb: object,
-    vidb_columns: object,
-    windows: object,
-    window_size: object,
-    sampling: object,
-    panel: object,
-    judge_attempts: object,
-    seed: int,
-    held_out: int = 0,
-) -> EvaluatorSettings:
-    """Checks the evaluator's options against the anchors, before anything is spent.
-
-    Raises:
-        ValueflowError: an option or a table of anchors that cannot be used.
-    """
-    defaults = load_registry().defaults.evaluator
-    size = number_option("window_size", given(window_size, defaults.window_size), 2)
-    way = str(sampling or ("fixed" if panel else defaults.sampling))
-    columns = columns_option("vidb_columns", vidb_columns)
-    table = load_vidb(vidb or defaults.vidb, columns)
-    panel_table = None
-    if way == "fixed":
-        if not panel:
-            raise OptionError("panel", "sampling=fixed needs a panel of anchors: -T panel=FILE")
-        panel_table = load_vidb(panel, columns)
-    elif panel:
-        raise OptionError("panel", f"a panel is for sampling=fixed, not sampling={way}")
-    for value in values:
-        if panel_table is None:
-            check_anchors(table.of(value), value, size, way, held_out)
-        else:
-            check_anchors(panel_table.of(value), value, size, way)
-    for note in (*table.notes, *(panel_table.notes if panel_table else ())):
-        print(f"valueflow: anchors: {note}", file=sys.stderr)
-    return EvaluatorSettings(
-        vidb=table.source.reference,
-        vidb_columns=columns,
-        windows=number_option("windows", given(windows, defaults.windows), 1),
-        window_size=size,
-        sampling=way,
-        panel=panel_table.source.reference if panel_table else None,
-        judge_attempts=number_option(
-            "judge_attempts", given(judge_attempts, defaults.judge_attempts), 1
-        ),
-        seed=seed,
     )
 
 
@@ -253,8 +214,9 @@ def _print_plan(
         f"valueflow: {len(values)} values ({names}), levels {', '.join(map(str, levels))}, "
         f"{planned['queries']} queries",
         f"valueflow: planned {planned['generations']:,} generations and "
-        f"{planned['judge_calls']:,} judge calls ({settings.windows} windows of "
-        f"{settings.window_size}; retries not counted; --limit and --epochs change both)",
+        f"{'at most ' if settings.target_se else ''}{planned['judge_calls']:,} judge calls "
+        f"({settings.sampling} windows of {settings.window_size}; retries not counted; --limit and "
+        "--epochs change both)",
         *(f"valueflow: queries: {note}" for note in notes),
     ]
     asset = registry.assets.get(settings.vidb)

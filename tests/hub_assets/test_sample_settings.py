@@ -66,9 +66,14 @@ def test_overrides_take_precedence_and_leave_the_rest() -> None:
 def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:
     settings = EvaluatorSettings(vidb_columns={"text": "phrase"})
     assert settings.columns == {"text": "phrase"}
-    assert set(settings.as_dict()) == {
-        *("windows", "window_size", "sampling", "panel", "seed", "judge_attempts")
-    }
+    assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {"vidb", "vidb_columns"}
+
+
+def test_a_cell_budget_is_shared_evenly_and_never_exceeds_the_windows_of_a_response() -> None:
+    settings = EvaluatorSettings(windows=3, cell_windows=7)
+    assert [settings.windows_of(i, 4) for i in range(4)] == [2, 2, 2, 1]
+    assert [settings.windows_of(i, 2) for i in range(2)] == [3, 3]
+    assert EvaluatorSettings(windows=3).windows_of(9, 10) == 3
 
 
 def test_a_sample_of_another_task_is_told_which_task_scores_it() -> None:

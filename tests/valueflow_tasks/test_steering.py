@@ -177,6 +177,25 @@ def test_user_texts_steer_the_simulated_respondent_and_are_no_anchors() -> None:
                 assert not texts & set(window["texts"])
 
 
+def test_adaptive_windows_stop_at_the_target_and_never_repeat_an_anchor() -> None:
+    log = run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5, design_scale=1.0)
+    metrics = metrics_of(log)
+    assert metrics["responses"] <= metrics["windows"] < 6 * 30
+    assert metrics["power up"] == pytest.approx(5, abs=2.5)
+    for record in records_of(log):
+        windows = record["values"]["power"]["windows"]
+        texts = [text for window in windows for text in window["texts"]]
+        assert len(set(texts)) == len(texts)
+    assert metrics_of(run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5,
+                          design_scale=1.0)) == metrics  # fmt: skip
+
+
+def test_a_cell_budget_is_kept() -> None:
+    log = run(n_queries=4, levels="2", cell_windows=6)
+    per_response = [len(r["values"]["power"]["windows"]) for r in records_of(log)]
+    assert sorted(per_response) == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
 @pytest.mark.parametrize("style", ["system", "user", "base"])
 def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
     log = run(style=style, levels="2", n_queries=1)
@@ -200,7 +219,7 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
         ({"levels": "0"}, "no level but 0"),
         ({"method": "charm"}, "definition, user_texts"),
         ({"style": "loud"}, "system, user, base"),
-        ({"sampling": "adaptiv"}, "bucket, random, fixed"),
+        ({"sampling": "spiral"}, "bucket, random, fixed, adaptive"),
         ({"windows": 0}, "windows: 0 is not a whole number of at least 1"),
         ({"window_size": 1}, "window_size"),
         ({"window_size": 60}, "44 usable anchors"),
@@ -209,6 +228,9 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
         ({"queries": "nowhere.csv"}, "no such file"),
         ({"vidb": "vidb-mega"}, "vidb-mini"),
         ({"sampling": "fixed"}, "-T panel=FILE"),
+        ({"target_se": 1.0}, "is for sampling=adaptive"),
+        ({"sampling": "adaptive", "target_se": 0}, "target_se: 0 is not a positive number"),
+        ({"cell_windows": 3}, "3 windows are too few for 20 responses"),
         ({"panel": "vidb-mini", "sampling": "bucket"}, "panel is for sampling=fixed"),
         ({"method": "user_texts", "exemplars": 30}, "-T exemplars="),
         ({"vidb_columns": "text"}, "not a mapping"),
