@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from valueflow.scorers.evaluation import Evaluation, evaluate
     from valueflow.scorers.intensity_scorer import intensity
     from valueflow.scorers.metrics import steering_summary
+    from valueflow.scorers.ranking_fit import fit_rankings
     from valueflow.scorers.saved_rankings import read_rankings
     from valueflow.scorers.summary import summarize
     from valueflow.scorers.window_table import WindowTable
@@ -19,6 +20,7 @@ __all__ = [
     "Evaluation",
     "WindowTable",
     "evaluate",
+    "fit_rankings",
     "intensity",
     "read_rankings",
     "steering_summary",
@@ -31,6 +33,7 @@ __getattr__ = lazy_exports(
         "Evaluation": "valueflow.scorers.evaluation",
         "WindowTable": "valueflow.scorers.window_table",
         "evaluate": "valueflow.scorers.evaluation",
+        "fit_rankings": "valueflow.scorers.ranking_fit",
         "intensity": "valueflow.scorers.intensity_scorer",
         "read_rankings": "valueflow.scorers.saved_rankings",
         "steering_summary": "valueflow.scorers.metrics",
