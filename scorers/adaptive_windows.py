@@ -151,7 +151,11 @@ def next_window(
     if posterior is None:
         return _spanning(intensities, count, generator)
     density = np.asarray(posterior, dtype=np.float64)
-    if density.shape != np.shape(grid) or not (density >= 0).all() or not 0 < density.sum() < np.inf:
+    if (
+        density.shape != np.shape(grid)
+        or not (density >= 0).all()
+        or not 0 < density.sum() < np.inf
+    ):
         raise ValueError("a posterior must be non-negative, finite and given on the grid")
     return _informative(intensities, density / density.sum(), grid, scale, count, generator)
 

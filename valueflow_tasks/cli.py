@@ -39,6 +39,7 @@ def _examples(*lines: str) -> str:
         "    --model-role grader=valueflow/judge       steer and measure, simulated and offline",
         "valueflow list values --theory mft           what can be steered",
         "valueflow selfcheck                          truth beside estimate",
+        "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
         "valueflow score logs/*.eval -o scores        tables from saved rankings",
     ),
 )
@@ -268,6 +269,71 @@ def selfcheck_command(
     click.echo(
         f"judge calls {counts['judge_calls']}, retries {counts['judge_retries']}, failed windows "
         f"{counts['windows_failed']}, unscored responses {counts['unscored']}"
+    )
+
+
+@main.command(
+    "plan",
+    epilog=_examples(
+        "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5",
+        "valueflow plan --judge-scale 1 --queries 20 --values 12 --sampling adaptive",
+        "valueflow plan --judge-scale 0.5 --queries 50 --response-se 2",
+    ),
+)
+@click.option(
+    "--judge-scale",
+    type=float,
+    required=True,
+    help="The judge's scale, from an earlier run: 0.3 is noisy, 3 is sharp.",
+)
+@click.option("--queries", type=int, required=True, help="Queries per cell.")
+@click.option("--se", type=float, help="Wanted standard error of a cell's mean, in points.")
+@click.option("--response-se", type=float, help="Wanted standard error of a response, in points.")
+@click.option("--values", type=int, default=1, show_default=True, help="Values steered.")
+@click.option(
+    "--levels", type=int, default=5, show_default=True, help="Levels, the default included."
+)
+@click.option("--window-size", type=int, default=6, show_default=True, help="Texts in a window.")
+@click.option(
+    "--sampling",
+    type=click.Choice(["bucket", "adaptive"]),
+    default="bucket",
+    show_default=True,
+    help="How anchors are chosen.",
+)
+@click.option(
+    "--spread",
+    type=float,
+    default=None,
+    help="Standard deviation between the responses of a cell, in points.",
+)
+def plan_command(
+    judge_scale: float,
+    queries: int,
+    se: float | None,
+    response_se: float | None,
+    values: int,
+    levels: int,
+    window_size: int,
+    sampling: str,
+    spread: float | None,
+) -> None:
+    """Say how many windows a design needs, and what it costs in judge calls and tokens."""
+    from valueflow.planning import plan_table
+    from valueflow.scorers.study_design import SPREAD
+
+    console.print(
+        plan_table(
+            judge_scale,
+            queries,
+            se,
+            response_se=response_se,
+            values=values,
+            levels=levels,
+            window_size=window_size,
+            sampling=sampling,
+            spread=SPREAD if spread is None else spread,
+        )
     )
 
 

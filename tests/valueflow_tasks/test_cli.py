@@ -21,7 +21,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["score"], ["selfcheck"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["score"], ["selfcheck"], ["plan"]])
 def test_every_help_has_examples(command: list[str]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
@@ -130,3 +130,14 @@ def test_the_two_estimators_differ_and_both_run(tmp_path: Path) -> None:
         assert call("score", str(file), "-o", str(folder), "--estimator", estimator).exit_code == 0
         means.append(float(rows(folder / "cells.csv")[0]["intensity"]))
     assert means[0] != pytest.approx(means[1], abs=1e-3)
+
+
+def test_plan_says_what_a_study_costs() -> None:
+    result = call("plan", "--judge-scale", "1", "--queries", "100", "--se", "0.3")
+    assert result.exit_code == 0, result.output
+    assert "->" in result.output
+    assert "1,000" in result.output  # 100 queries at five levels, two windows each
+    bad = call("plan", "--judge-scale", "-1", "--queries", "100")
+    assert bad.exit_code == 1
+    assert "scale" in bad.output
+    assert "Traceback" not in bad.output
