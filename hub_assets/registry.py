@@ -281,8 +281,9 @@ class Registry(_Record):
 
 def registry_path() -> Path:
     """Where `registry.yaml` lies: beside this module in a built package, else in the checkout."""
-    beside = Path(__file__).parent / "registry.yaml"
-    return beside if beside.is_file() else Path(__file__).parent.parent / "registry.yaml"
+    here = Path(__file__).resolve().parent
+    beside = here / "registry.yaml"
+    return beside if beside.is_file() else here.parent / "registry.yaml"
 
 
 def read_registry(path: Path) -> Registry:

@@ -1,5 +1,6 @@
 """The package works as a wheel, as a wheel made from the sdist, and as an editable install."""
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.packaging
+# Folder of the checkout to folder of the package.
+ROOMS = {
+    "valueflow_tasks": "valueflow",
+    "solvers": "valueflow/solvers",
+    "scorers": "valueflow/scorers",
+    "hub_assets": "valueflow/hub_assets",
+}
+STRAY = (
+    "valueflow_tasks/scores.csv",
+    "solvers/notes.txt",
+    "scorers/rankings.jsonl",
+    "hub_assets/draft.yaml",
+    "hub_assets/data/draft.txt",
+)
 
 CHECK = """
 import sys
@@ -52,12 +66,16 @@ def built(folder: Path, kind: str, source: Path = ROOT) -> Path:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the files that git tracks, so that builds leave nothing in the checkout."""
+    """A copy of the checkout with stray files in it; builds leave nothing in the real one."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in run("git", "ls-files", cwd=ROOT).splitlines():
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copy(path, copy)
+    for folder in (*ROOMS, "tests", "benchmarks", "docs"):
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+    for stray in STRAY:
+        (copy / stray).write_text("{}\n")
     return copy
 
 
@@ -67,8 +85,12 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("sdist"), "sdist", checkout)
+def wheel_from_sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built(folder, "sdist", checkout)) as archive:
+        archive.extractall(folder / "source", filter="data")
+    (source,) = (folder / "source").iterdir()
+    return built(folder, "wheel", source)
 
 
 def environment(folder: Path) -> Path:
@@ -84,49 +106,58 @@ def install_and_check(tmp_path: Path, *what: str) -> tuple[Path, Path]:
     python = environment(tmp_path / "environment")
     run(str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
         "--ignore-installed", *what, cwd=tmp_path)  # fmt: skip
+    run(str(python.with_name("valueflow")), "--version", cwd=tmp_path)
     package, registry = run(str(python), "-c", CHECK, cwd=tmp_path).splitlines()[-2:]
     return Path(package), Path(registry)
 
 
+@pytest.mark.packaging
 def test_a_wheel_works(wheel: Path, tmp_path: Path) -> None:
     package, registry = install_and_check(tmp_path, str(wheel))
     assert package.is_relative_to(tmp_path)
     assert registry == package.parent / "hub_assets" / "registry.yaml"
 
 
-def test_a_wheel_made_from_the_sdist_works(sdist: Path, tmp_path: Path) -> None:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path / "source", filter="data")
-    (source,) = (tmp_path / "source").iterdir()
-    (tmp_path / "made").mkdir()
-    package, registry = install_and_check(tmp_path, str(built(tmp_path / "made", "wheel", source)))
+@pytest.mark.packaging
+def test_a_wheel_made_from_the_sdist_works(wheel_from_sdist: Path, tmp_path: Path) -> None:
+    package, registry = install_and_check(tmp_path, str(wheel_from_sdist))
     assert package.is_relative_to(tmp_path)
-    assert registry.read_bytes() == (ROOT / "registry.yaml").read_bytes()
+    assert registry == package.parent / "hub_assets" / "registry.yaml"
 
 
+@pytest.mark.packaging
 def test_an_editable_install_reads_the_checkout(checkout: Path, tmp_path: Path) -> None:
     package, registry = install_and_check(tmp_path, "-e", str(checkout))
     assert package == (checkout / "valueflow_tasks" / "__init__.py").resolve()
     assert registry == (checkout / "registry.yaml").resolve()
 
 
-def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    outside = [n for n in names if not n.startswith(("valueflow/", "valueflow-"))]
-    assert outside == []
-    assert [n for n in names if n.endswith("registry.yaml")] == [
-        "valueflow/hub_assets/registry.yaml"
+@pytest.mark.packaging
+@pytest.mark.parametrize("made", ["wheel", "wheel_from_sdist"])
+def test_a_wheel_holds_the_package_and_nothing_else(
+    made: str, request: pytest.FixtureRequest
+) -> None:
+    archive = zipfile.ZipFile(request.getfixturevalue(made))
+    names = {n for n in archive.namelist() if ".dist-info/" not in n}
+    expected = {
+        f"{inside}/{path.name}"
+        for room, inside in ROOMS.items()
+        for path in ROOT.glob(f"{room}/*.py")
+    }
+    expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
+    data = [
+        path
+        for path in (ROOT / "hub_assets" / "data").rglob("*")
+        if path.suffix in (".csv", ".jsonl") or path.name == "LICENSE"
     ]
-    assert not [n for n in names if "test" in n or "benchmark" in n]
-    assert len([n for n in names if "vidb-mini" in n and n.endswith(".jsonl")]) == 32
-    assert "valueflow/hub_assets/data/LICENSE" in names
-    for room in ("solvers", "scorers", "hub_assets"):
-        modules = {path.name for path in (ROOT / room).glob("*.py")}
-        inside = {Path(n).name for n in names if n.startswith(f"valueflow/{room}/")}
-        tracked = set(run("git", "ls-files", room, cwd=ROOT).split())
-        assert {m for m in modules if f"{room}/{m}" in tracked} <= inside
+    expected |= {f"valueflow/{path.relative_to(ROOT).as_posix()}" for path in data}
+    assert names == expected
+    assert len([n for n in names if n.endswith(".jsonl")]) == 32
+    registry = archive.read("valueflow/hub_assets/registry.yaml")
+    assert registry == (ROOT / "registry.yaml").read_bytes()
 
 
+@pytest.mark.packaging
 def test_the_base_install_asks_for_no_torch(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (metadata,) = [n for n in archive.namelist() if n.endswith("METADATA")]
@@ -136,3 +167,29 @@ def test_the_base_install_asks_for_no_torch(wheel: Path) -> None:
     ]  # fmt: skip
     assert len(needs) >= 8
     assert not [line for line in needs if "torch" in line or "==" in line]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "import valueflow._registry",
+        "for module in walk_packages(valueflow.__path__, 'valueflow.'): import_module(module.name)",
+    ],
+    ids=["nothing", "entry point", "every module"],
+)
+def test_no_exported_name_is_hidden_by_a_module(before: str) -> None:
+    code = f"""
+from importlib import import_module
+from pkgutil import iter_modules, walk_packages
+from types import ModuleType
+import valueflow
+{before}
+for name in {list(ROOMS.values())}:
+    package = import_module(name.replace("/", "."))
+    assert not set(package.__all__) & {{module.name for module in iter_modules(package.__path__)}}
+    for export in package.__all__:
+        assert not isinstance(getattr(package, export), ModuleType), (name, export)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
