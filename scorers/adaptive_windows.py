@@ -129,11 +129,12 @@ def next_window(
     ``intensities`` (A,) of the anchors that this response has not met yet, in points; they need no
     order.  ``posterior`` (G,) of the response on ``grid`` (G,), not necessarily normalised; None
     before its first window.  ``scale`` is the judge's as assumed in the design (it may be wrong by
-    a factor of two without harm); ``window_size`` is k.
+    a factor of 1.5 with little loss); ``window_size`` is k.
 
-    The first window cuts the scale into k equal parts, give or take a little.  Later ones take, one by one, the
-    anchor that makes the expected variance of the response smallest, 1 / (1 / V + information)
-    averaged over the posterior of variance V; among anchors that serve equally well one is drawn.
+    The first window cuts the scale into k equal parts, give or take a little.  Later ones take, one
+    by one, the anchor that makes the expected variance of the response smallest: 1 / (1 / V +
+    information), averaged over the posterior of variance V.  Among anchors that serve equally well
+    one is drawn.
 
     Raises ``ValueError`` for fewer than k - 1 anchors, k below 2, a scale that is not positive and
     finite, an intensity that is not finite, or a posterior that is no density on the grid.
@@ -218,7 +219,7 @@ def _bins(intensities: Array, step: float) -> tuple[IntArray, Array]:
 
 
 def _levels(density: Array, grid: Array) -> Array:
-    """Intensities (LEVELS,) that cut the posterior into equally likely parts and lie inside them."""
+    """Intensities (LEVELS,) in the middle of equally likely parts of the posterior."""
     cumulative = np.cumsum(density) - density / 2
     return np.interp((np.arange(LEVELS) + 0.5) / LEVELS, cumulative, grid)
 

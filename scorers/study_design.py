@@ -105,8 +105,9 @@ def study_designs(
     true intensities of two cells' responses to the same query: what they share leaves a shift.
 
     Left out are the error of the judge's estimated scale, lapses and disagreement with single
-    texts; a response's error is somewhat larger where a sharp judge (scale times the width of a
-    bucket above about 6) meets one or two windows.
+    texts.  Where a judge is so sharp that it tells texts apart across a small part of a bucket, a
+    response's place between its neighbours decides and information says too much: with buckets of
+    4 points its error is 5% larger than told at scale 2 and 13% at scale 3, a cell's at most 4%.
 
     Raises ``ValueError`` for a scale or spread that is not positive and finite, a wanted error or
     count that is not positive, k below 2, an unknown sampling or a correlation outside [-1, 1].

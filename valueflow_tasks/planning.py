@@ -104,5 +104,5 @@ def _caption(
     last = designs[-1]
     more = ""
     if se is not None and last.queries_needed is not None and last.cell_se > se:
-        more = f"; with {last.queries_needed:,} queries, {last.windows} windows reach {se:g} for a cell"
+        more = f"; {last.windows} windows would with {last.queries_needed:,} queries"
     return f"No design above reaches a standard error of {goal}{more}. {assumed}"
