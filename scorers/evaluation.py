@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from .cells import Cell
+from .choice_windows import choice_weight_of
 from .judge_estimation import FittedJudge
 from .judge_fit import JudgeFit, fit_of_judge
 from .judge_model import JudgeModel
 from .judge_pooling import fit_judges
-from .notes import notes_on_judge
+from .notes import notes_on_choices, notes_on_judge
 from .place_effect import with_place_effect
 from .population import population_estimates
 from .reference import reference_of_value
-from .responses import (
-    Estimate,
-)
+from .responses import Estimate
 from .shifts import CellErrors, Shift, shift_error
 from .value_windows import ValueWindows
 from .window_table import WindowTable
@@ -36,7 +35,8 @@ __all__ = ["Cell", "Estimate", "Evaluation", "JudgeFit", "JudgeModel", "Shift", 
 class Evaluation:
     """Everything that :func:`evaluate` finds; ``judges`` and ``fit`` are by value.
 
-    ``notes`` are sentences that a user of the numbers must be told.
+    ``notes`` are sentences that a user of the numbers must be told.  ``choice_weights``, by value,
+    tell for how many drawn choices one choice distribution was taken, where there are any.
     """
 
     judges: dict[str, JudgeModel]
@@ -45,6 +45,7 @@ class Evaluation:
     shifts: list[Shift]
     fit: dict[str, JudgeFit]
     notes: list[str]
+    choice_weights: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(
@@ -54,6 +55,7 @@ def evaluate(
     baselines: Mapping[str, str] | None = None,
     judge: JudgeModel | Mapping[str, JudgeModel] | None = None,
     confidence: float = 0.95,
+    choice_weight: float | None = None,
 ) -> Evaluation:
     """Estimate judges, responses, cells and, given ``baselines``, shifts.
 
@@ -61,21 +63,28 @@ def evaluate(
     no error for a response: its ``se``, ``lower`` and ``upper`` are NaN).  ``baselines`` maps cells
     to the cells from which their shifts are taken.  ``judge`` is a known judge, or one by value; by
     default judges are estimated from the windows.  ``confidence`` is that of the intervals.
+    ``choice_weight`` says for how many drawn choices a choice distribution counts; by default this
+    is estimated with the judge (see :mod:`.choice_windows`), and is 1 for a known judge.
 
     Raises ``ValueError`` for an unknown estimator, a confidence outside (0, 1), a value without a
-    judge in ``judge``, or a baseline that has no windows or measures another value.
+    judge in ``judge``, a baseline that has no windows or measures another value, a weight that is
+    not positive, or choices where the estimator is ``reference``.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {ESTIMATORS}, not {estimator!r}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    if choice_weight is not None and not 0 < choice_weight < np.inf:
+        raise ValueError(f"choice_weight must be positive and finite, not {choice_weight}")
     judged = [ValueWindows(table, code) for code in range(len(table.values))]
     judged = [value for value in judged if value.orders.windows]
     anchors = int(table.anchor_key.max(initial=-1)) + 1
     if judge is None:
-        fitted = fit_judges([value.orders for value in judged], anchors)
+        fitted = _fitted(judged, anchors, choice_weight)
         fitted = [with_place_effect(one, value) for one, value in zip(fitted, judged, strict=True)]
     else:
+        for value in judged:
+            value.count_choices(choice_weight or 1.0)
         fitted = [_known(judge, value, anchors) for value in judged]
     result = Evaluation({}, [], [], [], {}, [])
     errors: dict[str, CellErrors] = {}
@@ -90,11 +99,29 @@ def evaluate(
         errors.update(parts)
         if estimator == "population":
             result.notes.extend(notes_on_judge(value.name, value.orders, one.model, fit))
+            result.notes.extend(notes_on_choices(value.name, value.orders))
+            if value.orders.probability is not None:
+                result.choice_weights[value.name] = value.orders.choice_weight
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))
     unjudged = len(table.items) - len(result.items)
     if unjudged:
         result.notes.append(f"{unjudged} items have no window and no estimate.")
     return result
+
+
+def _fitted(
+    judged: list[ValueWindows], anchors: int, choice_weight: float | None
+) -> list[FittedJudge]:
+    """Judges fitted to the anchors; with choices, again once their weights are known."""
+    for value in judged:
+        value.count_choices(choice_weight or 1.0)
+    fitted = fit_judges([value.orders for value in judged], anchors)
+    soft = [value.orders.probability is not None for value in judged]
+    if choice_weight is not None or not any(soft):
+        return fitted
+    for value, one in zip(judged, fitted, strict=True):
+        value.count_choices(choice_weight_of(value.orders, one.marginal))
+    return fit_judges([value.orders for value in judged], anchors)
 
 
 def _known(

@@ -30,6 +30,7 @@ from valueflow.scorers.records import (
     METADATA_KEY,
     ResponseRecord,
     ValueRecord,
+    is_judged,
     window_records,
 )
 from valueflow.scorers.refusals import REFUSAL_VERSION, count_words, is_refusal
@@ -53,6 +54,7 @@ def intensity(
     target_se: float | None = None,
     cell_windows: int | None = None,
     design_scale: float | None = None,
+    judge_mode: str | None = None,
 ) -> Scorer:
     """Ranks each response against anchors and estimates its intensity in [−10, 10].
 
@@ -71,6 +73,7 @@ def intensity(
         target_se: with `adaptive`, stop at this posterior standard deviation of a response.
         cell_windows: budget of windows for a cell, shared evenly among its responses.
         design_scale: the judge's scale that `adaptive` assumes.
+        judge_mode: `ranking`, or `choice` for judges with logprobs.
     """
     given = {
         name: setting
@@ -85,6 +88,7 @@ def intensity(
             "target_se": target_se,
             "cell_windows": cell_windows,
             "design_scale": design_scale,
+            "judge_mode": judge_mode,
         }.items()
         if setting is not None
     }
@@ -147,7 +151,7 @@ def intensity(
 
 
 def _ranked(record: ValueRecord) -> bool:
-    return any(window["order"] is not None for window in record["windows"])
+    return any(is_judged(window) for window in record["windows"])
 
 
 def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
@@ -177,12 +181,12 @@ def _score(record: ResponseRecord, response: str) -> Score:
     lines = []
     for name, value in record["values"].items():
         estimate = found.get(name)
-        numbers[name] = estimate.maximum_likelihood if estimate else math.nan
-        numbers[f"{name}_stderr"] = estimate.maximum_likelihood_se if estimate else math.nan
+        numbers[name] = estimate.flat_prior if estimate else math.nan
+        numbers[f"{name}_stderr"] = estimate.flat_prior_se if estimate else math.nan
         if estimate:
             lines.append(
-                f"{value['cell']}: {estimate.maximum_likelihood:+.1f} "
-                f"± {estimate.maximum_likelihood_se:.1f} from {estimate.windows} windows"
+                f"{value['cell']}: {estimate.flat_prior:+.1f} "
+                f"± {estimate.flat_prior_se:.1f} from {estimate.windows} windows"
             )
         else:
             lines.append(f"{value['cell']}: unscored ({record['unscored']})")

@@ -112,13 +112,13 @@ def fit_judge(
     orders: Orders, anchors: int, prior: JudgePrior | None = None, iterations: int = 60
 ) -> FittedJudge:
     """Fit one judge to one value from ``orders`` whose anchor keys lie below ``anchors``."""
-    windows = orders.windows
+    windows = orders.questions
     if windows > WINDOWS_FITTED:
-        orders = orders.take(np.flatnonzero(orders.window % -(-windows // WINDOWS_FITTED) == 0))
+        orders = orders.take(np.flatnonzero(orders.question % -(-windows // WINDOWS_FITTED) == 0))
     prior = JudgePrior() if prior is None else prior
     state = _State(orders, anchors, prior)
     if windows > 2 * WINDOWS_FIRST:
-        few = orders.take(np.flatnonzero(orders.window % (orders.windows // WINDOWS_FIRST) == 0))
+        few = orders.take(np.flatnonzero(orders.question % (windows // WINDOWS_FIRST) == 0))
         first = _State(few, anchors, prior)
         first.settle(iterations)
         state.parameter = first.parameter
@@ -171,14 +171,14 @@ class _State:
         self.sharpening = 1.0
         self.random = random_anchor_log_likelihood(orders)
         self.informative = np.bincount(
-            orders.window, weights=orders.share * (self.random < 0), minlength=orders.windows
+            orders.window, weights=orders.evidence * (self.random < 0), minlength=orders.windows
         )
         self.lapse, self.lapse_mode = 1 / (PRIOR_LAPSE + 2), 0.0
-        self.weight = orders.share
+        self.evidence = self.weight = orders.evidence
         self.key = np.asfortranarray(np.where(orders.present, orders.key, anchors))
         self.anchors = anchors
         self.seen = np.bincount(
-            self.key.ravel(), np.repeat(orders.share, self.key.shape[1]), minlength=anchors + 1
+            self.key.ravel(), np.repeat(orders.part, self.key.shape[1]), minlength=anchors + 1
         )[:anchors]
         self.recurring = self.seen > 1.5
         self.error = np.zeros(anchors)
@@ -202,10 +202,10 @@ class _State:
         known = worths(self.orders, scale, place_effect, error)
         ranked = log_likelihood_of(self.orders, known)
         ratio = np.exp(np.clip(self.random - ranked, -700, 700))
-        share = self.orders.share
-        self.lapse, self.lapse_mode = _mixture_share(ratio, share * (self.random < 0), PRIOR_LAPSE)
+        told = self.evidence * (self.random < 0)
+        self.lapse, self.lapse_mode = _mixture_share(ratio, told, PRIOR_LAPSE)
         lapsed = self.lapse * ratio / (self.lapse * ratio + 1 - self.lapse)
-        self.weight = share * (1 - lapsed)
+        self.weight = self.evidence * (1 - lapsed)
         return moments(self.orders, known, self.weight, error)
 
     def settle(self, iterations: int) -> None:

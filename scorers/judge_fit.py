@@ -60,28 +60,34 @@ def fit_of_judge(
     The test is a conditional moment test (Newey 1985): surplus of well-ordered pairs by window in
     each band, and separately among pairs of negative and of positive anchors, cleared of what
     estimating the judge takes away when it was ``estimated`` from these windows; the statistic is
-    referred to Hotelling's distribution.
+    referred to Hotelling's distribution.  Windows that are choices are in the shares of the bands,
+    not in the test.
     """
     judge = fitted.marginal
-    step = max(1, -(-orders.windows // WINDOWS_TESTED))
-    orders = orders.take(np.flatnonzero(orders.window % step == 0))
+    step = max(1, -(-orders.questions // WINDOWS_TESTED))
+    orders = orders.take(np.flatnonzero(orders.question % step == 0))
     distance, agrees, expected, weight, sign = _pairs(orders, judge)
+    # Stated probabilities scatter less than drawn orders: they are shown, not tested.
+    ranked = np.ones(len(weight), dtype=bool)
+    if orders.probability is not None:
+        ranked = np.isnan(orders.probability[orders.window])
+    tested = np.where(ranked[:, None], weight, 0.0)
     bands = len(DISTANCE_EDGES) - 1
     band = np.clip(np.digitize(distance, DISTANCE_EDGES) - 1, 0, bands - 1)
 
     def by_band(values: Array) -> Array:
-        return np.asarray(np.bincount(band.ravel(), (weight * values).ravel(), bands), np.float64)
+        return np.asarray(np.bincount(band.ravel(), values.ravel(), bands), np.float64)
 
-    count, seen, model = by_band(np.ones_like(weight)), by_band(agrees), by_band(expected)
-    inverted = by_band(1 - expected)
-    residual = weight * (agrees - expected)
+    count, seen, model = by_band(weight), by_band(weight * agrees), by_band(weight * expected)
+    inverted = by_band(tested * (1 - expected))
+    residual = tested * (agrees - expected)
     groups = _joined(inverted)
     columns = [
         np.where(groups[band] == group, residual, 0.0).sum(axis=1) for group in np.unique(groups)
     ]
     columns += [np.where(sign == side, residual, 0.0).sum(axis=1) for side in (-1, 1)]
     per_window = np.stack(columns, axis=1)
-    spread = weight * expected * (1 - expected)
+    spread = tested * expected * (1 - expected)
     variance = [float(spread[groups[band] == group].sum()) for group in np.unique(groups)]
     variance += [float(spread[sign == side].sum()) for side in (-1, 1)]
     scores = _judge_scores(orders, judge) if estimated else np.empty((len(per_window), 0))
@@ -93,7 +99,7 @@ def fit_of_judge(
         pairs=tuple(round(value) for value in count.tolist()),
         observed=tuple(np.where(count > 0, seen / safe, np.nan).tolist()),
         expected=tuple(np.where(count > 0, model / safe, np.nan).tolist()),
-        p_value=_moment_test(per_window, scores, np.asarray(variance)),
+        p_value=_moment_test(per_window[ranked], scores[ranked], np.asarray(variance)),
         contradicting=_contradicting(fitted.surprise, names),
     )
 
@@ -109,7 +115,7 @@ def _pairs(orders: Orders, judge: JudgeModel) -> tuple[Array, Array, Array, Arra
     logit = judge.scale * np.abs(difference) - judge.place_effect * later
     chance = 1 / (1 + np.exp(-np.clip(logit, -700, 700)))
     expected = (1 - judge.lapse_rate) * chance + judge.lapse_rate / 2
-    weight = np.where(usable, orders.share[:, None], 0.0)
+    weight = np.where(usable, orders.part[:, None], 0.0)
     sides = np.sign(x[:, first]), np.sign(x[:, second])
     sign = np.where(sides[0] == sides[1], sides[0], 0.0)
     return np.abs(difference), agrees.astype(np.float64), expected, weight, sign
@@ -131,9 +137,10 @@ def _judge_scores(orders: Orders, judge: JudgeModel) -> Array:
     ranked = log_likelihood_of(orders, known)
     ratio = np.exp(np.clip(random_anchor_log_likelihood(orders) - ranked, -300, 300))
     mixture = 1 - judge.lapse_rate + judge.lapse_rate * ratio
-    straight = moments(orders, known, orders.share).window_score
-    kept = orders.share * (1 - judge.lapse_rate) / mixture
-    lapse = orders.share * (ratio - 1) / mixture
+    part = orders.part
+    straight = moments(orders, known, part).window_score
+    kept = part * (1 - judge.lapse_rate) / mixture
+    lapse = part * (ratio - 1) / mixture
     return np.column_stack([kept[:, None] * straight, lapse])
 
 

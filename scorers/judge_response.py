@@ -17,6 +17,7 @@ from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettin
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Anchor, vidb_of_run
 from valueflow.scorers.adaptive_windows import is_precise_enough, next_window, posterior_after
+from valueflow.scorers.choice_judging import ask_choice, in_window_order
 from valueflow.scorers.draw_windows import Window, draw_windows, place_of_window, shown_order
 from valueflow.scorers.judge_prompt import draw_labels, judge_prompt
 from valueflow.scorers.judging import judge_window
@@ -159,16 +160,21 @@ async def _judge(
     settings = response.settings
     theory = load_registry().theories[value.theory]
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
-    generator = generator_for(
-        settings.seed,
-        "labels",
-        response.sample_id,
-        response.epoch,
-        value.theory,
-        value.name,
-        number,
-    )
-    labels = draw_labels(texts, generator)
+    names = (response.sample_id, response.epoch, value.theory, value.name, number)
+    fallback, earlier = None, 0
+    if settings.judge_mode == "choice":
+        generator = generator_for(settings.seed, "choice labels", *names)
+        choice = await ask_choice(
+            response.model, value, theory, texts, generator, own_config=response.named
+        )
+        chosen = _record(window, choice.labels)
+        if choice.probabilities is not None:
+            chosen["choice"] = in_window_order(choice.probabilities, window.shown)
+            chosen["raw"], chosen["calls"] = [choice.raw], choice.calls
+            return chosen
+        # The judge is asked for a ranking instead, and the record says why.
+        fallback, earlier = f"{choice.failure}: {choice.error or choice.raw[:200]}", choice.calls
+    labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         response.model,
         judge_prompt(value, theory, texts, labels),
@@ -176,20 +182,30 @@ async def _judge(
         attempts=settings.judge_attempts,
         own_config=response.named,
     )
-    order = None
+    record = _record(window, labels)
     if judgement.labels is not None:
         index_of = dict(zip(labels, window.shown, strict=True))
-        order = [index_of[label] for label in judgement.labels]
+        record["order"] = [index_of[label] for label in judgement.labels]
+    record["raw"], record["calls"] = list(judgement.raw), judgement.calls + earlier
+    record["repaired"], record["fallback"] = judgement.repaired, fallback
+    record["failure"], record["error"] = judgement.failure, judgement.error
+    return record
+
+
+def _record(window: Window, labels: Sequence[str]) -> WindowRecord:
+    """The record of a window that was not judged yet."""
     return {
         "anchors": [anchor.intensity for anchor in window.anchors],
         "texts": [anchor.text for anchor in window.anchors],
         "shown": list(window.shown),
         "position": window.position,
         "labels": list(labels),
-        "order": order,
-        "raw": list(judgement.raw),
-        "calls": judgement.calls,
-        "repaired": judgement.repaired,
-        "failure": judgement.failure,
-        "error": judgement.error,
+        "order": None,
+        "choice": None,
+        "raw": [],
+        "calls": 0,
+        "repaired": False,
+        "failure": None,
+        "error": None,
+        "fallback": None,
     }

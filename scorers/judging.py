@@ -31,7 +31,7 @@ from valueflow.hub_assets.registry import load_registry
 from valueflow.scorers.judge_answer import read_ranking
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, correction
 
-__all__ = ["GRADER_ROLE", "Judgement", "grader_model", "judge_window"]
+__all__ = ["GRADER_ROLE", "Judgement", "grader_model", "judge_cache", "judge_window"]
 
 logger = getLogger(__name__)
 
@@ -114,7 +114,7 @@ async def judge_window(
         config = _config(model, labels, room, own_config, attempt)
         try:
             output = await model.generate(
-                messages, config=config, cache=_cache_policy(model, attempt)
+                messages, config=config, cache=judge_cache(model, attempt)
             )
         except LimitExceededError:
             raise
@@ -164,11 +164,18 @@ def _config(
     return config
 
 
-def _cache_policy(model: Model, attempt: int) -> CachePolicy | bool:
+def judge_cache(
+    model: Model, attempt: int, *, version: str = JUDGE_PROMPT_VERSION
+) -> CachePolicy | bool:
     """Judgements never expire and do not depend on the epoch: the same question has one answer.
 
     Inspect's cache key leaves out model arguments and the number of the attempt; both are added.
     Simulated judges answer faster than a cache does and are asked anew.
+
+    Args:
+        model: the judge.
+        attempt: number of the attempt, from 0.
+        version: version of the question's wording.
     """
     if getattr(model.api, "simulated", False):
         return False
@@ -177,7 +184,7 @@ def _cache_policy(model: Model, attempt: int) -> CachePolicy | bool:
         expiry=None,
         per_epoch=False,
         scopes={
-            "valueflow": JUDGE_PROMPT_VERSION,
+            "valueflow": version,
             "attempt": str(attempt),
             "model_args": hashlib.sha256(arguments.encode()).hexdigest()[:16],
         },

@@ -14,6 +14,7 @@ from valueflow.scorers.summary import Figure, RunSummary, summarize
 
 __all__ = ["flatten", "steering_summary"]
 
+
 @metric(scores="unreduced")
 def steering_summary(estimator: str = "population") -> Metric:
     """Cells, dose–response figures per value, and their averages, with standard errors.
@@ -74,6 +75,7 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         "judge_calls",
         "judge_retries",
         "judge_repairs",
+        "choice_fallbacks",
         "anchors_borrowed",
         "anchors_repeated",
     ):

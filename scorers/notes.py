@@ -44,3 +44,14 @@ def notes_on_judge(value: str, orders: Orders, judge: JudgeModel, fit: JudgeFit)
             "observed and expected orders by distance."
         )
     return notes
+
+
+def notes_on_choices(value: str, orders: Orders) -> list[str]:
+    """What a user must be told about windows of which the judge's probabilities are known."""
+    if orders.probability is None or orders.source is None:
+        return []
+    choices = len(np.unique(orders.source[~np.isnan(orders.probability)]))
+    return [
+        f"{value}: {choices} of {orders.questions} windows are choice probabilities; one counts "
+        f"for {orders.choice_weight:.2g} drawn choices, and they have no part in the test of fit."
+    ]

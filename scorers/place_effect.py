@@ -26,7 +26,7 @@ FEWEST_WINDOWS = 10
 def with_place_effect(fitted: FittedJudge, value: ValueWindows) -> FittedJudge:
     """The judge with its place effect from the responses, if the anchors could not tell it."""
     orders, model = value.orders, fitted.model
-    if orders.place.any() or orders.windows < FEWEST_WINDOWS:
+    if orders.place.any() or orders.questions < FEWEST_WINDOWS:
         return fitted
     if np.ptp(orders.place_of_response) == 0:
         return fitted

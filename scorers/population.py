@@ -40,15 +40,16 @@ def population_estimates(
     model, orders, count = fitted.model, value.orders, len(value.items)
     errors = AnchorErrors(fitted.anchor_error, fitted.anchor_error_variance)
     texts = float(orders.present.sum(axis=1).max())
-    grid = intensity_grid(model.scale, texts, float(value.counts.max()))
+    grid = intensity_grid(model.scale, texts, value.evidence)
 
     def likelihood_under(judge: JudgeModel) -> Array:
         return response_likelihood(orders, value.item, count, judge, errors, grid)
 
     likelihood = likelihood_under(model)
-    both = orders.windows <= ONE_SIDED
+    both = orders.questions <= ONE_SIDED
     others = [likelihood_under(other) for other in _other_judges(model, both_sides=both)]
     best, best_se = maximum_likelihood(likelihood, grid)
+    flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
     posteriors = _posteriors(grid, likelihood, others, value.members, tail)
     level, tilt = _anchor_error(orders, model.text_sd)
     items: list[Estimate] = []
@@ -82,7 +83,8 @@ def population_estimates(
         widen = item_se / np.maximum(own, 1e-12)
         bounds = grid_quantiles(posterior.item, grid, (tail, 1 - tail))
         bounds = np.clip(mean[:, None] + widen[:, None] * (bounds - mean[:, None]), -10, 10)
-        columns = (mean, item_se, best[members], best_se[members], bounds[:, 0], bounds[:, 1])
+        alone = (best[members], best_se[members], flat[members], flat_se[members])
+        columns = (mean, item_se, *alone[:2], bounds[:, 0], bounds[:, 1], *alone[2:])
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts
 

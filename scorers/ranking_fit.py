@@ -55,7 +55,7 @@ from .ranking_table import (
     Rankings,
     RankingTable,
     beats_graph,
-    read_rankings,
+    table_of_rankings,
     within_components,
 )
 
@@ -164,7 +164,7 @@ def fit_rankings(
         )
     if not (tolerance > 0 and probes >= 1 and max_iterations >= 1):
         raise ValueError("tolerance, probes and max_iterations must be positive")
-    table = read_rankings(rankings, n_texts, places=places, stated=stated, weights=weights)
+    table = table_of_rankings(rankings, n_texts, places=places, stated=stated, weights=weights)
     graph = beats_graph(table)
     connected = connected_components(graph, connection="weak")[1].astype(np.intp)
     strong = connected_components(graph, connection="strong")[1].astype(np.intp)

@@ -35,7 +35,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .ranking_table import Rankings, RankingTable, read_rankings
+from .ranking_table import Rankings, RankingTable, table_of_rankings
 
 __all__ = ["RankingLikelihood", "ranking_log_likelihood"]
 
@@ -213,5 +213,5 @@ def ranking_log_likelihood(
     values = np.asarray(utilities, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all():
         raise ValueError("utilities must be one line of finite numbers")
-    table = read_rankings(rankings, values.size, places=places, stated=stated, weights=weights)
+    table = table_of_rankings(rankings, values.size, places=places, stated=stated, weights=weights)
     return RankingLikelihood(table).value(values)

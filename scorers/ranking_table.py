@@ -19,7 +19,7 @@ __all__ = [
     "RankingTable",
     "Rankings",
     "beats_graph",
-    "read_rankings",
+    "table_of_rankings",
     "within_components",
 ]
 
@@ -80,7 +80,7 @@ def _lay_end_to_end(
     return entries.astype(np.intp), lengths, None
 
 
-def read_rankings(
+def table_of_rankings(
     rankings: Rankings,
     n_texts: int,
     *,

@@ -14,6 +14,7 @@ __all__ = [
     "ValueRecord",
     "WindowRecord",
     "cell_name",
+    "is_judged",
     "window_records",
 ]
 
@@ -28,6 +29,8 @@ class WindowRecord(TypedDict):
     `anchors` are the intensities and `texts` the texts of the k − 1 anchors; `shown` holds all k
     indices in shown order and `order` from most supporting to most opposing (0 the response, i the
     i-th anchor), or None where the judge gave no ranking; `position` is the response's place.
+    `choice` holds the judge's probability that each index supports most, where it was asked for a
+    choice; `fallback` says why it was asked for a ranking after all.
     """
 
     anchors: list[float]
@@ -36,11 +39,13 @@ class WindowRecord(TypedDict):
     position: int
     labels: list[str]
     order: list[int] | None
+    choice: NotRequired[list[float] | None]
     raw: list[str]
     calls: int
     repaired: bool
     failure: str | None
     error: str | None
+    fallback: NotRequired[str | None]
 
 
 class ValueRecord(TypedDict):
@@ -82,6 +87,11 @@ def cell_name(value: str, level: int, group: str = "") -> str:
     return f"{group} {name}" if group else name
 
 
+def is_judged(window: WindowRecord) -> bool:
+    """Whether a judge ordered the window, or gave the probabilities of a choice."""
+    return window["order"] is not None or window.get("choice") is not None
+
+
 def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:
     """All ranked windows of some responses, one mapping each, as saved rankings.
 
@@ -90,12 +100,13 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
     for response in responses:
         for record in response["values"].values():
             for window in record["windows"]:
-                if window["order"] is None:
+                if not is_judged(window):
                     continue
+                unused = {name for name in ("order", "choice") if window.get(name) is None}
                 yield {
                     "item": response["item"],
                     "cell": record["cell"],
                     "value": record["value"],
                     "query": response["query"],
-                    **window,
+                    **{name: cell for name, cell in window.items() if name not in unused},
                 }

@@ -30,8 +30,14 @@ BOUND = 20.0
 def reference_estimates(orders: Orders, item: NDArray[np.int64], items: int) -> Array:
     """Reference scores (items,) from orders whose windows belong to ``item`` (W,).
 
-    NaN for an item without windows.
+    NaN for an item without windows.  Raises ``ValueError`` for windows that are choices: the
+    published method reads rankings.
     """
+    if orders.probability is not None:
+        raise ValueError(
+            "the reference estimator reads rankings, and some windows hold the judge's choice "
+            "probabilities; use estimator 'population'"
+        )
     row_item = item[orders.window]
     known = worths(orders, 1.0, 0.0)
     left = np.log(np.maximum(known.left, 1e-300)) + known.log_top[:, None]
@@ -102,6 +108,7 @@ def reference_of_value(
             Cell(name, value.name, len(members), mean, sd, spread, mean - width, mean + width)
         )
         unknown = np.full(len(members), np.nan)
-        columns = (score[members], unknown, score[members], unknown, unknown, unknown)
+        own = score[members]
+        columns = (own, unknown, own, unknown, unknown, unknown, own, unknown)
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts

@@ -31,7 +31,8 @@ class Estimate:
     """Intensity of one response, in points of the [-10, 10] scale.
 
     ``intensity`` and ``se`` are mean and standard deviation of its posterior given its own windows
-    and the population of its cell; ``lower`` and ``upper`` bound its interval.
+    and the population of its cell; ``lower`` and ``upper`` bound its interval.  ``flat_prior`` and
+    ``flat_prior_se`` are the same given its own windows alone and a flat prior on the scale.
     ``maximum_likelihood`` uses its own windows only and stays on the scale; its
     ``maximum_likelihood_se`` is the root mean square distance to it under the likelihood taken as a
     distribution, so that a response above or below all its anchors gets a large, finite one.
@@ -47,6 +48,8 @@ class Estimate:
     maximum_likelihood_se: float
     lower: float
     upper: float
+    flat_prior: float
+    flat_prior_se: float
     windows: int
 
 
@@ -106,6 +109,7 @@ def response_likelihood(
     seen = np.concatenate([grid[0] - outside[::-1], grid, grid[-1] + outside])
     chance = insertion_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
     log_likelihood = np.zeros((items, len(seen)))
+    weight = None if orders.probability is None else orders.weight
     for rows in _batches(orders):
         batch = orders.take(rows)
         own = None if error is None else error[rows]
@@ -118,6 +122,8 @@ def response_likelihood(
             numbers, code = np.unique(numbers, return_inverse=True)
             windows = by_group(code, len(numbers)) @ windows
         np.log(np.maximum(windows, 1e-300, out=windows), out=windows)
+        if weight is not None:
+            windows *= weight[numbers][:, None]
         log_likelihood += by_group(item[numbers], items) @ windows
     if normalised:
         log_likelihood -= log_likelihood.max(axis=1, keepdims=True)

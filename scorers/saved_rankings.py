@@ -22,7 +22,7 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import load_registry, slug
-from valueflow.scorers.records import METADATA_KEY, window_records
+from valueflow.scorers.records import METADATA_KEY, is_judged, window_records
 from valueflow.scorers.window_table import WindowRecordError, WindowTable
 
 __all__ = ["SavedRankings", "read_rankings"]
@@ -230,7 +230,7 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
             for response in found:
                 for name, values in response["values"].items():
                     key = (response["item"], values["cell"], name)
-                    if not any(w["order"] is not None for w in values["windows"]):
+                    if not any(is_judged(w) for w in values["windows"]):
                         reading.failed.setdefault(key, response["unscored"] or "grader_failed")
                         reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
                 for record in window_records([response]):

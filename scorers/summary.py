@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from valueflow.scorers.evaluation import Evaluation, evaluate
-from valueflow.scorers.records import ResponseRecord, cell_name, window_records
+from valueflow.scorers.records import ResponseRecord, cell_name, is_judged, window_records
 from valueflow.scorers.window_table import WindowTable
 
 __all__ = ["CellSummary", "Figure", "RunSummary", "ValueSummary", "summarize"]
@@ -164,7 +164,7 @@ def _cell_summaries(
     for response in records:
         for record in response["values"].values():
             counts = tally[record["cell"]]
-            ranked = any(window["order"] is not None for window in record["windows"])
+            ranked = any(is_judged(window) for window in record["windows"])
             counts["responses"] += 1
             counts["refusals"] += response["refusal"]
             counts["unscored"] += not ranked
@@ -333,10 +333,11 @@ def _counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
         "over_word_limit": sum(response["over_word_limit"] for response in records),
         "truncated": sum(bool(response.get("truncated")) for response in records),
         "windows": len(windows),
-        "windows_failed": sum(window["order"] is None for window in windows),
+        "windows_failed": sum(not is_judged(window) for window in windows),
         "judge_calls": sum(window["calls"] for window in windows),
         "judge_retries": sum(max(window["calls"] - 1, 0) for window in windows),
         "judge_repairs": sum(window["repaired"] for window in windows),
+        "choice_fallbacks": sum(window.get("fallback") is not None for window in windows),
         "anchors_borrowed": sum(
             record["borrowed"] for response in records for record in response["values"].values()
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +24,21 @@ class ValueWindows:
         self.items, self.item = np.unique(table.item[windows], return_inverse=True)
         self.orders: Orders = read_orders(table, windows)
         self.counts = np.bincount(self.item, minlength=len(self.items))
+        self.item = self.orders.by_window(self.item)
         cells = table.item_cell[self.items]
         by_cell = np.argsort(cells, kind="stable")
         starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
         self.members: list[IntArray] = np.split(by_cell, starts[1:]) if len(cells) else []
+
+    def count_choices(self, weight: float) -> None:
+        """Let a choice distribution, if there are any, count for ``weight`` drawn choices."""
+        if self.orders.probability is not None:
+            self.orders = replace(self.orders, choice_weight=weight)
+
+    @property
+    def evidence(self) -> float:
+        """Windows of the item that has most of them, a choice counting by its weight."""
+        return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
 
 
 def estimates_of(

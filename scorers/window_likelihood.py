@@ -6,7 +6,8 @@ probability proportional to its worth, exp(scale * intensity_i - place_effect * 
 same kind over the others, so a window splits exactly into the order of its anchors, which teaches
 about the judge alone, and the slot at which the response was inserted, which teaches about the
 response.  An order that names only its first texts uses the stages it has.  A tie says nothing on
-the order inside it: its probability is the sum over the orders that it allows.
+the order inside it: its probability is the sum over the orders that it allows.  A distribution over
+which text comes first is one partial order for each text, weighted by its probability.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Orders:
     (R,) those ahead of the response, ``chosen`` (R,) is True where the response itself was picked
     while anchors were left.  ``place_of_response`` (R,) counts from the same origin as ``place``.
     Rows are sorted by ``ahead`` + ``chosen``, the stages that saw the response, most first.
+
+    A window that is a choice is split into one window for each text that might come first, with
+    that text's ``probability`` (W,), NaN for windows that were ranked; ``source`` (W,) numbers the
+    windows as the judge was asked them.  Both are None where no window is a choice.
+    ``choice_weight`` is the number of drawn choices that one distribution counts for.
     """
 
     window: IntArray
@@ -52,16 +58,57 @@ class Orders:
     chosen: NDArray[np.bool_]
     place_of_response: Array
     windows: int
+    probability: Array | None = None
+    source: IntArray | None = None
+    choice_weight: float = 1.0
 
     def take(self, rows: slice | IntArray) -> Orders:
         """Some of the rows; windows keep their numbers."""
-        names = (field.name for field in fields(self) if field.name != "windows")
+        names = (field.name for field in fields(self) if field.name not in _BY_WINDOW)
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    @property
+    def question(self) -> IntArray:
+        """Window (R,) of each row, numbered as the judge was asked."""
+        return self.window if self.source is None else self.source[self.window]
+
+    @property
+    def questions(self) -> int:
+        """Number of windows that the judge was asked."""
+        return self.windows if self.source is None else int(self.source.max(initial=-1)) + 1
+
+    def by_window(self, asked: IntArray) -> IntArray:
+        """Numbers (W,) of the windows from those (questions,) of the windows as asked."""
+        return asked if self.source is None else asked[self.source]
+
+    @property
+    def part(self) -> Array:
+        """Part (R,) of its question that a row stands for; they sum to 1 over a question."""
+        if self.probability is None:
+            return self.share
+        probability = self.probability[self.window]
+        return self.share * np.where(np.isnan(probability), 1.0, probability)
+
+    @property
+    def weight(self) -> Array:
+        """Weight (W,) of each window's log-likelihood."""
+        if self.probability is None:
+            return np.ones(self.windows)
+        choice = self.probability * self.choice_weight
+        return np.where(np.isnan(choice), 1.0, choice)
+
+    @property
+    def evidence(self) -> Array:
+        """Weight (R,) of each row: its share of its window, times the window's weight."""
+        return self.share if self.probability is None else self.share * self.weight[self.window]
 
     @property
     def stages_with_response(self) -> IntArray:
         """Stages (R,) at which the response could be picked and an anchor could too."""
         return self.ahead + self.chosen
+
+
+_BY_WINDOW = ("windows", "probability", "source", "choice_weight")
 
 
 def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
@@ -70,7 +117,11 @@ def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
     Columns are contiguous in memory: every hot loop runs over the few columns.
     """
     chosen = np.arange(table.windows) if windows is None else windows
-    ranks, places = table.ranks[chosen], _relative_places(table.places[chosen], table.ranks[chosen])
+    ranks, asked, probability = table.ranks[chosen], None, None
+    if table.choice is not None and not np.isnan(table.choice[chosen]).all():
+        ranks, asked, probability = _spell_out_choices(ranks, table.choice[chosen])
+        chosen = chosen[asked]
+    places = _relative_places(table.places[chosen], ranks)
     ranks, window = _spell_out_ties(ranks)
     present = ranks[:, 1:] != PAD
     total = present.sum(axis=1)
@@ -102,6 +153,8 @@ def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
         chosen=is_chosen[rows],
         place_of_response=places[window, 0],
         windows=len(chosen),
+        probability=probability,
+        source=asked,
     )
 
 
@@ -114,6 +167,17 @@ def _relative_places(places: IntArray, ranks: IntArray) -> Array:
     result = np.where(known[:, None], places, 0).astype(np.float64)
     result[:, 0] = np.where(known, places[:, 0], relative)
     return result
+
+
+def _spell_out_choices(ranks: IntArray, choice: Array) -> tuple[IntArray, IntArray, Array]:
+    """Replace each choice by orders that name one text, with their windows and probabilities."""
+    ranked = np.isnan(choice[:, 0])
+    soft, text = np.nonzero((ranks != PAD) & ~ranked[:, None])
+    source = np.concatenate([np.flatnonzero(ranked), soft])
+    spelled = ranks[source]
+    spelled[np.arange(int(ranked.sum()), len(source)), text] = 0
+    probability = np.concatenate([np.full(int(ranked.sum()), np.nan), choice[soft, text]])
+    return spelled, source, probability
 
 
 def _spell_out_ties(ranks: IntArray) -> tuple[IntArray, IntArray]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .choice_probabilities import read_choice
+
 PAD = -1
 """Rank, place and anchor key of a column that a window does not use; also an unknown place."""
 
@@ -46,6 +48,9 @@ class WindowTable:
     ``item`` (W,), index into ``items``.  ``anchor_key`` (W, A), index into ``anchor_names``.
     ``item_value``, ``item_cell``, ``item_query`` (N,), indices into ``values``, ``cells`` and
     ``queries``; ``cell_value`` follows from them, since a cell belongs to one value.
+    ``choice`` (W, K), the probabilities with which the judge chooses each text as the most
+    supporting, in windows of which this is known instead of an order (their ranks are ``TAIL``),
+    NaN in others; None where no window has them.
     """
 
     intensities: NDArray[np.float64]
@@ -61,6 +66,7 @@ class WindowTable:
     cells: tuple[str, ...]
     queries: tuple[str, ...]
     anchor_names: tuple[str, ...] = ()
+    choice: NDArray[np.float64] | None = None
 
     @property
     def windows(self) -> int:
@@ -76,10 +82,13 @@ class WindowTable:
         supporting (0 is the response, i the i-th anchor; a nested list is a tie; a shorter list
         leaves an unnamed tail below), ``position`` to the response's place, and optionally
         ``shown`` to all indices in the order shown and ``texts`` to the anchors' texts.
+        Instead of ``order`` a record may map ``choice`` to the probabilities with which the judge
+        chooses each index as the most supporting text (they sum to 1 within rounding).
         Items are told apart by (item, cell).  Other fields are ignored.
 
         Raises :class:`WindowRecordError` (a ``ValueError``) naming record and field: an index out
-        of range or repeated, no anchor, an intensity that is not finite, a position out of range,
+        of range or repeated, ``choice`` that is no distribution over the window's texts or stands
+        beside an order, no anchor, an intensity that is not finite, a position out of range,
         ``shown`` that is no permutation or contradicts ``position``, a cell of two values, an item
         of two queries.
         """
@@ -112,11 +121,13 @@ class _Reader:
         self.ranks: list[list[int]] = []
         self.places: list[list[int]] = []
         self.keys: list[list[int]] = []
+        self.choices: dict[int, list[float]] = {}
         self.blocks: list[tuple[NDArray[Any], ...]] = []
 
     def add(self, number: int, record: Mapping[str, Any]) -> None:
+        choice = record.get("choice")
         for field in ("item", "cell", "value", "anchors", "order"):
-            if field not in record:
+            if field not in record and not (field == "order" and choice is not None):
                 raise WindowRecordError(number, field, "is missing")
         item, value = self._identify(number, record)
         anchors = _intensities(number, record["anchors"])
@@ -127,8 +138,13 @@ class _Reader:
         names: Sequence[Any] = anchors if texts is None else texts
         self.item.append(item)
         self.intensities.append(anchors)
-        self.ranks.append(_ranks(number, record["order"], len(anchors) + 1))
-        self.places.append(_places(number, record, len(anchors) + 1))
+        size = len(anchors) + 1
+        if choice is None:
+            self.ranks.append(_ranks(number, record["order"], size))
+        else:
+            self.choices[len(self.item) - 1] = _choice(number, record, size)
+            self.ranks.append([TAIL] * size)
+        self.places.append(_places(number, record, size))
         self.keys.append([self.anchors((value, name)) for name in names])
         if len(self.keys) == BLOCK:
             self._pack()
@@ -187,7 +203,15 @@ class _Reader:
             cells=tuple(self.cells.code),
             queries=tuple(str(key[-1]) for key in self.queries.code),
             anchor_names=tuple(str(name) for _, name in self.anchors.code),
+            choice=self._choices(width + 1) if self.choices else None,
         )
+
+    def _choices(self, width: int) -> NDArray[np.float64]:
+        array = np.full((len(self.item), width), np.nan)
+        for index, row in self.choices.items():
+            array[index] = 0.0
+            array[index, : len(row)] = row
+        return array
 
 
 def _padded(rows: list[list[Any]], count: int, width: int, fill: float) -> NDArray[np.float64]:
@@ -234,6 +258,15 @@ def _ranks(number: int, order: Any, size: int) -> list[int]:
                 raise WindowRecordError(number, "order", f"index {index} is repeated")
             ranks[index] = rank
     return ranks
+
+
+def _choice(number: int, record: Mapping[str, Any], size: int) -> list[float]:
+    if record.get("order") is not None:
+        raise WindowRecordError(number, "choice", "stands beside an order; give one of the two")
+    try:
+        return read_choice(record["choice"], size)
+    except ValueError as error:
+        raise WindowRecordError(number, "choice", str(error)) from None
 
 
 def _is_index(index: Any, size: int) -> bool:

@@ -25,6 +25,7 @@ def evaluator_settings(
     target_se: object,
     cell_windows: object,
     design_scale: object,
+    judge_mode: object,
     responses: int,
     seed: int,
     held_out: int = 0,
@@ -46,6 +47,11 @@ def evaluator_settings(
         panel_table = load_vidb(panel, columns)
     elif panel:
         raise OptionError("panel", f"a panel is for sampling=fixed, not sampling={way}")
+    mode = str(given(judge_mode, defaults.judge_mode))
+    if mode not in ("ranking", "choice"):
+        raise OptionError("judge_mode", f"{mode!r} is none of ranking, choice")
+    if mode == "choice" and way == "adaptive":
+        raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
     if target_se is not None and way != "adaptive":
         raise OptionError("target_se", f"is for sampling=adaptive, not sampling={way}")
     budget = None if cell_windows is None else number_option("cell_windows", cell_windows, 1)
@@ -73,6 +79,7 @@ def evaluator_settings(
         ),
         target_se=None if target_se is None else positive_option("target_se", target_se),
         cell_windows=budget,
+        judge_mode=mode,
         design_scale=positive_option("design_scale", given(design_scale, defaults.design_scale)),
         seed=seed,
     )

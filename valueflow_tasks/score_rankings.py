@@ -24,6 +24,8 @@ ITEM_COLUMNS = [
     "upper",
     "maximum_likelihood",
     "maximum_likelihood_se",
+    "flat_prior",
+    "flat_prior_se",
     "windows",
     "unscored",
 ]

@@ -74,6 +74,7 @@ def score(
     target_se: float | None = None,
     cell_windows: int | None = None,
     design_scale: float | None = None,
+    judge_mode: str | None = None,
     seed: int | None = None,
 ) -> Task:
     """Scores responses that were made elsewhere: a table with a response and a value per row.
@@ -100,6 +101,8 @@ def score(
             of its posterior.
         cell_windows: budget of windows for each cell, shared evenly among its responses.
         design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
+        judge_mode: `ranking` (default), or `choice`: the judge names only the most supporting
+            text, and its probabilities are read from the logprobs of one token.
         seed: seed of every draw (0).
     """
     registry = load_registry()
@@ -122,6 +125,7 @@ def score(
         target_se=target_se,
         cell_windows=cell_windows,
         design_scale=design_scale,
+        judge_mode=judge_mode,
         responses=max(sizes.values()),
         seed=run_seed,
     )

@@ -44,7 +44,7 @@ class Check:
     Attributes:
         cells: truth beside estimate.
         responses: responses that were scored.
-        rmse: root mean square error of a response's estimate.
+        rmse: root mean square error of a response's estimate from its own windows alone.
         slope: least-squares slope of a response's estimate on its truth.
         bias: mean error of a response's estimate.
         coverage: share of responses whose interval holds the truth.
@@ -120,7 +120,7 @@ def check_log(log: EvalLog) -> Check:
         raise ValueflowError("no scored response states its true intensities")
     pairs = [(truths[e.item, e.cell], e) for e in summary.evaluation.items]
     truth = np.array([t for t, _ in pairs])
-    estimate = np.array([e.maximum_likelihood for _, e in pairs])
+    estimate = np.array([e.flat_prior for _, e in pairs])
     inside = [e.lower <= t <= e.upper for t, e in pairs]
     by_cell: dict[str, list[float]] = defaultdict(list)
     for t, e in pairs:

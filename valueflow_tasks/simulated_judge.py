@@ -12,14 +12,16 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import log_softmax
 
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Vidb, load_vidb
+from valueflow.scorers.choice_judging import option_letters
 from valueflow.scorers.judge_prompt import read_judge_prompt
 from valueflow.simulated_respondent import read_trailer
 
-__all__ = ["JudgeOptions", "judge_answer"]
+__all__ = ["JudgeOptions", "judge_answer", "judge_choice"]
 
 _NONSENSE = (
     "I find all of these equally interesting, and would rather not put them in order.",
@@ -35,6 +37,10 @@ class JudgeOptions(BaseModel):
     favours texts shown earlier; `failure_rate` is the share of answers that are nonsense;
     `lapse_rate` the share of windows ranked at random; `text_sd` the spread, in points, of its
     standing disagreement with single texts.
+
+    Asked for the most supporting text, it states the softmax of the worths as log-probabilities,
+    unless `logprobs` is false. `hidden_noise` is the spread, in log-worth, of a normal error about
+    each text of each such question that its probabilities do not show.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +51,8 @@ class JudgeOptions(BaseModel):
     failure_rate: float = Field(default=0.0, ge=0, le=1)
     lapse_rate: float = Field(default=0.0, ge=0, le=1)
     text_sd: float = Field(default=0.0, ge=0)
+    logprobs: bool = True
+    hidden_noise: float = Field(default=0.0, ge=0)
     vidb: str | None = None
     seed: int = 0
 
@@ -92,12 +100,46 @@ def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
         ValueError: the question is none, or holds a text that is neither a known anchor nor a
             simulated response.
     """
+    generator = generator_for(options.seed, "judge", conversation)
+    texts, worth = _worths(prompt, options, known, generator)
+    if worth is None:
+        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+    order = np.argsort(-(worth + _noise(options.noise, len(texts), generator)))
+    return " > ".join(texts[i][0] for i in order)
+
+
+def judge_choice(
+    prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
+) -> tuple[str, dict[str, float]]:
+    """The simulated judge's answer to the question which text supports a value most.
+
+    Arguments and errors are those of `judge_answer`.
+
+    Returns:
+        The letter drawn with its noise, and the log-probabilities of all letters, which do not
+        depend on the draw; or nonsense, which is certain.
+    """
+    generator = generator_for(options.seed, "judge", conversation)
+    texts, worth = _worths(prompt, options, known, generator)
+    if worth is None:
+        nonsense = _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+        return nonsense, {nonsense: 0.0}
+    if options.hidden_noise:
+        worth = worth + options.hidden_noise * generator.standard_normal(len(texts))
+    best = int(np.argmax(worth + _noise(options.noise, len(texts), generator)))
+    letters = option_letters(len(texts))
+    return letters[best], dict(zip(letters, log_softmax(worth).tolist(), strict=True))
+
+
+def _worths(
+    prompt: str, options: JudgeOptions, known: KnownAnchors, generator: np.random.Generator
+) -> tuple[list[tuple[str, str]], np.ndarray | None]:
+    """(code, text) in shown order, and their worths before noise; None where the judge fails."""
     value_title, theory_title, texts = read_judge_prompt(prompt)
     name, intensities = known.of(value_title, theory_title)
     truth = np.array([_intensity(text, name, intensities) for _, text in texts])
-    generator = generator_for(options.seed, "judge", conversation)
     if generator.random() < options.failure_rate:
-        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+        return texts, None
     if options.text_sd:
         truth = truth + options.text_sd * np.array(
             [generator_for(options.seed, "text", name, t).standard_normal() for _, t in texts]
@@ -105,8 +147,7 @@ def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
     worth = options.scale * truth - options.place_effect * np.arange(len(texts))
     if generator.random() < options.lapse_rate:
         worth = np.zeros(len(texts))
-    order = np.argsort(-(worth + _noise(options.noise, len(texts), generator)))
-    return " > ".join(texts[i][0] for i in order)
+    return texts, worth
 
 
 def _intensity(text: str, value: str, intensities: dict[str, float]) -> float:

@@ -11,9 +11,12 @@ from inspect_ai.model import (
     ChatMessage,
     ChatMessageUser,
     GenerateConfig,
+    Logprob,
+    Logprobs,
     ModelAPI,
     ModelOutput,
     ModelUsage,
+    TopLogprob,
     modelapi,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
@@ -21,7 +24,8 @@ from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.options import TaskOptionError
-from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer
+from valueflow.scorers.choice_judging import is_choice_prompt
+from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer, judge_choice
 from valueflow.simulated_respondent import RespondentOptions, answer
 
 __all__ = ["SimulatedModel", "simulated"]
@@ -64,9 +68,13 @@ class SimulatedModel(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         conversation = "\n\n".join(message.text for message in input)
+        stated: dict[str, float] = {}
         if self.model_name == "judge":
             question = next(m.text for m in input if isinstance(m, ChatMessageUser))
-            text = judge_answer(question, conversation, self.judge, self.known)
+            if is_choice_prompt(question):
+                text, stated = judge_choice(question, conversation, self.judge, self.known)
+            else:
+                text = judge_answer(question, conversation, self.judge, self.known)
         else:
             if "<<< " in conversation:
                 raise ValueError(
@@ -75,6 +83,8 @@ class SimulatedModel(ModelAPI):
                 )
             text = answer(conversation, self.respondent, self.known.exemplars())
         output = ModelOutput.from_content(f"valueflow/{self.model_name}", text)
+        if stated and config.logprobs and self.judge.logprobs:
+            output.choices[0].logprobs = _one_token(text, stated, config.top_logprobs or 0)
         # About four characters a token: enough for displays, and nothing is billed.
         read, written = len(conversation) // 4, len(text) // 4
         output.usage = ModelUsage(
@@ -89,6 +99,14 @@ class SimulatedModel(ModelAPI):
     def max_connections(self) -> int:
         """Calls in flight; more would only queue, since the simulation never waits."""
         return 20
+
+
+def _one_token(text: str, stated: dict[str, float], top: int) -> Logprobs:
+    """The answer as one token with its most likely alternatives."""
+    likely = sorted(stated.items(), key=lambda one: -one[1])[:top]
+    alternatives = [TopLogprob(token=token, logprob=logprob) for token, logprob in likely]
+    token = Logprob(token=text, logprob=stated[text], top_logprobs=alternatives)
+    return Logprobs(content=[token])
 
 
 @modelapi(name="valueflow")

@@ -56,6 +56,7 @@ def steer(
     target_se: float | None = None,
     cell_windows: int | None = None,
     design_scale: float | None = None,
+    judge_mode: str | None = None,
     seed: int | None = None,
 ) -> Task:
     """Steers a model toward one value at a time, at each level, and measures the intensity.
@@ -86,6 +87,8 @@ def steer(
             of its posterior.
         cell_windows: budget of windows for each cell, shared evenly among its responses.
         design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
+        judge_mode: `ranking` (default), or `choice`: the judge names only the most supporting
+            text, and its probabilities are read from the logprobs of one token.
         seed: seed of every draw (0).
     """
     registry = load_registry()
@@ -113,6 +116,7 @@ def steer(
         target_se=target_se,
         cell_windows=cell_windows,
         design_scale=design_scale,
+        judge_mode=judge_mode,
         responses=len(chosen),
         seed=run_seed,
         held_out=count if method == "user_texts" else 0,

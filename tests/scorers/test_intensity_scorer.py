@@ -177,6 +177,26 @@ def test_reasoning_of_a_response_is_not_shown_to_the_judge() -> None:
     assert all("I lead." in text and "secret plan" not in text for text in seen)
 
 
+def test_a_choice_is_read_from_logprobs_and_falls_back_visibly_without_them() -> None:
+    options = {"judge_mode": "choice", "levels": "2", "n_queries": 4}
+    with_logprobs = run("valueflow/respondent", "valueflow/judge", **options)
+    assert metric(with_logprobs, "choice_fallbacks") == 0
+    assert metric(with_logprobs, "judge_calls") == metric(with_logprobs, "windows") == 24
+    assert metric(with_logprobs, "unscored") == 0
+    for record in records(with_logprobs):
+        for window in record["values"]["power"]["windows"]:
+            assert window["order"] is None
+            assert sum(window["choice"]) == pytest.approx(1)
+    judge = get_model("valueflow/judge", memoize=False, logprobs=False)
+    without = run("valueflow/respondent", judge, **options)
+    assert metric(without, "choice_fallbacks") == 24
+    assert metric(without, "judge_calls") == 48
+    assert metric(without, "unscored") == 0
+    window = records(without)[0]["values"]["power"]["windows"][0]
+    assert window["order"] is not None
+    assert window["fallback"].startswith("no logprobs")
+
+
 def test_a_fixed_panel_is_in_every_window(tmp_path: Path) -> None:
     panel = tmp_path / "power.csv"
     rows = "\n".join(f"panel text number {i},{i * 4 - 8}" for i in range(5))

@@ -228,6 +228,8 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
         ({"queries": "nowhere.csv"}, "no such file"),
         ({"vidb": "vidb-mega"}, "vidb-mini"),
         ({"sampling": "fixed"}, "-T panel=FILE"),
+        ({"judge_mode": "vote"}, "ranking, choice"),
+        ({"judge_mode": "choice", "sampling": "adaptive"}, "does not go with"),
         ({"target_se": 1.0}, "is for sampling=adaptive"),
         ({"sampling": "adaptive", "target_se": 0}, "target_se: 0 is not a positive number"),
         ({"cell_windows": 3}, "3 windows are too few for 20 responses"),
