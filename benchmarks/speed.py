@@ -2,13 +2,15 @@
 
 Usage: python benchmarks/speed.py [--responses 1250 2500 5000 10000 20000] [--repeats 3]
 
-The plain loop is the published method written one response at a time: bisection on the derivative
-of the likelihood with early exit, fixed scale, no place effect, no errors, no cells.  The tuned
-loop sums the anchors of each stage once.  Beside them ``one pass``, which finds the same roots for
-all responses together, and ``population``, our full evaluation: judge with place effect, lapses and
-anchor errors, responses with intervals, cells of 100 by the population model, fit.  Times are the
-best of ``--repeats``, "times" is the plain loop's time over ours, "gap" the largest difference of
-roots, memory the peak of the process.
+The plain loop is the published method written one response at a time in NumPy: the root of the
+likelihood's derivative by SciPy's ``brentq``, with early exit, fixed scale, no place effect, no
+errors, no cells.  The scalar loop is the same without arrays, by bisection on Python's floats, and
+the tuned loop sums the anchors of each stage once: what remains to be gained without vectors.
+Beside them ``one pass``, which finds the same roots for all responses together, and ``population``,
+our full evaluation: judge with place effect, lapses and anchor errors, responses with intervals,
+cells of 100 by the population model, fit.  Times are the best of ``--repeats``; "times" is the
+plain loop's time over ours, "of scalar" the scalar loop's, "gap" the largest difference of roots, memory
+the peak of the process.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from simulated_windows import Judge, cells_of_responses, simulate
 from valueflow.scorers.evaluation import evaluate
@@ -45,6 +48,27 @@ def slope_as_written(windows: list[tuple[list[float], int]], response: float) ->
             slope -= math.exp(response) / total
         slope += 1.0
     return slope - 1e-3 * response
+
+
+def numpy_estimate(windows: list[tuple[list[float], int]]) -> float:
+    """Root for one response as one writes it in NumPy and SciPy."""
+    every = [intensity for ordered, _ in windows for intensity in ordered]
+    if all(ahead == 0 for _, ahead in windows):
+        return max(every)
+    if all(ahead == len(ordered) for ordered, ahead in windows):
+        return min(every)
+    orders = [(np.array(ordered), ahead) for ordered, ahead in windows]
+
+    def slope(response: float) -> float:
+        total = -1e-3 * response
+        for ordered, ahead in orders:
+            texts = np.exp(np.insert(ordered, ahead, response))
+            left = np.cumsum(texts[::-1])[::-1]
+            total += 1.0 - float((math.exp(response) / left[: ahead + 1]).sum())
+        return total
+
+    root = float(brentq(slope, -20.0, 20.0, xtol=1e-9))
+    return min(max(root, min(every)), max(every))
 
 
 def loop_estimate(windows: list[tuple[list[float], int]], *, prepared: bool) -> float:
@@ -77,7 +101,9 @@ def loop_estimate(windows: list[tuple[list[float], int]], *, prepared: bool) -> 
     return min(max((low + high) / 2, min(every)), max(every))
 
 
-def loop_estimates(table: WindowTable, *, prepared: bool = False) -> list[float]:
+def loop_estimates(
+    table: WindowTable, estimate: Callable[[list[tuple[list[float], int]]], float]
+) -> list[float]:
     """The published estimates of all items, one after another."""
     windows: list[list[tuple[list[float], int]]] = [[] for _ in table.items]
     rows = zip(table.item.tolist(), table.ranks.tolist(), table.intensities.tolist(), strict=True)
@@ -85,7 +111,7 @@ def loop_estimates(table: WindowTable, *, prepared: bool = False) -> list[float]
         anchors = sorted(zip(ranks[1:], intensities, strict=True))
         ahead = sum(rank < ranks[0] for rank in ranks[1:])
         windows[item].append(([intensity for _, intensity in anchors], ahead))
-    return [loop_estimate(one, prepared=prepared) for one in windows]
+    return [estimate(one) for one in windows]
 
 
 def roots_at_once(table: WindowTable) -> Array:
@@ -111,21 +137,32 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0)
     arguments = parser.parse_args()
-    print("responses  plain loop s  tuned loop s    one pass s  times  population s  times  gap")
+    print(
+        "responses  plain loop s  scalar loop s  tuned loop s  one pass s  times  of scalar  "
+        "population s  times  of scalar  gap"
+    )
+    scalar_loop = partial(loop_estimate, prepared=False)
+    tuned_loop = partial(loop_estimate, prepared=True)
     for responses in arguments.responses:
         generator = np.random.default_rng(responses)
         cells = max(1, responses // 100)
         truth = cells_of_responses(generator, generator.uniform(-6, 6, cells), 100, 2.0)
         table = simulate(generator, Judge(arguments.scale), truth, 3)
         repeats = arguments.repeats
-        loop = best_time(partial(loop_estimates, table), 1)
-        tuned = best_time(partial(loop_estimates, table, prepared=True), repeats)
+        plain = best_time(partial(loop_estimates, table, numpy_estimate), 1)
+        scalar = best_time(partial(loop_estimates, table, scalar_loop), 1)
+        tuned = best_time(partial(loop_estimates, table, tuned_loop), repeats)
         roots = best_time(partial(roots_at_once, table), repeats)
         ours = best_time(partial(evaluate, table), repeats)
-        gap = float(np.abs(np.array(loop_estimates(table)) - roots_at_once(table)).max())
+        found = roots_at_once(table)
+        gap = max(
+            float(np.abs(np.array(loop_estimates(table, loop)) - found).max())
+            for loop in (numpy_estimate, scalar_loop)
+        )
         print(
-            f"{responses:9d} {loop:13.3f} {tuned:13.3f} {roots:12.3f} {loop / roots:6.1f} "
-            f"{ours:13.3f} {loop / ours:6.1f} {gap:8.1g}",
+            f"{responses:9d} {plain:13.3f} {scalar:14.3f} {tuned:13.3f} {roots:11.3f} "
+            f"{plain / roots:6.1f} {scalar / roots:10.1f} {ours:13.3f} {plain / ours:6.1f} "
+            f"{scalar / ours:10.1f} {gap:4.0g}",
             flush=True,
         )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

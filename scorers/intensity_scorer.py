@@ -19,6 +19,7 @@ from inspect_ai.solver import TaskState
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import EvaluatorSettings, read_sample
 from valueflow.hub_assets.vidb import vidb_of_run
+from valueflow.scorers.choice_judging import CHOICE_PROMPT_VERSION
 from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
@@ -93,6 +94,7 @@ def intensity(
         if setting is not None
     }
 
+    without_logprobs: set[str] = set()
     judge_records: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def score(state: TaskState, target: Target) -> Score:
@@ -118,6 +120,7 @@ def intensity(
             "versions": {
                 "valueflow": version("valueflow"),
                 "judge_prompt": JUDGE_PROMPT_VERSION,
+                "choice_prompt": CHOICE_PROMPT_VERSION,
                 "refusals": REFUSAL_VERSION,
             },
         }
@@ -137,6 +140,7 @@ def intensity(
                     exemplars=frozenset(state.store.get("valueflow:exemplars") or []),
                     model=model,
                     named=named,
+                    without_logprobs=without_logprobs,
                 ),
                 values,
             )

@@ -37,6 +37,8 @@ class ResponseToJudge:
         exemplars: texts that steered it, which are never its anchors.
         model: the judge.
         named: whether the judge was named by its role, see `judge_window`.
+        without_logprobs: judges that were found to return no logprobs; shared by a run's responses,
+            so that no call is wasted on asking them for a choice again.
     """
 
     text: str
@@ -46,6 +48,7 @@ class ResponseToJudge:
     exemplars: frozenset[str]
     model: Model
     named: bool
+    without_logprobs: set[str]
 
     @property
     def settings(self) -> EvaluatorSettings:
@@ -161,8 +164,10 @@ async def _judge(
     theory = load_registry().theories[value.theory]
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
-    fallback, earlier = None, 0
-    if settings.judge_mode == "choice":
+    fallback, earlier, before = None, 0, []
+    if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
+        fallback = "no logprobs: found earlier in the run"
+    elif settings.judge_mode == "choice":
         generator = generator_for(settings.seed, "choice labels", *names)
         choice = await ask_choice(
             response.model, value, theory, texts, generator, own_config=response.named
@@ -174,6 +179,9 @@ async def _judge(
             return chosen
         # The judge is asked for a ranking instead, and the record says why.
         fallback, earlier = f"{choice.failure}: {choice.error or choice.raw[:200]}", choice.calls
+        before = [choice.raw]
+        if choice.failure == "no logprobs":
+            response.without_logprobs.add(str(response.model))
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         response.model,
@@ -186,7 +194,7 @@ async def _judge(
     if judgement.labels is not None:
         index_of = dict(zip(labels, window.shown, strict=True))
         record["order"] = [index_of[label] for label in judgement.labels]
-    record["raw"], record["calls"] = list(judgement.raw), judgement.calls + earlier
+    record["raw"], record["calls"] = [*before, *judgement.raw], judgement.calls + earlier
     record["repaired"], record["fallback"] = judgement.repaired, fallback
     record["failure"], record["error"] = judgement.failure, judgement.error
     return record

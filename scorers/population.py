@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,10 @@ LONE_BATCH = 4000
 ONE_SIDED = 5000
 """Windows of a value beyond which the judge's error is so small that one-sided differences do."""
 
+SAMPLED_CELLS = 24
+"""Cells, spread over the scale, on which the judge's error is followed where it is that small; the
+others take it from their neighbours on the scale."""
+
 
 def population_estimates(
     table: WindowTable, value: ValueWindows, fitted: FittedJudge, tail: float
@@ -42,15 +47,23 @@ def population_estimates(
     texts = float(orders.present.sum(axis=1).max())
     grid = intensity_grid(model.scale, texts, value.evidence)
 
-    def likelihood_under(judge: JudgeModel) -> Array:
-        return response_likelihood(orders, value.item, count, judge, errors, grid)
-
-    likelihood = likelihood_under(model)
-    both = orders.questions <= ONE_SIDED
-    others = [likelihood_under(other) for other in _other_judges(model, both_sides=both)]
+    likelihood = response_likelihood(orders, value.item, count, model, errors, grid)
     best, best_se = maximum_likelihood(likelihood, grid)
     flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
-    posteriors = _posteriors(grid, likelihood, others, value.members, tail)
+    both = orders.questions <= ONE_SIDED
+    sampled = range(len(value.members)) if both else _sampled_cells(value.members, flat)
+    part = orders
+    if len(sampled) < len(value.members):
+        inside = np.zeros(count, dtype=bool)
+        inside[np.concatenate([value.members[cell] for cell in sampled])] = True
+        part = orders.take(np.flatnonzero(inside[value.item[orders.window]]))
+    others = [
+        response_likelihood(part, value.item, count, other, errors, grid)
+        for other in _other_judges(model, both_sides=both)
+    ]
+    posteriors = _posteriors(grid, likelihood, others, value.members, tail, set(sampled))
+    if len(sampled) < len(value.members):
+        posteriors = _from_neighbours(posteriors, sampled, grid)
     level, tilt = _anchor_error(orders, model.text_sd)
     items: list[Estimate] = []
     cells: list[Cell] = []
@@ -90,7 +103,12 @@ def population_estimates(
 
 
 def _posteriors(
-    grid: Array, likelihood: Array, others: list[Array], members: list[IntArray], tail: float
+    grid: Array,
+    likelihood: Array,
+    others: list[Array],
+    members: list[IntArray],
+    tail: float,
+    sampled: set[int],
 ) -> list[CellPosterior]:
     lone = [index for index, rows in enumerate(members) if len(rows) == 1]
     result: dict[int, CellPosterior] = {}
@@ -101,10 +119,54 @@ def _posteriors(
         result.update(zip(batch, alone, strict=True))
     for index, rows in enumerate(members):
         if len(rows) > 1:
-            result[index] = cell_posterior(
-                grid, likelihood[rows], [other[rows] for other in others], tail
-            )
+            own = [other[rows] for other in others] if index in sampled else []
+            result[index] = cell_posterior(grid, likelihood[rows], own, tail)
     return [result[index] for index in range(len(members))]
+
+
+def _sampled_cells(members: list[IntArray], flat: Array) -> list[int]:
+    """Cells evenly spread over the order of their means, with both ends; all, if one is lone."""
+    if len(members) <= 2 * SAMPLED_CELLS or min(map(len, members)) == 1:
+        return list(range(len(members)))
+    order = np.argsort([float(flat[rows].mean()) for rows in members], kind="stable")
+    picks = np.linspace(0, len(members) - 1, SAMPLED_CELLS).round().astype(np.int64)
+    return sorted(order[picks].tolist())
+
+
+def _from_neighbours(
+    posteriors: list[CellPosterior], sampled: Sequence[int], grid: Array
+) -> list[CellPosterior]:
+    """Means under the other judges for cells that were not sampled, and for their items.
+
+    What a small change of the judge does to a mean is a smooth function of the mean; it is
+    interpolated between the sampled cells, and for items between means over a grid's step.
+    """
+    known = [posteriors[cell] for cell in sampled]
+    centre = np.array([one.mean for one in known])
+    order = np.argsort(centre, kind="stable")
+    change = np.array([one.other_mean - one.mean for one in known])[order]
+    item_mean = np.concatenate([one.item @ grid for one in known])
+    item_change = np.concatenate([one.other_item_mean - one.item @ grid for one in known], axis=1)
+    number = np.rint((item_mean - grid[0]) / (grid[1] - grid[0])).astype(np.int64)
+    count = np.bincount(number, minlength=len(grid))
+    used = count > 0
+    steps = [np.bincount(number, row, len(grid))[used] / count[used] for row in item_change]
+    chosen = set(sampled)
+    result = []
+    for cell, one in enumerate(posteriors):
+        if cell not in chosen:
+            mean = one.item @ grid
+            one = replace(
+                one,
+                other_mean=np.array(
+                    [one.mean + np.interp(one.mean, centre[order], row) for row in change.T]
+                ),
+                other_item_mean=np.array(
+                    [mean + np.interp(mean, grid[used], row) for row in steps]
+                ),
+            )
+        result.append(one)
+    return result
 
 
 def _other_judges(judge: JudgeModel, *, both_sides: bool) -> list[JudgeModel]:

@@ -5,7 +5,8 @@
   (indices from most supporting to most opposing, 0 the response and i the i-th anchor), `position`
   (place at which the response was shown, 0 first); optionally `shown` (all indices in shown order)
   and `query` (the cluster of a standard error). `order` may be null for a window that a judge
-  failed on. Other fields are kept;
+  failed on, or `choice` may stand in its place: the judge's probability that each index supports
+  most. Other fields are kept;
 - the ranking CSV of the method's published scripts: `row_idx, target_text, db_text_i, db_score_i,
   ranking`, a JSON list, 1-based, in which 1 is the response, always shown first.
 """
@@ -27,7 +28,18 @@ from valueflow.scorers.window_table import WindowRecordError, WindowTable
 
 __all__ = ["SavedRankings", "read_rankings"]
 
-FIELDS = {"item", "cell", "value", "query", "anchors", "texts", "shown", "order", "position"}
+FIELDS = {
+    "item",
+    "cell",
+    "value",
+    "query",
+    "anchors",
+    "texts",
+    "shown",
+    "order",
+    "choice",
+    "position",
+}
 _DROPPED_FIELDS = {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
 
 
@@ -135,12 +147,15 @@ def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 raise InputFileError(path, f"is not valid JSON ({error.msg})", row=number) from None
             if not isinstance(record, dict):
                 raise InputFileError(path, "is not an object with named fields", row=number)
-            missing = sorted(required - set(record))
+            chosen = record.get("choice") is not None
+            missing = sorted(required - set(record) - ({"order"} if chosen else set()))
             if missing:
                 raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
-            if record["order"] is None:
+            if record.get("order") is None and not chosen:
                 reading.fail(record, str(record.get("failure") or "order is null"))
                 continue
+            if chosen and record.get("order") is None:
+                record.pop("order", None)
             yield reading.keep(number, record)
 
 

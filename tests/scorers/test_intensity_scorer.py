@@ -188,13 +188,21 @@ def test_a_choice_is_read_from_logprobs_and_falls_back_visibly_without_them() ->
             assert window["order"] is None
             assert sum(window["choice"]) == pytest.approx(1)
     judge = get_model("valueflow/judge", memoize=False, logprobs=False)
-    without = run("valueflow/respondent", judge, **options)
+    without = inspect_eval(
+        steer(values="power", **options),
+        model="valueflow/respondent",
+        model_roles={"grader": judge},
+        display="none",
+        max_samples=1,
+    )[0]
     assert metric(without, "choice_fallbacks") == 24
-    assert metric(without, "judge_calls") == 48
+    # Once the judge is known to return no logprobs, it is not asked for a choice again.
+    assert metric(without, "judge_calls") == 24 + 3
     assert metric(without, "unscored") == 0
-    window = records(without)[0]["values"]["power"]["windows"][0]
-    assert window["order"] is not None
-    assert window["fallback"].startswith("no logprobs")
+    for record in records(without):
+        for window in record["values"]["power"]["windows"]:
+            assert window["order"] is not None
+            assert window["fallback"].startswith("no logprobs")
 
 
 def test_a_fixed_panel_is_in_every_window(tmp_path: Path) -> None:
