@@ -9,8 +9,8 @@ the tuned loop sums the anchors of each stage once: what remains to be gained wi
 Beside them ``one pass``, which finds the same roots for all responses together, and ``population``,
 our full evaluation: judge with place effect, lapses and anchor errors, responses with intervals,
 cells of 100 by the population model, fit.  Times are the best of ``--repeats``; "times" is the
-plain loop's time over ours, "of scalar" the scalar loop's, "gap" the largest difference of roots, memory
-the peak of the process.
+plain loop's time over ours, "of scalar" the scalar loop's, "gap" the largest difference of roots,
+memory the peak of the process.
 """
 
 from __future__ import annotations

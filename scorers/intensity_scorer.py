@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from importlib.metadata import version
+from logging import getLogger
 from typing import Any
 
 from inspect_ai.model import Model
@@ -25,7 +26,7 @@ from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge_response import ResponseToJudge, judge_response, value_record
-from valueflow.scorers.judging import grader_model
+from valueflow.scorers.judging import SELF_JUDGED, grader_model
 from valueflow.scorers.metrics import steering_summary
 from valueflow.scorers.records import (
     METADATA_KEY,
@@ -38,6 +39,8 @@ from valueflow.scorers.refusals import REFUSAL_VERSION, count_words, is_refusal
 from valueflow.scorers.window_table import WindowTable
 
 __all__ = ["intensity"]
+
+logger = getLogger(__name__)
 
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 """The judge that a single sample's estimate assumes."""
@@ -129,6 +132,8 @@ def intensity(
             model, named = grader_model()
             key = (str(model), settings.model_dump_json())
             if key not in judge_records:
+                if not named:
+                    logger.warning(SELF_JUDGED)
                 judge_records[key] = _judge_record(model, named, settings)
             record["judge"] = judge_records[key]
             judged = await judge_response(

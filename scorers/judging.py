@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from logging import getLogger
 from typing import Any, Literal
 
 from inspect_ai.model import (
@@ -25,17 +24,28 @@ from inspect_ai.model import (
     get_model,
     model_roles,
 )
-from inspect_ai.util import JSONSchema, LimitExceededError, warn_once
+from inspect_ai.util import JSONSchema, LimitExceededError
 
 from valueflow.hub_assets.registry import load_registry
 from valueflow.scorers.judge_answer import read_ranking
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, correction
 
-__all__ = ["GRADER_ROLE", "Judgement", "grader_model", "judge_cache", "judge_window"]
-
-logger = getLogger(__name__)
+__all__ = [
+    "GRADER_ROLE",
+    "SELF_JUDGED",
+    "Judgement",
+    "grader_model",
+    "judge_cache",
+    "judge_window",
+]
 
 GRADER_ROLE = "grader"
+
+SELF_JUDGED = (
+    "No grader was given, so the evaluated model judges its own responses. "
+    f"Name a judge with --model-role {GRADER_ROLE}=PROVIDER/MODEL."
+)
+"""What a run without a grader is told, once."""
 
 # Providers that constrain an answer to a JSON schema (the answer is validated all the same).
 _STRUCTURED = {"openai", "google", "mistral", "vllm", "sglang", "anthropic", "groq", "grok"}
@@ -65,7 +75,7 @@ class Judgement:
 
 
 def grader_model() -> tuple[Model, bool]:
-    """The judge: the model in the role `grader`, else the evaluated model, with a warning.
+    """The judge: the model in the role `grader`, else the evaluated model.
 
     Returns:
         The model, with temperature 0 and room for an answer where its role sets neither, and
@@ -74,12 +84,6 @@ def grader_model() -> tuple[Model, bool]:
     defaults = load_registry().defaults.evaluator
     config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
     named = GRADER_ROLE in model_roles()
-    if not named:
-        warn_once(
-            logger,
-            "No grader was given, so the evaluated model judges its own responses. "
-            f"Name a judge with --model-role {GRADER_ROLE}=PROVIDER/MODEL.",
-        )
     return get_model(role=GRADER_ROLE, config=config), named
 
 

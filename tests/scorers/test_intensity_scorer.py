@@ -121,6 +121,13 @@ def test_without_a_grader_the_evaluated_model_judges_and_the_log_says_so() -> No
     log = run(mock_model(both), None)
     assert log.status == "success"
     assert all(record["judge"]["is_evaluated_model"] for record in records(log))
+    told = [
+        event.message.message
+        for sample in log.samples or []
+        for event in sample.events
+        if event.event == "logger"
+    ]
+    assert len([message for message in told if "No grader was given" in message]) == 1
     assert metric(log, "unscored") == 0
 
 
