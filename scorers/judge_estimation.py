@@ -84,7 +84,8 @@ class Moments:
 def moments(orders: Orders, known: Worths, weight: Array, error: Array | None = None) -> Moments:
     """Derivatives at given worths, rows weighted by ``weight`` (R,); ``error`` (R, A) as there."""
     share, stage = known.worth, orders.picks
-    inverse = stage / np.maximum(known.left, 1e-300)
+    # Its square must stay finite, also for judges so sharp that the last texts have no worth left.
+    inverse = stage / np.maximum(known.left, 1e-150)
     x = orders.intensity if error is None else orders.intensity + error
     p = orders.place
     weighted_x, weighted_p = share * x, share * p

@@ -161,3 +161,28 @@ def test_order_in_the_file_changes_no_estimate(tmp_path: Path) -> None:
     one = evaluate(read_rankings([write_lines(tmp_path / "a.jsonl", *rows)]).table)
     other = evaluate(read_rankings([write_lines(tmp_path / "b.jsonl", *rows[::-1])]).table)
     assert one.cells[0].intensity == pytest.approx(other.cells[0].intensity, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_read_and_estimated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    file = tmp_path / "many.jsonl"
+    with file.open("w") as stream:
+        for start in range(0, 1_000_000, 50_000):
+            anchors = rng.uniform(-9, 9, (50_000, 5)).round(2)
+            response = np.repeat(rng.uniform(-6, 6, 12_500), 4)
+            noise = rng.gumbel(size=(50_000, 6))
+            orders = np.argsort(-(np.column_stack([response, anchors]) + noise), axis=1).tolist()
+            for row, (order, known) in enumerate(zip(orders, anchors.tolist(), strict=True), start):
+                stream.write(
+                    f'{{"item": "{row // 4}", "cell": "{row // 1000}", "value": "power", '
+                    f'"position": {row % 6}, "anchors": {known}, "order": {order}}}\n'
+                )
+    saved = read_rankings([file])
+    assert saved.table.windows == 1_000_000
+    assert len(saved.table.items) == 250_000
+    found = evaluate(saved.table)
+    assert len(found.cells) == 1000
+    assert found.judges["power"].scale == pytest.approx(1, abs=0.02)
+    means = [cell.intensity for cell in found.cells]
+    assert np.mean(means) == pytest.approx(0, abs=0.1)
