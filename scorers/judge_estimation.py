@@ -115,11 +115,11 @@ def fit_judge(
     """Fit one judge to one value from ``orders`` whose anchor keys lie below ``anchors``."""
     windows = orders.questions
     if windows > WINDOWS_FITTED:
-        orders = orders.take(np.flatnonzero(orders.question % -(-windows // WINDOWS_FITTED) == 0))
+        orders = orders.every(-(-windows // WINDOWS_FITTED))
     prior = JudgePrior() if prior is None else prior
     state = _State(orders, anchors, prior)
     if windows > 2 * WINDOWS_FIRST:
-        few = orders.take(np.flatnonzero(orders.question % (windows // WINDOWS_FIRST) == 0))
+        few = orders.every(orders.questions // WINDOWS_FIRST)
         first = _State(few, anchors, prior)
         first.settle(iterations)
         state.parameter = first.parameter
@@ -253,9 +253,10 @@ class _State:
         return np.asarray(score / np.sqrt(curvature + 1))
 
     def _anchor_sums(self) -> tuple[Array, Array]:
-        flat, count = self.key.ravel(order="K"), self.anchors + 1
+        # Columns first, whatever the layout in memory: some of the rows are laid out otherwise.
+        flat, count = self.key.ravel(order="F"), self.anchors + 1
         score, bend = (
-            np.bincount(flat, values.ravel(order="K"), minlength=count).astype(np.float64)
+            np.bincount(flat, values.ravel(order="F"), minlength=count).astype(np.float64)
             for values in (self.last.score, self.last.curvature)
         )
         return score[:-1], bend[:-1]

@@ -65,7 +65,7 @@ def fit_of_judge(
     """
     judge = fitted.marginal
     step = max(1, -(-orders.questions // WINDOWS_TESTED))
-    orders = orders.take(np.flatnonzero(orders.question % step == 0))
+    orders = orders.every(step)
     distance, agrees, expected, weight, sign = _pairs(orders, judge)
     # Stated probabilities scatter less than drawn orders: they are shown, not tested.
     ranked = np.ones(len(weight), dtype=bool)

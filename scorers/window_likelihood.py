@@ -67,6 +67,21 @@ class Orders:
         names = (field.name for field in fields(self) if field.name not in _BY_WINDOW)
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
+    def every(self, step: int) -> Orders:
+        """Every ``step``-th window as the judge was asked them, numbered anew.
+
+        What is counted by window, such as lapses, must not see the windows that were left out.
+        """
+        part = self.take(np.flatnonzero(self.question % step == 0))
+        old, window = np.unique(part.window, return_inverse=True)
+        probability = None if self.probability is None else self.probability[old]
+        source = None
+        if self.source is not None:
+            source = np.unique(self.source[old], return_inverse=True)[1]
+        return replace(
+            part, window=window, windows=len(old), probability=probability, source=source
+        )
+
     @property
     def question(self) -> IntArray:
         """Window (R,) of each row, numbered as the judge was asked."""

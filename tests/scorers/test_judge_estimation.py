@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simulated_windows import Judge, draw_anchors, simulate
+from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.judge_estimation import (
     FittedJudge,
     JudgePrior,
@@ -113,3 +114,16 @@ def test_derivatives_agree_with_finite_differences() -> None:
     assert found.information[0, 0] == pytest.approx(-bend, rel=1e-3)
     # Each window's scores over its anchors cancel: only differences of worth matter.
     np.testing.assert_allclose(found.score.sum(axis=1), 0, atol=1e-9)
+
+
+def test_a_sample_of_the_windows_gives_the_judge_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(4)
+    judge = Judge(1.0, 0.3, 0.5, 0.02)  # scale, place effect, disagreement, lapses
+    anchors = draw_anchors(generator, judge, 100)
+    table = simulate(generator, judge, generator.uniform(-9, 9, (1, 6000)), 1, anchors=anchors)
+    whole = evaluate(table).judges["value"]
+    monkeypatch.setattr("valueflow.scorers.judge_estimation.WINDOWS_FITTED", 3000)
+    part = evaluate(table).judges["value"]
+    for name in ("scale", "place_effect", "text_sd", "lapse_rate"):
+        tolerance = 4 * getattr(part, f"{name}_se")
+        assert getattr(part, name) == pytest.approx(getattr(whole, name), abs=tolerance)
