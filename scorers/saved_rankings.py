@@ -68,13 +68,22 @@ class _Reading:
     rows: "array[int]" = field(default_factory=lambda: array("L"))
     extra: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     failed: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    ranked: set[tuple[str, str]] = field(default_factory=set)
+    ranked: dict[tuple[str, str], Path] = field(default_factory=dict)
+    sources: dict[str, dict[str, Path]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
         key = (str(record.get("item")), str(record.get("cell")))
-        self.ranked.add(key)
+        path = self.files[-1][1]
+        first = self.ranked.setdefault(key, path)
+        if first != path:
+            raise InputFileError(
+                path,
+                f"item {key[0]!r} of cell {key[1]!r} stands in {first} too; different "
+                "responses must not be taken for one. Score the files one by one, or give the items other names",
+                row=row,
+            )
         if key not in self.extra:
             self.extra[key] = {
                 name: cell
@@ -82,6 +91,17 @@ class _Reading:
                 if name not in FIELDS | _DROPPED_FIELDS and isinstance(cell, str | int | float)
             }
         return record
+
+    def one_source(self, what: str, name: str) -> None:
+        """Sees to it that all logs have the same evaluated model, and the same judge."""
+        path = self.files[-1][1]
+        names = self.sources.setdefault(what, {})
+        names.setdefault(name, path)
+        if len(names) > 1:
+            told = " and ".join(f"{other} in {where}" for other, where in names.items())
+            raise InputFileError(
+                path, f"more than one {what}: {told}. Score each one's logs on their own"
+            )
 
     def fail(self, record: Mapping[str, Any], reason: str) -> None:
         self.dropped[f"windows without a ranking ({reason})"] += 1
@@ -228,9 +248,11 @@ def _value_of(path: Path, value: str | None) -> str:
 
 
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
-    from inspect_ai.log import read_eval_log_samples
+    from inspect_ai.log import read_eval_log, read_eval_log_samples
 
     try:
+        header = read_eval_log(str(path), header_only=True).eval
+        reading.one_source("evaluated model", header.model)
         samples = read_eval_log_samples(str(path), all_samples_required=False)
         for number, sample in enumerate(samples, start=1):
             if sample.error is not None:
@@ -240,9 +262,17 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 for score in (sample.scores or {}).values()
                 if score.metadata and METADATA_KEY in score.metadata
             ]
+            if len(found) > 1:
+                raise InputFileError(
+                    path,
+                    f"sample {sample.id} has {len(found)} scores of valueflow/intensity, whose "
+                    "windows must not be counted together. Score the log again with --action overwrite",
+                )
             if not found:
                 reading.dropped["samples without a score of valueflow/intensity"] += 1
             for response in found:
+                if judge := response.get("judge"):
+                    reading.one_source("judge", judge["model"])
                 for name, values in response["values"].items():
                     key = (response["item"], values["cell"], name)
                     if not any(is_judged(w) for w in values["windows"]):

@@ -40,7 +40,7 @@ def _examples(*lines: str) -> str:
         "valueflow list values --theory mft           what can be steered",
         "valueflow selfcheck                          truth beside estimate",
         "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
-        "valueflow score logs/*.eval -o scores        tables from saved rankings",
+        "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
     ),
 )
 @click.version_option(package_name="valueflow")

@@ -3,6 +3,7 @@
 inspect eval valueflow/score --model none --model-role grader=Y -T responses=answers.csv
 """
 
+import hashlib
 import sys
 from collections import Counter
 from importlib.metadata import version
@@ -195,6 +196,13 @@ def _read(
     return found
 
 
+def _query_id(query: str) -> str:
+    """The query itself where it is short; long ones that begin alike are told apart by a hash."""
+    if len(query) <= 200:
+        return query
+    return f"{query[:180]} {hashlib.sha256(query.encode()).hexdigest()[:16]}"
+
+
 def _group(row: Row) -> str:
     return " ".join(str(row.cells[f]) for f in ("model", "dataset") if row.cells.get(f))
 
@@ -215,7 +223,7 @@ def _samples(rows: list[ReadRow], evaluator: dict[str, Any], word_limit: int) ->
             "targets": [[value.theory, value.name, level]] if level else [],
             "score_on": [[value.theory, value.name]],
             # Rows without a query are clusters of their own.
-            "query": query[:200] or f"row {row.number}",
+            "query": _query_id(query) or f"row {row.number}",
             "query_index": in_cell[cell],
             "queries": sizes[cell],
             "group": _group(row),

@@ -98,6 +98,13 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         read_rankings([tmp_path / "x.txt"])
 
 
+def test_one_item_in_two_files_is_refused_not_merged(tmp_path: Path) -> None:
+    one = write_lines(tmp_path / "one.jsonl", window())
+    other = write_lines(tmp_path / "other.jsonl", window(item="b"), window())
+    with pytest.raises(InputFileError, match=r"other\.jsonl, row 2.*item 'a'.*one\.jsonl"):
+        read_rankings([one, other])
+
+
 def reference_csv(path: Path, rankings: list[str]) -> Path:
     scores = [-8.0, -4.0, 0.0, 4.0, 8.0]
     header = ["row_idx", "target_text"]

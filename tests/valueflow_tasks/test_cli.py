@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from inspect_ai import eval as inspect_eval
+from inspect_ai import score as inspect_score
+from inspect_ai.log import read_eval_log, write_eval_log
 
+from tests.conftest import CountingJudge, obedient
 from valueflow.cli import main
+from valueflow.scorers.intensity_scorer import intensity
 from valueflow.steering import steer
 
 
@@ -141,3 +145,35 @@ def test_plan_says_what_a_study_costs() -> None:
     assert bad.exit_code == 1
     assert "scale" in bad.output
     assert "Traceback" not in bad.output
+
+
+def test_logs_of_several_models_or_judges_are_not_taken_for_one(tmp_path: Path) -> None:
+    def log_of(model: str, judge: object, queries: str) -> str:
+        return inspect_eval(
+            steer(values="power", levels="2", n_queries=queries),
+            model=model,
+            model_roles={"grader": judge},  # type: ignore[dict-item]
+            display="none",
+        )[0].location
+
+    plain = log_of("valueflow/respondent", "valueflow/judge", "1")
+    other_judge = log_of("valueflow/respondent", CountingJudge(obedient).model, "2")
+    judges = call("score", plain, other_judge, "-o", str(tmp_path / "out"))
+    assert judges.exit_code == 1
+    assert "more than one judge" in judges.output
+    twice = call("score", plain, log_of("valueflow/respondent", "valueflow/judge", "1"), "-o",
+                 str(tmp_path / "out"))  # fmt: skip
+    assert twice.exit_code == 1
+    assert "must not be taken for one" in " ".join(twice.output.split())
+    assert not (tmp_path / "out").exists()
+    added = inspect_score(
+        read_eval_log(plain),
+        intensity(),
+        model_roles={"grader": "valueflow/judge"},
+        action="append",
+        display="none",
+    )
+    write_eval_log(added, str(tmp_path / "added.eval"))
+    result = call("score", str(tmp_path / "added.eval"), "-o", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "2 scores of valueflow/intensity" in " ".join(result.output.split())

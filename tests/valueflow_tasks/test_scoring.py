@@ -76,3 +76,12 @@ def test_without_model_and_grader_the_run_ends_at_once(tmp_path: Path) -> None:
     assert log.status == "error"
     assert log.error is not None
     assert "--model-role grader=" in log.error.message
+
+
+def test_long_queries_that_begin_alike_are_different_queries(tmp_path: Path) -> None:
+    start = "Here is a long introduction that every question shares. " * 6
+    file = tmp_path / "answers.csv"
+    file.write_text(f"query,response\n{start} Why?,one\n{start} How?,two\n{start} Why?,three\n")
+    built = score(responses=str(file), value="power")
+    queries = [(sample.metadata or {})["valueflow"]["query"] for sample in built.dataset]
+    assert queries[0] == queries[2] != queries[1]
