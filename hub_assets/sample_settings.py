@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry import Value, load_registry
 
-__all__ = ["SAMPLE_KEY", "EvaluatorSettings", "SampleSettings", "read_sample"]
+__all__ = ["EXEMPLARS_KEY", "SAMPLE_KEY", "EvaluatorSettings", "SampleSettings", "read_sample"]
 
 SAMPLE_KEY = "valueflow"
+
+EXEMPLARS_KEY = "valueflow:exemplars"
+"""Where a sample's store keeps the texts that steered it; they are never its anchors."""
 
 
 class _Settings(BaseModel):

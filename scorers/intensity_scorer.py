@@ -18,7 +18,7 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from valueflow.hub_assets.registry import load_registry
-from valueflow.hub_assets.sample_settings import EvaluatorSettings, read_sample
+from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, EvaluatorSettings, read_sample
 from valueflow.hub_assets.vidb import vidb_of_run
 from valueflow.scorers.choice_judging import CHOICE_PROMPT_VERSION
 from valueflow.scorers.evaluation import evaluate
@@ -97,6 +97,12 @@ def intensity(
         if setting is not None
     }
 
+    versions = {
+        "valueflow": version("valueflow"),
+        "judge_prompt": JUDGE_PROMPT_VERSION,
+        "choice_prompt": CHOICE_PROMPT_VERSION,
+        "refusals": REFUSAL_VERSION,
+    }
     without_logprobs: set[str] = set()
     judge_records: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -120,12 +126,7 @@ def intensity(
             "unscored": reason,
             "values": {},
             "truncated": len(response) > limit,
-            "versions": {
-                "valueflow": version("valueflow"),
-                "judge_prompt": JUDGE_PROMPT_VERSION,
-                "choice_prompt": CHOICE_PROMPT_VERSION,
-                "refusals": REFUSAL_VERSION,
-            },
+            "versions": versions,
         }
         values = [registry.value(name, theory) for theory, name in sample.score_on]
         if reason is None:
@@ -142,7 +143,7 @@ def intensity(
                     sample_id=str(state.sample_id),
                     epoch=state.epoch,
                     sample=sample,
-                    exemplars=frozenset(state.store.get("valueflow:exemplars") or []),
+                    exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
                     model=model,
                     named=named,
                     without_logprobs=without_logprobs,

@@ -81,7 +81,8 @@ class _Reading:
             raise InputFileError(
                 path,
                 f"item {key[0]!r} of cell {key[1]!r} stands in {first} too; different "
-                "responses must not be taken for one. Score the files one by one, or give the items other names",
+                "responses must not be taken for one. Score the files one by one, or give the "
+                "items other names",
                 row=row,
             )
         if key not in self.extra:
@@ -266,7 +267,8 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 raise InputFileError(
                     path,
                     f"sample {sample.id} has {len(found)} scores of valueflow/intensity, whose "
-                    "windows must not be counted together. Score the log again with --action overwrite",
+                    "windows must not be counted together. Score the log again with "
+                    "--action overwrite",
                 )
             if not found:
                 reading.dropped["samples without a score of valueflow/intensity"] += 1

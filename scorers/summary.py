@@ -7,7 +7,7 @@ likelihood estimates of its responses. Standard errors count a query as one obse
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -241,14 +241,12 @@ def _value_summaries(
             within["down"][name_of] = _differences(queries, low, 0)
         if up is not None and down is not None:
             span = _differences(queries, high, low)
+            rise, fall = within["up"][name_of], within["down"][name_of]
             both = {
-                query: abs_sum
-                for query in span
-                if query in queries.get(0, {})
-                for abs_sum in [
-                    math.copysign(1, up.value) * (queries[high][query] - queries[0][query])
-                    - math.copysign(1, down.value) * (queries[low][query] - queries[0][query])
-                ]
+                query: math.copysign(1, up.value) * rise[query]
+                - math.copysign(1, down.value) * fall[query]
+                for query in rise
+                if query in fall
             }
             figures["range"] = Figure(
                 levels[high].mean.value - levels[low].mean.value,
@@ -273,12 +271,13 @@ def _differences(queries: dict[int, dict[str, float]], one: int, other: int) -> 
     return {q: x - base[q] for q, x in queries.get(one, {}).items() if q in base}
 
 
-def _within_queries(queries: dict[int, dict[str, float]], function: object) -> dict[str, float]:
+def _within_queries(
+    queries: dict[int, dict[str, float]], function: Callable[[np.ndarray, np.ndarray], float]
+) -> dict[str, float]:
     points: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for level, found in queries.items():
         for query, intensity in found.items():
             points[query].append((level, intensity))
-    assert callable(function)
     return {
         query: function(*map(np.array, zip(*pairs, strict=True)))
         for query, pairs in points.items()

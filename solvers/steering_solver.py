@@ -12,7 +12,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry import Kind, load_registry
-from valueflow.hub_assets.sample_settings import SampleSettings, read_sample
+from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, SampleSettings, read_sample
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import vidb_of_run
 from valueflow.solvers.exemplars import choose_exemplars
@@ -23,12 +23,9 @@ from valueflow.solvers.wording import (
     user_texts_prompt,
 )
 
-__all__ = ["EXEMPLARS_KEY", "METHODS", "check_method", "steer_values"]
+__all__ = ["METHODS", "check_method", "steer_values"]
 
 METHODS = ("definition", "user_texts")
-
-EXEMPLARS_KEY = "valueflow:exemplars"
-"""Where a sample's store keeps the texts that steered it; they are never its anchors."""
 
 
 def check_method(method: str, style: str) -> None:
