@@ -3,182 +3,57 @@
 `load_registry()` gives a frozen `Registry`; `registry.theory("svt")` and
 `registry.value("care/harm")` accept every usual spelling and return the one record that the rest of
 the code uses. A name that is not there raises `UnknownNameError` with the nearest right ones.
+
+A user's own catalogue has the same schema, with any of the keys `theories`, `pairs`,
+`five_value_squares` and `assets`. `add_catalogue` adds it to what `load_registry` gives for the
+rest of the process; it can add to the catalogue and change nothing that is there, so that two
+catalogues do not disturb each other.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from valueflow.hub_assets.catalogue_records import (
+    Asset,
+    Defaults,
+    FiveValueSquare,
+    Kind,
+    Level,
+    Pair,
+    QueryFamily,
+    Record,
+    Target,
+    Theory,
+    Value,
+    slug,
+)
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
 
 __all__ = [
     "Asset",
+    "FiveValueSquare",
     "Kind",
     "Level",
+    "Pair",
     "Registry",
     "Target",
     "Theory",
     "Value",
+    "add_catalogue",
+    "added_catalogues",
     "load_registry",
     "read_registry",
     "registry_path",
     "slug",
 ]
 
-Kind = Literal["ancestor", "value", "child"]
 
-
-def slug(name: object) -> str:
-    """One spelling of a name: lower case, every run of space, `_`, `/` or dashes one hyphen."""
-    return re.sub(r"[\s_/\-–—]+", "-", str(name).strip().lower()).strip("-")
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Level(_Record):
-    """A steering target's strength: −2 … +2; level 0 is the default and has no phrase."""
-
-    level: int = Field(ge=-2, le=2)
-    name: str
-    phrase: str | None
-
-
-class Value(_Record):
-    """One node of a theory: a macro-value that is steered and scored, an ancestor, or a child."""
-
-    theory: str
-    name: str
-    title: str
-    kind: Kind
-    definition: str
-    clause: str | None = None
-    parents: tuple[str, ...] = ()
-    children: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-
-
-class Target(_Record):
-    """What a response is steered toward: a value of a theory at a level from −2 to 2."""
-
-    theory: str
-    value: str
-    level: int = Field(ge=-2, le=2)
-
-
-class Theory(_Record):
-    """A theory of values with its hierarchy, which is a directed acyclic graph."""
-
-    name: str
-    title: str
-    source: str
-    aliases: tuple[str, ...] = ()
-    nodes: dict[str, Value]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        spellings: dict[str, str] = {}
-        for node in self.nodes.values():
-            for parent in node.parents:
-                if parent not in self.nodes:
-                    raise ValueError(f"{self.name}/{node.name}: parent '{parent}' is not a node")
-            if node.kind != "ancestor" and not node.clause:
-                raise ValueError(f"{self.name}/{node.name}: a {node.kind} needs a 'clause'")
-            for spelling in (node.name, *node.aliases):
-                taken = spellings.setdefault(slug(spelling), node.name)
-                if taken != node.name:
-                    raise ValueError(
-                        f"{self.name}: '{spelling}' names both '{taken}' and '{node.name}'"
-                    )
-        for name in self.nodes:
-            self._ancestors(name, ())
-        return self
-
-    def _ancestors(self, name: str, path: tuple[str, ...]) -> None:
-        if name in path:
-            raise ValueError(f"{self.name}: the parents of '{name}' form a circle")
-        for parent in self.nodes[name].parents:
-            self._ancestors(parent, (*path, name))
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """The macro-values, in the registry's order."""
-        return tuple(node for node in self.nodes.values() if node.kind == "value")
-
-    def find(self, name: object) -> Value | None:
-        """The node of that name or alias in any spelling, or None."""
-        wanted = slug(name)
-        for node in self.nodes.values():
-            if wanted in {slug(node.name), *map(slug, node.aliases)}:
-                return node
-        return None
-
-
-class Asset(_Record):
-    """A text or table that valueflow can load: embedded in the package or on the Hub."""
-
-    name: str
-    kind: Literal["vidb", "queries", "embedding-model"]
-    title: str
-    embedded: str | None = None
-    repo_id: str | None = None
-    repo_type: Literal["dataset", "model"] | None = None
-    revision: str
-    license: str
-    source: str
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.embedded is None) == (self.repo_id is None):
-            raise ValueError(f"asset '{self.name}' needs one of 'embedded' and 'repo_id'")
-        return self
-
-
-class SteerDefaults(_Record):
-    """Defaults of the steering tasks."""
-
-    theory: str
-    method: str
-    queries: str
-    n_queries: int = Field(ge=1)
-    word_limit: int = Field(ge=1)
-    exemplars: int = Field(ge=1)
-    seed: int
-
-
-class EvaluatorDefaults(_Record):
-    """Defaults of the anchor-window evaluator."""
-
-    vidb: str
-    windows: int = Field(ge=1)
-    window_size: int = Field(ge=2)
-    sampling: Literal["bucket", "random", "fixed", "adaptive"]
-    judge_mode: Literal["ranking", "choice"]
-    design_scale: float = Field(gt=0)
-    judge_attempts: int = Field(ge=1)
-    judge_max_tokens: int = Field(ge=16)
-    judge_characters: int = Field(ge=100)
-    refusal_words: int = Field(ge=1)
-
-
-class Defaults(_Record):
-    steer: SteerDefaults
-    evaluator: EvaluatorDefaults
-
-
-class QueryFamily(_Record):
-    name: str
-    title: str
-
-
-class Registry(_Record):
+class Registry(Record):
     """The whole catalogue."""
 
     schema_version: Literal[1]
@@ -187,6 +62,71 @@ class Registry(_Record):
     assets: dict[str, Asset]
     query_families: tuple[QueryFamily, ...]
     theories: dict[str, Theory]
+    pairs: tuple[Pair, ...] = ()
+    five_value_squares: dict[str, FiveValueSquare] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        theories: dict[str, str] = {}
+        for value in self.macro_values():
+            first = theories.setdefault(value.name, value.theory)
+            if first != value.theory:
+                raise ValueError(
+                    f"theories.{value.theory}.nodes.{value.name}: {first} has a value of that "
+                    "name; names of values must differ, since tables are keyed by them"
+                )
+        for pair in self.pairs:
+            self.check_pair(pair)
+        for square in self.five_value_squares.values():
+            found = [self.steerable(name, square.theory).name for name in square.values]
+            if len(set(found)) < len(found):
+                raise ValueError(f"five_value_squares.{square.name}: a value stands twice")
+        return self
+
+    def check_pair(self, pair: Pair) -> tuple[Value, Value]:
+        """The two members of a pair, as they are steered.
+
+        Raises:
+            UnknownNameError: a member is not in its theory.
+            OptionError: a value with itself, or a level that steers nothing.
+        """
+        first, second = (self.steerable(name, pair.theory) for name in pair.values)
+        if first == second:
+            raise OptionError("pairs", f"{first.name} stands on both sides of {pair.name}")
+        for levels in (*pair.levels, *pair.also):
+            for level in levels:
+                if self.level(level).level == 0:
+                    raise OptionError(
+                        "pairs", f"{pair.name}: level 0 steers nothing; give -2, -1, 1 or 2"
+                    )
+        return first, second
+
+    def levels_of_pair(self, pair: Pair) -> tuple[tuple[int, int], ...]:
+        """The pair's levels, or the defaults, then those beyond them; each once."""
+        levels = pair.levels or self.defaults.pairs.levels
+        return tuple(dict.fromkeys((*levels, *pair.also)))
+
+    def steerable(self, name: object, theory: object | None = None) -> Value:
+        """The value or child of that name; see `value`."""
+        return self.value(name, theory, ("value", "child"))
+
+    def scored_on(self, value: Value) -> tuple[Value, ...]:
+        """The macro-values on which a response steered toward a node is scored: itself, or the
+        parents of a child."""
+        if value.kind == "value":
+            return (value,)
+        nodes = self.theories[value.theory].nodes
+        return tuple(nodes[name] for name in value.parents if nodes[name].kind == "value")
+
+    def composites(self, theory: object | None = None) -> tuple[Value, ...]:
+        """The macro-values that have children, in the registry's order."""
+        theories = [self.theory(theory)] if theory is not None else list(self.theories.values())
+        return tuple(v for t in theories for v in t.values if self.children_of(v))
+
+    def children_of(self, value: Value) -> tuple[Value, ...]:
+        """The children of a macro-value."""
+        nodes = self.theories[value.theory].nodes
+        return tuple(nodes[name] for name in value.children if nodes[name].kind == "child")
 
     def theory(self, name: object) -> Theory:
         """The theory of that name or alias.
@@ -293,22 +233,36 @@ def read_registry(path: Path) -> Registry:
         InputFileError: the file is missing, is not YAML or breaks the schema; the message names
             the file and the place in it.
     """
+    return _validated(_parsed(path, _text(path)), path)
+
+
+def _text(path: Path) -> str:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputFileError(path, f"cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputFileError(path, f"is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
+    return raw
+
+
+def _validated(raw: dict[str, Any], path: Path) -> Registry:
     try:
         return Registry.model_validate(_with_names(raw))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputFileError(path, f"{place or 'the file'}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputFileError(path, f"{place or 'the file'}: {message}") from None
 
 
 def _with_names(raw: dict[str, Any]) -> dict[str, Any]:
@@ -325,7 +279,8 @@ def _with_names(raw: dict[str, Any]) -> dict[str, Any]:
                 if isinstance(parent, str) and isinstance(nodes.get(parent), dict):
                     nodes[parent]["children"] += (node["name"],)
         theory["nodes"] = nodes
-    return {**raw, "assets": _named(raw.get("assets") or {}), "theories": theories}
+    named = {key: _named(raw.get(key) or {}) for key in ("assets", "five_value_squares")}
+    return {**raw, **named, "theories": theories}
 
 
 def _named(records: Any, **more: Any) -> Any:
@@ -343,7 +298,103 @@ def _mappings(records: Any) -> list[dict[str, Any]]:
     return [record for record in records.values() if isinstance(record, dict)]
 
 
-@cache
+_own: dict[str, str] = {}
+"""Path to text of the catalogues that were added, in that order."""
+
+
 def load_registry() -> Registry:
-    """The catalogue that came with this installation, read once."""
-    return read_registry(registry_path())
+    """The catalogue that came with this installation, and the users' own that were added."""
+    return _load(tuple(_own.items()))
+
+
+def added_catalogues() -> tuple[tuple[str, str], ...]:
+    """Path and text of each added catalogue: what a cache that depends on names must depend on."""
+    return tuple(_own.items())
+
+
+def add_catalogue(path: str | Path, *, again: bool = True) -> str:
+    """Adds a user's own catalogue to what `load_registry` gives.
+
+    Args:
+        path: YAML file with the registry's schema.
+        again: read the file again where it was added before.
+
+    Returns:
+        The file's absolute path.
+
+    Raises:
+        InputFileError: the file cannot be read, breaks the schema or names what is there already;
+            nothing is added then.
+    """
+    file = Path(path).expanduser().resolve()
+    if str(file) in _own and not again:
+        return str(file)
+    added = {**_own, str(file): _text(file)}
+    _load(tuple(added.items()))
+    _own[str(file)] = added[str(file)]
+    return str(file)
+
+
+@cache
+def _load(own: tuple[tuple[str, str], ...]) -> Registry:
+    if not own:
+        return read_registry(registry_path())
+    raw = _parsed(registry_path(), _text(registry_path()))
+    merged = raw
+    for path, text in own:
+        merged = _merged(merged, _parsed(Path(path), text), Path(path))
+    return _validated(merged, Path(own[-1][0]))
+
+
+def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A catalogue with a user's own added.
+
+    Raises:
+        InputFileError: an unknown key, a name that is taken, or a part that is no mapping.
+    """
+    allowed = ("schema_version", "theories", "pairs", "five_value_squares", "assets")
+    unknown = [str(key) for key in more if key not in allowed]
+    if unknown:
+        raise InputFileError(
+            path, f"has the key {unknown[0]!r}; a catalogue of one's own has {', '.join(allowed)}"
+        )
+    if more.get("schema_version", base["schema_version"]) != base["schema_version"]:
+        raise InputFileError(path, f"schema_version: must be {base['schema_version']}")
+    merged = dict(base)
+    for key in ("five_value_squares", "assets"):
+        merged[key] = {**base[key], **_new(base[key], more.get(key), path, key)}
+    for name, asset in merged["assets"].items():
+        if isinstance(asset, dict) and asset.get("path") and name not in base["assets"]:
+            merged["assets"][name] = {**asset, "path": str(path.parent / str(asset["path"]))}
+    theories = dict(base["theories"])
+    for name, theory in _mapping(more.get("theories"), path, "theories").items():
+        if name not in theories:
+            theories[name] = theory
+            continue
+        body = _mapping(theory, path, f"theories.{name}")
+        if set(body) - {"nodes"}:
+            raise InputFileError(
+                path, f"theories.{name}: is there already; only 'nodes' can be added to it"
+            )
+        nodes = _new(theories[name]["nodes"], body.get("nodes"), path, f"theories.{name}.nodes")
+        theories[name] = {**theories[name], "nodes": {**theories[name]["nodes"], **nodes}}
+    pairs = more.get("pairs") or []
+    if not isinstance(pairs, list):
+        raise InputFileError(path, "pairs: must be a list")
+    return {**merged, "theories": theories, "pairs": [*base["pairs"], *pairs]}
+
+
+def _mapping(raw: Any, path: Path, place: str) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise InputFileError(path, f"{place}: must be a mapping of names")
+    return raw
+
+
+def _new(there: dict[str, Any], raw: Any, path: Path, place: str) -> dict[str, Any]:
+    added = _mapping(raw, path, place)
+    for name in added:
+        if name in there:
+            raise InputFileError(path, f"{place}.{name}: is there already; choose another name")
+    return added

@@ -4,15 +4,22 @@ A task writes it under the key `valueflow`; `inspect score` finds it in the log 
 same settings, since a scorer's own arguments are not restored there.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.registry import Value, add_catalogue, load_registry
 
-__all__ = ["EXEMPLARS_KEY", "SAMPLE_KEY", "EvaluatorSettings", "SampleSettings", "read_sample"]
+__all__ = [
+    "EXEMPLARS_KEY",
+    "SAMPLE_KEY",
+    "EvaluatorSettings",
+    "SampleSettings",
+    "condition_name",
+    "read_sample",
+]
 
 SAMPLE_KEY = "valueflow"
 
@@ -73,31 +80,63 @@ class SampleSettings(_Settings):
     """One sample: what it was steered toward, and what its response is scored on.
 
     Attributes:
-        targets: (theory, value, level) of each target; none for the default.
-        score_on: (theory, value) of each value to score.
-        query: the query's id, the cluster of standard errors.
-        query_index: the query's number in the run, from 0.
+        targets: (theory, value or child, level), one per steered value; none for the default.
+        score_on: (theory, value) of every macro-value the response is scored on.
+        design: `steer`, or what several targets belong to: `pair`, `five` or `composite`.
+        part_of: which pair, square or composite, for instance `benevolence&universalism`.
+        query: the query's id, the cluster of all standard errors.
+        family: the query's family.
+        query_index: the query's place in the run, which balances places in windows.
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
         word_limit: most words that the response should have.
+        catalogue: the user's own catalogue, where one was added.
+        refusal_check: `phrases`, or `judge`: the judge is asked whether the response declines.
+        refusals: `exclude`, or `rank`: refused responses are ranked all the same.
     """
 
     targets: tuple[tuple[str, str, int], ...] = ()
     score_on: tuple[tuple[str, str], ...]
+    design: Literal["steer", "pair", "five", "composite"] = "steer"
+    part_of: str = ""
     query: str
     group: str = ""
     family: str = ""
     query_index: int = 0
     queries: int = 1
     word_limit: int = 100
+    catalogue: str | None = None
+    refusal_check: Literal["phrases", "judge"] = "phrases"
+    refusals: Literal["exclude", "rank"] = "exclude"
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
 
     def level_of(self, value: Value) -> int:
-        """The level toward which the response was steered for a value; 0 where it was not."""
-        for theory, name, level in self.targets:
-            if (theory, name) == (value.theory, value.name):
-                return level
-        return 0
+        """The level toward which the response was steered for a value; 0 where it was not.
+
+        A child that is steered counts for its parents. Where several children of a value have
+        different levels, the strongest is the value's; two that are opposed cancel.
+        """
+        here = [(name, level) for theory, name, level in self.targets if theory == value.theory]
+        levels = [level for name, level in here if name == value.name]
+        levels = levels or [level for name, level in here if name in value.children]
+        strongest = max(map(abs, levels), default=0)
+        signs = {level for level in levels if abs(level) == strongest}
+        return signs.pop() if len(signs) == 1 else 0
+
+    def condition_of(self, value: Value) -> str:
+        """What sets the response's cell for a value apart from those of `steer`.
+
+        Empty for the default and for a response that is steered toward this value alone, else all
+        targets, for instance `benevolence+2&universalism+1`.
+        """
+        if all((theory, name) == (value.theory, value.name) for theory, name, _ in self.targets):
+            return ""
+        return condition_name(self.targets)
+
+
+def condition_name(targets: Sequence[tuple[str, str, int]]) -> str:
+    """A name of (theory, value, level) targets, such as `benevolence+2&universalism+1`."""
+    return "&".join(f"{name}{level:+d}" for _, name, level in targets)
 
 
 def read_sample(
@@ -119,6 +158,8 @@ def read_sample(
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
     raw = metadata[SAMPLE_KEY]
+    if isinstance(raw, Mapping) and raw.get("catalogue"):
+        add_catalogue(str(raw["catalogue"]), again=False)
     if overrides and isinstance(raw, Mapping):
         evaluator = raw.get("evaluator", {})
         if isinstance(evaluator, Mapping):

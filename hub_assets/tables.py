@@ -85,6 +85,10 @@ def open_source(source: object, kind: str) -> Source:
         asset = registry.asset(text, kind)
         if asset.embedded is not None:
             return _local(Path(__file__).parent / asset.embedded, text, asset.revision)
+        if asset.path is not None:
+            if not Path(asset.path).exists():
+                raise InputFileError(asset.path, f"there is no such file (asset '{text}')")
+            return _local(Path(asset.path), text, asset.revision)
         return _hub(str(asset.repo_id), asset.revision)
     if path.exists():
         return _local(path.resolve(), str(path.resolve()), "")

@@ -15,7 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry import Registry, Value, load_registry, slug
+from valueflow.hub_assets.registry import (
+    Registry,
+    Value,
+    added_catalogues,
+    load_registry,
+    slug,
+)
 from valueflow.hub_assets.tables import Row, Source, column_map, open_source, read_rows
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "vidb_of_run"]
@@ -83,7 +89,7 @@ def load_vidb(source: object, columns: Mapping[str, str] | None = None) -> Vidb:
             that is missing, not a number or outside [−10, 10].
     """
     opened = open_source(source, "vidb")
-    return _read(opened, tuple(sorted((columns or {}).items())))
+    return _read(opened, tuple(sorted((columns or {}).items())), added_catalogues())
 
 
 def vidb_of_run(source: str, columns: Mapping[str, str] | None = None) -> Vidb:
@@ -92,16 +98,20 @@ def vidb_of_run(source: str, columns: Mapping[str, str] | None = None) -> Vidb:
     `load_vidb` looks at the files each time, so that a changed table is seen; within a run the
     table that was checked at its start is the one that counts.
     """
-    return _of_run(source, tuple(sorted((columns or {}).items())))
+    return _of_run(source, tuple(sorted((columns or {}).items())), added_catalogues())
+
+
+Catalogues = tuple[tuple[str, str], ...]
+"""Which values are known, and so which rows are read, depends on the catalogues that were added."""
 
 
 @lru_cache(maxsize=8)
-def _of_run(source: str, columns: tuple[tuple[str, str], ...]) -> Vidb:
+def _of_run(source: str, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
     return load_vidb(source, dict(columns))
 
 
 @lru_cache(maxsize=8)
-def _read(opened: Source, columns: tuple[tuple[str, str], ...]) -> Vidb:
+def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
     registry = load_registry()
     found: dict[tuple[str, str], dict[str, Anchor]] = {}
     dropped: Counter[str] = Counter()

@@ -6,41 +6,22 @@ judge of scale 1; the metrics, `valueflow score` and the reports estimate the ju
 from all windows of the run together. The windows are kept, so that either can be repeated.
 """
 
-import hashlib
-import json
 import math
-from importlib.metadata import version
-from logging import getLogger
-from typing import Any
 
-from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.registry import load_registry
-from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, EvaluatorSettings, read_sample
-from valueflow.hub_assets.vidb import vidb_of_run
-from valueflow.scorers.choice_judging import CHOICE_PROMPT_VERSION
+from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, read_sample
 from valueflow.scorers.evaluation import evaluate
 from valueflow.scorers.judge_answer import strip_reasoning
 from valueflow.scorers.judge_model import JudgeModel
-from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
-from valueflow.scorers.judge_response import ResponseToJudge, judge_response, value_record
-from valueflow.scorers.judging import SELF_JUDGED, grader_model
+from valueflow.scorers.judging import grader_model
 from valueflow.scorers.metrics import steering_summary
-from valueflow.scorers.records import (
-    METADATA_KEY,
-    ResponseRecord,
-    ValueRecord,
-    is_judged,
-    window_records,
-)
-from valueflow.scorers.refusals import REFUSAL_VERSION, count_words, is_refusal
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
+from valueflow.scorers.response_scoring import Answer, Judging, score_response
 from valueflow.scorers.window_table import WindowTable
 
 __all__ = ["intensity"]
-
-logger = getLogger(__name__)
 
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 """The judge that a single sample's estimate assumes."""
@@ -97,88 +78,23 @@ def intensity(
         if setting is not None
     }
 
-    versions = {
-        "valueflow": version("valueflow"),
-        "judge_prompt": JUDGE_PROMPT_VERSION,
-        "choice_prompt": CHOICE_PROMPT_VERSION,
-        "refusals": REFUSAL_VERSION,
-    }
-    without_logprobs: set[str] = set()
-    judge_records: dict[tuple[str, str], dict[str, Any]] = {}
+    judging = Judging(grader_model)
 
     async def score(state: TaskState, target: Target) -> Score:
-        registry = load_registry()
         sample = read_sample(state.metadata, given)
-        settings = sample.evaluator
-        response = strip_reasoning(state.output.completion)
-        words = count_words(response)
-        filtered = bool(state.output.choices) and state.output.stop_reason == "content_filter"
-        refusal = filtered or is_refusal(response, registry.defaults.evaluator.refusal_words)
-        reason = "refusal" if refusal else None if response else "no_response"
-        limit = registry.defaults.evaluator.judge_characters
-        record: ResponseRecord = {
-            "item": f"{state.sample_id}#{state.epoch}",
-            "query": sample.query,
-            "epoch": state.epoch,
-            "words": words,
-            "over_word_limit": words > sample.word_limit,
-            "refusal": refusal,
-            "unscored": reason,
-            "values": {},
-            "truncated": len(response) > limit,
-            "versions": versions,
-        }
-        values = [registry.value(name, theory) for theory, name in sample.score_on]
-        if reason is None:
-            model, named = grader_model()
-            key = (str(model), settings.model_dump_json())
-            if key not in judge_records:
-                if not named:
-                    logger.warning(SELF_JUDGED)
-                judge_records[key] = _judge_record(model, named, settings)
-            record["judge"] = judge_records[key]
-            judged = await judge_response(
-                ResponseToJudge(
-                    text=response[:limit],
-                    sample_id=str(state.sample_id),
-                    epoch=state.epoch,
-                    sample=sample,
-                    exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
-                    model=model,
-                    named=named,
-                    without_logprobs=without_logprobs,
-                ),
-                values,
-            )
-            if not all(map(_ranked, judged)):
-                record["unscored"] = "grader_failed"
-        else:
-            judged = [value_record(value, sample) for value in values]
-        record["values"] = {one["value"]: one for one in judged}
-        return _score(record, response)
+        output = state.output
+        answer = Answer(
+            text=output.completion,
+            question=state.input_text,
+            sample_id=str(state.sample_id),
+            epoch=state.epoch,
+            filtered=bool(output.choices) and output.stop_reason == "content_filter",
+            exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
+        )
+        record = await score_response(answer, sample, judging)
+        return _score(record, strip_reasoning(output.completion))
 
     return score
-
-
-def _ranked(record: ValueRecord) -> bool:
-    return any(is_judged(window) for window in record["windows"])
-
-
-def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
-    vidb = vidb_of_run(settings.vidb, settings.columns)
-    return {
-        "model": str(model),
-        "is_evaluated_model": not named,
-        "config": model.config.model_dump(exclude_none=True, exclude={"response_schema"}),
-        "model_args": hashlib.sha256(
-            json.dumps(model.model_args, sort_keys=True, default=str).encode()
-        ).hexdigest()[:16],
-        "prompt_version": JUDGE_PROMPT_VERSION,
-        "vidb": vidb.source.reference,
-        "vidb_revision": vidb.source.revision,
-        "vidb_sha256": vidb.source.sha256[:16],
-        **settings.as_dict(),
-    }
 
 
 def _score(record: ResponseRecord, response: str) -> Score:

@@ -59,12 +59,14 @@ class ResponseToJudge:
 def value_record(value: Value, sample: SampleSettings) -> ValueRecord:
     """The record of a response's windows for one value, still without windows."""
     level = sample.level_of(value)
+    condition = sample.condition_of(value)
     return {
         "theory": value.theory,
         "value": value.name,
         "level": level,
         "group": sample.group,
-        "cell": cell_name(value.name, level, sample.group),
+        "condition": condition,
+        "cell": cell_name(value.name, level, sample.group, condition),
         "windows": [],
         "borrowed": 0,
         "repeated": 0,

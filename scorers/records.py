@@ -13,6 +13,7 @@ __all__ = [
     "ResponseRecord",
     "ValueRecord",
     "WindowRecord",
+    "baseline_name",
     "cell_name",
     "is_judged",
     "window_records",
@@ -49,12 +50,17 @@ class WindowRecord(TypedDict):
 
 
 class ValueRecord(TypedDict):
-    """A response's windows for one value, and its cell; `group` is empty in a single study."""
+    """A response's windows for one value, and its cell.
+
+    `group` is empty in a single study; `condition` names all targets where the response was steered
+    toward another value too, and is empty or missing otherwise.
+    """
 
     theory: str
     value: str
     level: int
     group: str
+    condition: NotRequired[str]
     cell: str
     windows: list[WindowRecord]
     borrowed: int
@@ -65,7 +71,8 @@ class ResponseRecord(TypedDict):
     """One response with all its windows.
 
     `unscored` says why there are none: `refusal`, `no_response`, or `grader_failed` where every
-    window failed; None where the response was ranked at least once on every value.
+    window failed; None where the response was ranked at least once on every value. `targets` are
+    (theory, value or child, level); `design` and `part_of` say what several targets belong to.
     """
 
     item: str
@@ -76,15 +83,38 @@ class ResponseRecord(TypedDict):
     refusal: bool
     unscored: str | None
     values: dict[str, ValueRecord]
+    targets: NotRequired[list[list[Any]]]
+    design: NotRequired[str]
+    part_of: NotRequired[str]
+    refusal_check: NotRequired[str]
+    refusal_raw: NotRequired[str]
     truncated: NotRequired[bool]
     judge: NotRequired[dict[str, Any]]
     versions: NotRequired[dict[str, str]]
 
 
-def cell_name(value: str, level: int, group: str = "") -> str:
-    """The name of a cell: `benevolence/+2`, `benevolence/0`, `GROUP benevolence/+2`."""
+CONDITION_MARK = " | "
+
+
+def cell_name(value: str, level: int, group: str = "", condition: str = "") -> str:
+    """The name of a cell: `benevolence/+2`, `benevolence/0`, `GROUP benevolence/+2`, and under
+    several targets `benevolence+2&universalism+1 | benevolence/+2`.
+    """
     name = f"{value}/{level:+d}" if level else f"{value}/0"
-    return f"{group} {name}" if group else name
+    name = f"{group} {name}" if group else name
+    return f"{condition}{CONDITION_MARK}{name}" if condition else name
+
+
+def baseline_name(cell: str) -> str | None:
+    """The cell from which a cell's shift is taken: the same value's default in its group.
+
+    None for the default itself, and for names without a level.
+    """
+    name = cell.rpartition(CONDITION_MARK)[2]
+    if "/" not in name:
+        return None
+    baseline = f"{name.rpartition('/')[0]}/0"
+    return None if baseline == cell else baseline
 
 
 def is_judged(window: WindowRecord) -> bool:

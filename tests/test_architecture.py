@@ -23,6 +23,8 @@ SCORER_EDGES = {
     "saved_rankings",
     "choice_judging",
     "judge_response",
+    "refusal_judging",
+    "response_scoring",
 }
 SOLVER_EDGES = {"steering_solver"}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.scorers.evaluation import Evaluation, evaluate
+from valueflow.scorers.records import baseline_name
 from valueflow.scorers.saved_rankings import SavedRankings, read_rankings
 
 __all__ = ["default_baselines", "score_rankings"]
@@ -141,7 +142,7 @@ def _write_judges(folder: Path, found: Evaluation) -> None:
 
 
 def default_baselines(cells: Sequence[str]) -> dict[str, str]:
-    """Each cell named `value/level` to `value/0`, where both are there."""
+    """Each cell to the default of its value, see `baseline_name`, where both are there."""
     there = set(cells)
-    pairs = {cell: f"{cell.rpartition('/')[0]}/0" for cell in cells if "/" in cell}
-    return {cell: base for cell, base in pairs.items() if base in there and base != cell}
+    pairs = {cell: baseline_name(cell) for cell in cells}
+    return {cell: base for cell, base in pairs.items() if base in there}

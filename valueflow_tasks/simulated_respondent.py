@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.registry import Value, added_catalogues, load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Vidb
 from valueflow.solvers.wording import clause_sentence
@@ -58,7 +58,7 @@ class RespondentOptions(BaseModel):
 
 
 @lru_cache(maxsize=1)
-def _sentences() -> tuple[tuple[str, Value, int], ...]:
+def _sentences(catalogues: tuple[tuple[str, str], ...]) -> tuple[tuple[str, Value, int], ...]:
     registry = load_registry()
     return tuple(
         (clause_sentence(node, level), node, level.level)
@@ -78,7 +78,11 @@ def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]
             else ±1 up to |intensity| = 6 and ±2 above.
     """
     if "You " in prompt:
-        found = [(node, level) for sentence, node, level in _sentences() if sentence in prompt]
+        found = [
+            (node, level)
+            for sentence, node, level in _sentences(added_catalogues())
+            if sentence in prompt
+        ]
         if found:
             return found
     if known is None:
