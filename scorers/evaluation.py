@@ -37,6 +37,7 @@ class Evaluation:
 
     ``notes`` are sentences that a user of the numbers must be told.  ``choice_weights``, by value,
     tell for how many drawn choices one choice distribution was taken, where there are any.
+    ``errors``, by cell, say what the error of each mean is made of (see :mod:`.cell_covariance`).
     """
 
     judges: dict[str, JudgeModel]
@@ -46,6 +47,7 @@ class Evaluation:
     fit: dict[str, JudgeFit]
     notes: list[str]
     choice_weights: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, CellErrors] = field(default_factory=dict, repr=False, compare=False)
 
 
 def evaluate(
@@ -87,7 +89,7 @@ def evaluate(
             value.count_choices(choice_weight or 1.0)
         fitted = [_known(judge, value, anchors) for value in judged]
     result = Evaluation({}, [], [], [], {}, [])
-    errors: dict[str, CellErrors] = {}
+    errors = result.errors
     for value, one in zip(judged, fitted, strict=True):
         result.judges[value.name] = one.model
         fit = fit_of_judge(value.orders, one, table.anchor_names, estimated=judge is None)

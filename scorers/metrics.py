@@ -9,7 +9,7 @@ import math
 
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
-from valueflow.scorers.records import METADATA_KEY, ResponseRecord, cell_name
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 from valueflow.scorers.summary import Figure, RunSummary, summarize
 
 __all__ = ["flatten", "steering_summary"]
@@ -45,10 +45,11 @@ def flatten(summary: RunSummary) -> dict[str, float]:
                 flat[f"{name}_stderr"] = figure.se
 
     for cell in summary.cells:
-        name = cell_name(cell.value, cell.level, cell.group)
+        name = cell.cell
         flat[f"{name} count"] = cell.count
         put(f"{name} mean", cell.mean)
         put(f"{name} shift", cell.shift)
+        put(f"{name} shift_with_refusals", cell.with_refusals)
         put(f"{name} sign_accuracy", cell.sign_accuracy)
         flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
         flat[f"{name} unscored"] = cell.unscored
@@ -56,6 +57,18 @@ def flatten(summary: RunSummary) -> dict[str, float]:
     for value in summary.values:
         for figure_name, figure in value.figures.items():
             put(f"{value.group} {value.value} {figure_name}".strip(), figure)
+    for pair in summary.pairs:
+        for point in pair.points:
+            for figure_name, figure in point.figures.items():
+                put(f"{point.condition} {figure_name}", figure)
+        for figure_name, figure in pair.figures.items():
+            put(f"{pair.name} {figure_name}", figure)
+    for square in summary.squares:
+        for figure_name, figure in square.figures.items():
+            put(f"five {square.name} {figure_name}", figure)
+    for composite in summary.composites:
+        for figure_name, figure in composite.figures.items():
+            put(f"composite {composite.value} {figure_name}", figure)
     if summary.evaluation is not None:
         for name, judge in summary.evaluation.judges.items():
             put(f"{name} judge_scale", Figure(judge.scale, judge.scale_se))

@@ -44,21 +44,31 @@ class CellErrors:
     judge: Array
 
 
-def shift_error(cell: CellErrors, baseline: CellErrors) -> tuple[float, int]:
-    """Standard error of the difference of two cells' means, and the number of shared queries.
+def item_covariance(one: CellErrors, other: CellErrors) -> tuple[float, int]:
+    """Covariance of two cells' means from their items, and the number of shared queries.
 
-    The items' part has the covariance of the two sums of influences over shared queries (Liang and
-    Zeger 1986); the judge's part largely cancels, since both cells have the same judge.
+    It is that of the two sums of influences over shared queries (Liang and Zeger 1986), with the
+    correlation shrunk where few queries are shared.
     """
-    queries, code = np.unique(np.concatenate([cell.query, baseline.query]), return_inverse=True)
-    split = len(cell.query)
-    parts = (code[:split], cell.influence), (code[split:], baseline.influence)
+    queries, code = np.unique(np.concatenate([one.query, other.query]), return_inverse=True)
+    split = len(one.query)
+    parts = (code[:split], one.influence), (code[split:], other.influence)
     sums = [np.bincount(codes, influence, len(queries)) for codes, influence in parts]
     counts = [np.bincount(codes, minlength=len(queries)) for codes, _ in parts]
     pairs = int(((counts[0] > 0) & (counts[1] > 0)).sum())
     size = float(np.sqrt((sums[0] @ sums[0]) * (sums[1] @ sums[1])))
     correlation = float(sums[0] @ sums[1]) / size if size > 0 and pairs > 1 else 0.0
     correlation *= pairs / (pairs + SHRINK_PAIRS)
-    variance = cell.sd**2 + baseline.sd**2 - 2 * correlation * cell.sd * baseline.sd
+    return correlation * one.sd * other.sd, pairs
+
+
+def shift_error(cell: CellErrors, baseline: CellErrors) -> tuple[float, int]:
+    """Standard error of the difference of two cells' means, and the number of shared queries.
+
+    The items' part pairs the queries; the judge's part largely cancels, since both cells have the
+    same judge.
+    """
+    covariance, pairs = item_covariance(cell, baseline)
+    variance = cell.sd**2 + baseline.sd**2 - 2 * covariance
     variance += float(np.sum((cell.judge - baseline.judge) ** 2))
     return float(np.sqrt(variance)), pairs
