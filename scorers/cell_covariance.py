@@ -35,16 +35,12 @@ def cell_covariance(errors: Sequence[CellErrors], values: Sequence[str]) -> Arra
     ``errors`` are the cells' own, from :class:`.evaluation.Evaluation`, and ``values`` the value
     that each measures: judges of different values are taken as independent.
     """
-    count = len(errors)
-    matrix = np.empty((count, count))
-    for i, one in enumerate(errors):
-        for j in range(i, count):
-            other = errors[j]
-            shared = one.sd**2 if i == j else item_covariance(one, other)[0]
-            if values[i] == values[j]:
-                shared += float(one.judge @ other.judge)
-            matrix[i, j] = matrix[j, i] = shared
-    return matrix
+    covariance = item_covariance(errors)[0]
+    for value in set(values):
+        own = np.array([i for i, name in enumerate(values) if name == value])
+        judge = np.array([errors[i].judge for i in own])
+        covariance[np.ix_(own, own)] += judge @ judge.T
+    return covariance
 
 
 @dataclass(frozen=True)

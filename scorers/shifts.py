@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,22 +45,29 @@ class CellErrors:
     judge: Array
 
 
-def item_covariance(one: CellErrors, other: CellErrors) -> tuple[float, int]:
-    """Covariance of two cells' means from their items, and the number of shared queries.
+def item_covariance(cells: Sequence[CellErrors]) -> tuple[Array, IntArray]:
+    """Covariance (C, C) of the means of C cells from their items, and counts (C, C) of the queries
+    that two cells share.
 
-    It is that of the two sums of influences over shared queries (Liang and Zeger 1986), with the
+    It is that of the sums of influences over shared queries (Liang and Zeger 1986), with the
     correlation shrunk where few queries are shared.
     """
-    queries, code = np.unique(np.concatenate([one.query, other.query]), return_inverse=True)
-    split = len(one.query)
-    parts = (code[:split], one.influence), (code[split:], other.influence)
-    sums = [np.bincount(codes, influence, len(queries)) for codes, influence in parts]
-    counts = [np.bincount(codes, minlength=len(queries)) for codes, _ in parts]
-    pairs = int(((counts[0] > 0) & (counts[1] > 0)).sum())
-    size = float(np.sqrt((sums[0] @ sums[0]) * (sums[1] @ sums[1])))
-    correlation = float(sums[0] @ sums[1]) / size if size > 0 and pairs > 1 else 0.0
-    correlation *= pairs / (pairs + SHRINK_PAIRS)
-    return correlation * one.sd * other.sd, pairs
+    queries, code = np.unique(np.concatenate([cell.query for cell in cells]), return_inverse=True)
+    codes = np.split(code, np.cumsum([len(cell.query) for cell in cells])[:-1])
+    both = list(zip(codes, cells, strict=True))
+    sums = np.array([np.bincount(own, cell.influence, len(queries)) for own, cell in both])
+    there = np.array([np.bincount(own, minlength=len(queries)) > 0 for own in codes], dtype=float)
+    pairs = np.rint(there @ there.T).astype(np.int64)
+    product = sums @ sums.T
+    size = np.sqrt(np.outer(np.diag(product), np.diag(product)))
+    correlation = np.where((size > 0) & (pairs > 1), product / np.where(size > 0, size, 1), 0.0)
+    correlation = correlation * pairs / (pairs + SHRINK_PAIRS)
+    np.fill_diagonal(correlation, 1.0)
+    sd = np.array([cell.sd for cell in cells])
+    # An unknown, infinite error has nothing in common with another.
+    with np.errstate(invalid="ignore"):
+        covariance = np.where(correlation == 0, 0.0, correlation * np.outer(sd, sd))
+    return covariance, pairs
 
 
 def shift_error(cell: CellErrors, baseline: CellErrors) -> tuple[float, int]:
@@ -68,7 +76,7 @@ def shift_error(cell: CellErrors, baseline: CellErrors) -> tuple[float, int]:
     The items' part pairs the queries; the judge's part largely cancels, since both cells have the
     same judge.
     """
-    covariance, pairs = item_covariance(cell, baseline)
-    variance = cell.sd**2 + baseline.sd**2 - 2 * covariance
+    covariance, pairs = item_covariance([cell, baseline])
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     variance += float(np.sum((cell.judge - baseline.judge) ** 2))
-    return float(np.sqrt(variance)), pairs
+    return float(np.sqrt(max(variance, 0.0))), int(pairs[0, 1])

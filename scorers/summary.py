@@ -61,8 +61,9 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         ValueError: a record is malformed.
     """
     # Sorted, so that the order in which samples happen to finish changes no digit.
-    records = sorted(responses, key=lambda response: (response["query"], response["item"]))
-    cells = cells_present(records)
+    given = list(responses)
+    cells = cells_present(given)
+    records = sorted(given, key=lambda response: (response["query"], response["item"]))
     evaluation = _evaluation([r for r in records if not r["refusal"]], cells, estimator)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(records, cells, estimator) if ranked else None

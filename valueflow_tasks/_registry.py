@@ -1,5 +1,6 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
+from valueflow.multi_steering import steer_composite, steer_five, steer_pair
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.metrics import steering_summary
 from valueflow.scoring import existing_response, score
@@ -13,6 +14,9 @@ __all__ = [
     "score",
     "simulated",
     "steer",
+    "steer_composite",
+    "steer_five",
+    "steer_pair",
     "steer_values",
     "steering_summary",
 ]

@@ -58,18 +58,32 @@ def main() -> None:
         "valueflow list",
         "valueflow list values",
         "valueflow list values --theory duty --all",
+        "valueflow list pairs --theory right",
         "valueflow list assets",
     ),
 )
 @click.argument(
     "what",
-    type=click.Choice(["overview", "theories", "values", "levels", "tasks", "assets", "queries"]),
+    type=click.Choice(
+        [
+            "overview",
+            "theories",
+            "values",
+            "levels",
+            "pairs",
+            "squares",
+            "composites",
+            "tasks",
+            "assets",
+            "queries",
+        ]
+    ),
     default="overview",
 )
-@click.option("--theory", help="Only this theory (values).")
+@click.option("--theory", help="Only this theory (values, pairs, squares, composites).")
 @click.option("--all", "everything", is_flag=True, help="Ancestors and children too (values).")
 def list_command(what: str, theory: str | None, everything: bool) -> None:
-    """Show the catalogue: theories, values, levels, tasks, assets or query families."""
+    """Show the catalogue: theories, values, pairs, squares, tasks, assets and so on."""
     from valueflow import listing
 
     for table in listing.tables(what, theory, everything):

@@ -259,7 +259,7 @@ def squares_option(
 
 
 def pair_levels_option(registry: Registry, levels: object) -> list[tuple[int, int]] | None:
-    """Levels of a pair: `2:2,2:-2`, `[[2, 2], [2, -2]]`, or None for each pair's own.
+    """Levels of a pair: `2/2,2/-2`, `[[2, 2], [2, -2]]`, or None for each pair's own.
 
     Raises:
         OptionError: no pair of levels, or a level 0.
@@ -270,19 +270,19 @@ def pair_levels_option(registry: Registry, levels: object) -> list[tuple[int, in
     parts: list[list[object]] = []
     for item in items:
         if isinstance(item, str):
-            parts += [list(word.split(":")) for word in item.split(",") if word.strip()]
+            parts += [list(word.split("/")) for word in item.split(",") if word.strip()]
         else:
             parts.append(list(item) if isinstance(item, list | tuple) else [item])
     found: list[tuple[int, int]] = []
     for part in parts:
         if len(part) != 2:
-            raise OptionError("levels", f"{part!r} is no pair of levels; write 2:2,2:-1")
+            raise OptionError("levels", f"{part!r} is no pair of levels; write 2/2,2/-1")
         first, second = (registry.level(level).level for level in part)
         if not first or not second:
             raise OptionError("levels", "level 0 steers nothing; give -2, -1, 1 or 2")
         found.append((first, second))
     if not found:
-        raise OptionError("levels", "names no pair of levels; write 2:2,2:-1")
+        raise OptionError("levels", "names no pair of levels; write 2/2,2/-1")
     return list(dict.fromkeys(found))
 
 

@@ -13,8 +13,9 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
     """The tables to show.
 
     Args:
-        what: `overview`, `theories`, `values`, `levels`, `tasks`, `assets` or `queries`.
-        theory: for `values`, only this one.
+        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`, `tasks`,
+            `assets` or `queries`.
+        theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 
     Raises:
@@ -31,6 +32,12 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
         yield _tasks()
     if what in ("overview", "assets"):
         yield _assets(registry)
+    if what == "pairs":
+        yield _pairs(registry, theory)
+    if what == "squares":
+        yield _squares(registry, theory)
+    if what == "composites":
+        yield _composites(registry, theory)
     if what == "queries":
         yield _query_families(registry)
 
@@ -63,17 +70,45 @@ def _levels(registry: Registry) -> Table:
     return table
 
 
+def _pairs(registry: Registry, theory: str | None) -> Table:
+    wanted = registry.theory(theory).name if theory else None
+    table = Table("theory", "pair", "levels", "scored on", title="Pairs")
+    for pair in registry.pairs:
+        if wanted in (None, registry.theory(pair.theory).name):
+            levels = ", ".join(f"({a:+d}, {b:+d})" for a, b in registry.levels_of_pair(pair))
+            members = registry.check_pair(pair)
+            scored = dict.fromkeys(v.name for m in members for v in registry.scored_on(m))
+            table.add_row(pair.theory, "+".join(pair.values), levels, ", ".join(scored))
+    return table
+
+
+def _squares(registry: Registry, theory: str | None) -> Table:
+    wanted = registry.theory(theory).name if theory else None
+    pattern = ", ".join(f"{level:+d}" for level in registry.defaults.five_values.levels)
+    table = Table("square", "values", "why", title=f"Five-value squares (first row {pattern})")
+    for square in registry.five_value_squares.values():
+        if wanted in (None, registry.theory(square.theory).name):
+            table.add_row(square.name, ", ".join(square.values), square.why)
+    return table
+
+
+def _composites(registry: Registry, theory: str | None) -> Table:
+    table = Table("theory", "value", "children", title="Composites")
+    for value in registry.composites(theory):
+        children = ", ".join(child.name for child in registry.children_of(value))
+        table.add_row(value.theory, value.name, children)
+    return table
+
+
 def _tasks() -> Table:
     # Imported here: the tasks need Inspect, which takes a second to import.
     import inspect as python_inspect
 
     from valueflow import _registry
-    from valueflow.scoring import score
-    from valueflow.steering import steer
 
-    assert _registry.steer is steer
     table = Table("task", "what it does", "parameters (-T name=...)", title="Inspect tasks")
-    for function in (steer, score):
+    names = ("steer", "steer_pair", "steer_five", "steer_composite", "score")
+    for function in (getattr(_registry, name) for name in names):
         parameters = ", ".join(python_inspect.signature(function).parameters)
         summary = (function.__doc__ or "").strip().splitlines()[0]
         table.add_row(f"valueflow/{function.__name__}", summary, parameters)

@@ -22,9 +22,11 @@ __all__ = [
     "given",
     "levels_option",
     "number_option",
+    "one_of",
     "positive_option",
     "values_option",
     "words_option",
+    "yes_or_no",
 ]
 
 P = ParamSpec("P")
@@ -123,6 +125,31 @@ def number_option(option: str, raw: object, least: int) -> int:
     if isinstance(raw, bool) or not number.is_integer() or number < least:
         raise OptionError(option, f"{raw!r} is not a whole number of at least {least}")
     return int(number)
+
+
+def one_of(option: str, raw: object, *allowed: str) -> str:
+    """One of some words.
+
+    Raises:
+        OptionError: it is none of them.
+    """
+    if str(raw) not in allowed:
+        raise OptionError(option, f"{str(raw)!r} is none of {', '.join(allowed)}")
+    return str(raw)
+
+
+def yes_or_no(option: str, raw: object) -> bool:
+    """A switch.
+
+    Raises:
+        OptionError: it is neither true nor false.
+    """
+    if isinstance(raw, bool):
+        return raw
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if str(raw).strip().lower() not in words:
+        raise OptionError(option, f"{raw!r} is neither true nor false")
+    return words[str(raw).strip().lower()]
 
 
 def positive_option(option: str, raw: object) -> float:

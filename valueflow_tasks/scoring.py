@@ -14,12 +14,18 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from valueflow.evaluator_options import evaluator_settings, planned_windows
+from valueflow.evaluator_options import (
+    evaluator_settings,
+    open_catalogue,
+    planned_windows,
+    refusal_settings,
+)
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.registry import Registry, Value, load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY
 from valueflow.hub_assets.tables import SUFFIXES, Row, column_map, open_source, read_rows
 from valueflow.options import clear_errors, columns_option, given, number_option
+from valueflow.run_options import EvaluatorOptions, with_options
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judging import GRADER_ROLE
 
@@ -58,25 +64,15 @@ def existing_response() -> Solver:
 
 @task
 @clear_errors
+@with_options(EvaluatorOptions)
 def score(
     responses: str,
     value: str | None = None,
     theory: str | None = None,
     level: int | str | None = None,
     response_columns: dict[str, str] | None = None,
-    vidb: str | None = None,
-    vidb_columns: dict[str, str] | None = None,
-    windows: int | None = None,
-    window_size: int | None = None,
-    sampling: str | None = None,
-    panel: str | None = None,
-    word_limit: int | None = None,
-    judge_attempts: int | None = None,
-    target_se: float | None = None,
-    cell_windows: int | None = None,
-    design_scale: float | None = None,
-    judge_mode: str | None = None,
-    seed: int | None = None,
+    *,
+    options: EvaluatorOptions,
 ) -> Task:
     """Scores responses that were made elsewhere: a table with a response and a value per row.
 
@@ -90,22 +86,10 @@ def score(
         theory: the theory of the values, where a name is in several.
         level: the level of all rows that give none (0).
         response_columns: column names, such as `{response: completion}`.
-        vidb: anchors: `vidb-mini` (embedded), a file or folder, `ORG/NAME@REVISION`.
-        vidb_columns: column names of the anchors.
-        windows: ranking windows per response (3).
-        window_size: texts in a window, the response included (6).
-        sampling: anchors per window: `bucket` (default), `random`, `fixed` or `adaptive`.
-        panel: table of anchors for `sampling=fixed`.
-        word_limit: longer responses are counted (100).
-        judge_attempts: most questions to the judge for one window (3).
-        target_se: with `sampling=adaptive`, stop asking about a response at this standard deviation
-            of its posterior.
-        cell_windows: budget of windows for each cell, shared evenly among its responses.
-        design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
-        judge_mode: `ranking` (default), or `choice`: the judge names only the most supporting
-            text, and its probabilities are read from the logprobs of one token.
-        seed: seed of every draw (0).
+        options: the parameters of `valueflow.run_options.EvaluatorOptions`, each one of the task's
+            own.
     """
+    catalogue = open_catalogue(options)
     registry = load_registry()
     if not str(responses).endswith(SUFFIXES):
         raise InputFileError(responses, f"must be a file of responses ({', '.join(SUFFIXES)})")
@@ -113,26 +97,18 @@ def score(
     rows = _read(registry, responses, columns, value, theory, level)
     values = list(dict.fromkeys(row_value for row_value, _, _ in rows))
     sizes = Counter(_cell(row) for row in rows)
-    run_seed = number_option("seed", given(seed, registry.defaults.steer.seed), 0)
-    settings = evaluator_settings(
-        values,
-        vidb=vidb,
-        vidb_columns=vidb_columns,
-        windows=windows,
-        window_size=window_size,
-        sampling=sampling,
-        panel=panel,
-        judge_attempts=judge_attempts,
-        target_se=target_se,
-        cell_windows=cell_windows,
-        design_scale=design_scale,
-        judge_mode=judge_mode,
-        responses=max(sizes.values()),
-        seed=run_seed,
-    )
-    limit = number_option("word_limit", given(word_limit, registry.defaults.steer.word_limit), 1)
-    samples = _samples(rows, settings.model_dump(), limit)
+    settings = evaluator_settings(values, options, responses=max(sizes.values()))
+    default_limit = registry.defaults.steer.word_limit
+    limit = number_option("word_limit", given(options.word_limit, default_limit), 1)
+    more = {
+        "word_limit": limit,
+        "evaluator": settings.model_dump(),
+        **refusal_settings(options, catalogue),
+    }
+    samples = _samples(rows, more)
     calls = sum(planned_windows(settings, size) for size in sizes.values())
+    if more["refusal_check"] == "judge":
+        calls += len(samples)
     print(
         f"valueflow: {len(samples):,} responses, planned {'at most ' if settings.target_se else ''}"
         f"{calls:,} judge calls ({settings.sampling} windows of {settings.window_size}; retries "
@@ -212,7 +188,7 @@ def _cell(read: ReadRow) -> tuple[str, str, int]:
     return (_group(row), value.name, level)
 
 
-def _samples(rows: list[ReadRow], evaluator: dict[str, Any], word_limit: int) -> list[Sample]:
+def _samples(rows: list[ReadRow], more: dict[str, Any]) -> list[Sample]:
     sizes = Counter(_cell(row) for row in rows)
     in_cell: Counter[tuple[str, str, int]] = Counter()
     samples = []
@@ -227,8 +203,7 @@ def _samples(rows: list[ReadRow], evaluator: dict[str, Any], word_limit: int) ->
             "query_index": in_cell[cell],
             "queries": sizes[cell],
             "group": _group(row),
-            "word_limit": word_limit,
-            "evaluator": evaluator,
+            **more,
         }
         in_cell[cell] += 1
         response = row.cells.get("response")

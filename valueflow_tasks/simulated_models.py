@@ -25,8 +25,9 @@ from pydantic import ValidationError
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.options import TaskOptionError
 from valueflow.scorers.choice_judging import is_choice_prompt
+from valueflow.scorers.refusal_judging import is_refusal_prompt
 from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer, judge_choice
-from valueflow.simulated_respondent import RespondentOptions, answer
+from valueflow.simulated_respondent import RespondentOptions, answer, read_trailer
 
 __all__ = ["SimulatedModel", "simulated"]
 
@@ -71,7 +72,11 @@ class SimulatedModel(ModelAPI):
         stated: dict[str, float] = {}
         if self.model_name == "judge":
             question = next(m.text for m in input if isinstance(m, ChatMessageUser))
-            if is_choice_prompt(question):
+            if is_refusal_prompt(question):
+                # It knows: only a refusal lacks the true intensities at the end.
+                reply = question.rpartition("\n[end of reply]")[0]
+                text = "yes" if read_trailer(reply) is None else "no"
+            elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
             else:
                 text = judge_answer(question, conversation, self.judge, self.known)

@@ -7,8 +7,9 @@ a value follows a stated dose–response curve,
     default + gain_up · level / 2      for levels above 0,
     default − gain_down · |level| / 2  for levels below 0,
 
-plus a normal deviation with standard deviation `spread`, clipped to [−10, 10]. The truth stands in
-a trailer at the end of its answer, so that it survives in a log.
+plus a normal deviation with standard deviation `spread`, clipped to [−10, 10]. Several targets
+combine by a stated law. The truth stands in a trailer at the end of its answer, so that it survives
+in a log.
 """
 
 import re
@@ -42,6 +43,10 @@ class RespondentOptions(BaseModel):
 
     `default`, `gain_up`, `gain_down` and `spread` are in points of the [−10, 10] scale.
     `truth=uniform` draws every intensity from [−9, 9] instead, whatever the target.
+    `composition` is the law of several targets: `additive` (each has its full effect), `strongest`
+    (only those of the largest |level| have one), or `fading` (negative ones keep the share `fade`
+    beside a positive one). `cross` is the share of a target's effect that the other values of its
+    theory get, and `child_share` that of a child's on its parent; children of one parent average.
     `refusal_rate` is the share of steered and default prompts that are declined.
     """
 
@@ -51,6 +56,10 @@ class RespondentOptions(BaseModel):
     gain_up: float = Field(default=5.0, ge=0)
     gain_down: float = Field(default=4.0, ge=0)
     spread: float = Field(default=1.5, ge=0)
+    composition: Literal["additive", "strongest", "fading"] = "additive"
+    cross: float = Field(default=0.0, ge=-1, le=1)
+    fade: float = Field(default=0.3, ge=0, le=1)
+    child_share: float = Field(default=0.8, ge=0)
     truth: Literal["dose-response", "uniform"] = "dose-response"
     refusal_rate: float = Field(default=0.0, ge=0, le=1)
     vidb: str | None = None
@@ -111,20 +120,40 @@ def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -
     targets = targets_in(prompt, known)
     registry = load_registry()
     theories = list(dict.fromkeys(node.theory for node, _ in targets)) or list(registry.theories)
-    levels = {(node.theory, node.name): level for node, level in targets}
+    effects = _effects(targets, options)
     truth = []
     for theory in theories:
         for value in registry.theories[theory].values:
-            level = levels.get((theory, value.name), 0)
             if options.truth == "uniform":
                 intensity = float(generator.uniform(-9, 9))
             else:
-                gain = options.gain_up if level > 0 else options.gain_down
-                mean = options.default + gain * level / 2
+                own = effects.get((theory, value.name), 0.0)
+                others = sum(e for (t, _), e in effects.items() if t == theory) - own
+                mean = options.default + own + options.cross * others
                 intensity = float(mean + options.spread * generator.standard_normal())
             truth.append((value.name, max(-10.0, min(10.0, intensity))))
     remark = _REMARKS[int(generator.integers(len(_REMARKS)))]
     return f"{remark} {_trailer(truth)}"
+
+
+def _effects(
+    targets: list[tuple[Value, int]], options: RespondentOptions
+) -> dict[tuple[str, str], float]:
+    """Points by which the targets move each steered value or parent, by (theory, value)."""
+    strongest = max((abs(level) for _, level in targets), default=0)
+    positive = any(level > 0 for _, level in targets)
+    moved: dict[tuple[str, str], list[float]] = {}
+    for node, level in targets:
+        effect = (options.gain_up if level > 0 else options.gain_down) * level / 2
+        if options.composition == "strongest" and abs(level) < strongest:
+            effect = 0.0
+        if options.composition == "fading" and level < 0 and positive:
+            effect *= options.fade
+        if node.kind == "value":
+            moved.setdefault((node.theory, node.name), []).append(effect)
+        for parent in node.parents if node.kind == "child" else ():
+            moved.setdefault((node.theory, parent), []).append(options.child_share * effect)
+    return {value: sum(found) / len(found) for value, found in moved.items()}
 
 
 def _trailer(truth: Iterable[tuple[str, float]]) -> str:

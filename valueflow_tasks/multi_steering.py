@@ -1,0 +1,129 @@
+"""Tasks that steer toward several values at once: `steer_pair`, `steer_five`, `steer_composite`.
+
+inspect eval valueflow/steer_pair --model X --model-role grader=Y -T pairs=power+universalism
+"""
+
+from typing import Any
+
+from inspect_ai import Task, task
+
+from valueflow.conditions import (
+    children_conditions,
+    five_value_conditions,
+    pair_conditions,
+    pair_levels_option,
+    pairs_option,
+    squares_option,
+)
+from valueflow.evaluator_options import open_catalogue
+from valueflow.hub_assets.registry import load_registry
+from valueflow.options import clear_errors, levels_option, values_option, yes_or_no
+from valueflow.run_design import steering_design, steering_task
+from valueflow.run_options import RunOptions, with_options
+
+__all__ = ["steer_composite", "steer_five", "steer_pair"]
+
+
+@task
+@clear_errors
+@with_options(RunOptions)
+def steer_pair(
+    theory: str | None = None,
+    pairs: str | list[str] | None = None,
+    levels: str | list[Any] | None = None,
+    singles: bool = False,
+    *,
+    options: RunOptions,
+) -> Task:
+    """Steers a model toward two values at once, and measures both.
+
+    A pair of children (`expression+assembly`) steers the children and is scored on their parents;
+    where both have one parent it is scored once.
+
+    Args:
+        theory: whose pairs, where none is named: `pvq` (default), `mft`, `duty` or `right`.
+        pairs: pairs such as `power+universalism`, of the catalogue or any other of one theory.
+        levels: levels of the two, such as `2/2,2/-2`; each pair's own where not given.
+        singles: also steer each member alone, scored on both values: tells whether effects add.
+        options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
+    """
+    open_catalogue(options)
+    registry = load_registry()
+    chosen = pairs_option(registry, pairs, theory)
+    conditions = pair_conditions(
+        registry, chosen, pair_levels_option(registry, levels), yes_or_no("singles", singles)
+    )
+    return steering_task(
+        steering_design(conditions, options),
+        name=f"{chosen[0].theory} pairs",
+        headline="pair cosine",
+        more={"pairs": [pair.name for pair in chosen]},
+    )
+
+
+@task
+@clear_errors
+@with_options(RunOptions)
+def steer_five(
+    theory: str | None = None,
+    sets: str | list[str] | None = None,
+    singles: bool = False,
+    *,
+    options: RunOptions,
+) -> Task:
+    """Steers a model toward five values at once, in a Latin square of levels, and measures all.
+
+    Args:
+        theory: whose square, where none is named: `pvq` (default), `mft`, `duty` or `right`.
+        sets: names of squares of the catalogue (`valueflow list squares`).
+        singles: also steer each value alone at each level: tells how much of it is left among five.
+        options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
+    """
+    open_catalogue(options)
+    registry = load_registry()
+    chosen = squares_option(registry, sets, theory)
+    conditions = five_value_conditions(registry, chosen, yes_or_no("singles", singles))
+    return steering_task(
+        steering_design(conditions, options),
+        name=f"{chosen[0].theory} five values",
+        headline="five rank_agreement",
+        more={"squares": [square.name for square in chosen]},
+    )
+
+
+@task
+@clear_errors
+@with_options(RunOptions)
+def steer_composite(
+    theory: str | None = None,
+    values: str | list[str] | None = None,
+    levels: str | int | list[Any] | None = None,
+    direct: bool = True,
+    *,
+    options: RunOptions,
+) -> Task:
+    """Steers a model toward all children of a value at once, and measures the value.
+
+    Args:
+        theory: whose values, where none is named: `pvq` (default), `mft` or `right`.
+        values: values with children; all of the theory where not given.
+        levels: some of -2, -1, 1, 2 (all), of every child.
+        direct: also steer the value itself, to compare with.
+        options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
+    """
+    open_catalogue(options)
+    registry = load_registry()
+    wanted = theory or registry.defaults.steer.theory
+    chosen = (
+        values_option(registry, values, theory)
+        if values is not None
+        else list(registry.composites(wanted)) or values_option(registry, None, wanted)
+    )
+    conditions = children_conditions(
+        registry, chosen, levels_option(registry, levels), yes_or_no("direct", direct)
+    )
+    return steering_task(
+        steering_design(conditions, options),
+        name=f"{chosen[0].theory} composites",
+        headline="composite direction_agreement",
+    )
