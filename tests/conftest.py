@@ -1,13 +1,14 @@
 """Shared by all tests: folders of their own for logs and caches, and simple stand-in judges."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_ai.model import Model, ModelOutput, ModelUsage, StopReason, get_model
 
+from valueflow.hub_assets import registry
 from valueflow.scorers.judge_prompt import read_judge_prompt
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,15 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("INSPECT_DISPLAY", "none")
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogues() -> Iterator[None]:
+    """Catalogues that a test adds are gone after it."""
+    before = dict(registry._own)
+    yield
+    registry._own.clear()
+    registry._own.update(before)
 
 
 def output(text: str, stop_reason: StopReason = "stop") -> ModelOutput:

@@ -205,8 +205,9 @@ def pairs_option(registry: Registry, pairs: object, theory: object | None) -> li
             raise OptionError("pairs", f"the catalogue has no pair of {wanted}; name some")
         return found
     chosen = [_pair(registry, word, theory) for word in words]
+    sets = [frozenset(pair.values) for pair in chosen]
     for pair in chosen:
-        if chosen.count(pair) > 1:
+        if sets.count(frozenset(pair.values)) > 1:
             raise OptionError("pairs", f"{pair.name} is named twice")
     return chosen
 
