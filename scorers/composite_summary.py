@@ -2,8 +2,8 @@
 
 - `direction_agreement`: share of levels at which the children move the value the way the level
   says; `direction_agreement_direct`: the same for direct steering.
-- `relative_size`: Σ c·d / Σ d² over the levels, where c and d are the shifts by the children and by
-  direct steering: 1 where the children do as much, 0 where they do nothing.
+- `relative_size`: Σ l·c / Σ l·d over the levels l, where c and d are the shifts by the children and
+  by direct steering: 1 where the children do as much, 0 where they do nothing.
 
 Source: VALUEFLOW (arXiv 2602.03160), its experiment with composed values.
 """
@@ -121,7 +121,7 @@ def _functions(base: str, found: Sequence[tuple[int, str, str | None]]) -> dict[
         def size(means: Array) -> Array:
             c = means[..., 1 : k + 1] - means[..., :1]
             d = means[..., k + 1 :] - means[..., :1]
-            return np.asarray((c * d).sum(axis=-1) / (d**2).sum(axis=-1))[..., None]
+            return np.asarray((c @ levels) / (d @ levels))[..., None]
 
         parts["relative_size"] = ([*cells, *direct], size)
     return parts

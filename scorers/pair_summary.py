@@ -6,9 +6,10 @@ For a pair with levels (l₁, l₂), s is the vector of the shifts of the two va
   unlike `length`, which noise makes longer.
 - `length`: |s|, in points; `cosine`: of the angle between s and the intended direction.
 - `dominance`: s₁/l₁ − s₂/l₂, in points per level: positive where the first value prevails.
-- `additivity`: s·t / |t|², where t is the sum of the two single effects, each on both values: 1
-  where the effects add, below 1 where they compete. `interaction_VALUE`: the value's component of
-  s − t.
+- `additivity`: `along` over the part in the intended direction of t, the sum of the two single
+  effects, each on both values: 1 where the effects add, below 1 where they compete. Both are linear
+  in the means; a projection on t itself would be too small, since noise makes |t| longer.
+  `interaction_VALUE`: the value's component of s − t.
 - `retained_VALUE`: the value's shift in the pair over its shift when steered alone.
 
 The last two need the single conditions, in the same run or in a log given with it. Intensities of
@@ -167,8 +168,8 @@ def _functions(
     wanted = np.array([design.level(targets, value) for value in values], dtype=float)
     size = float(np.sqrt(wanted @ wanted))
     parts: dict[str, Part] = {"length": (cells, lambda m: _length(_shifts(m))[..., None])}
-    if size:
-        unit = wanted / size
+    unit = wanted / size if size else None
+    if unit is not None:
         parts["along"] = (cells, lambda m: (_shifts(m) @ unit)[..., None])
         if len(values) == 2:
             parts["cosine"] = (
@@ -180,11 +181,15 @@ def _functions(
             cells,
             lambda m: (_shifts(m) @ (np.array([1, -1]) / wanted))[..., None],
         )
-    return parts | _against_singles(design, targets, values, cells)
+    return parts | _against_singles(design, targets, values, cells, unit)
 
 
 def _against_singles(
-    design: DesignCells, targets: Targets, values: Sequence[str], cells: list[str]
+    design: DesignCells,
+    targets: Targets,
+    values: Sequence[str],
+    cells: list[str],
+    unit: Array | None,
 ) -> dict[str, Part]:
     """What needs the members' single conditions, where they are there."""
     n = len(values)
@@ -201,7 +206,8 @@ def _against_singles(
     used = [*cells, *singles]
     for place, value in enumerate(values):
         parts[f"interaction_{value}"] = (used, partial(_interaction, n=n, place=place))
-    parts["additivity"] = (used, lambda m: _projection(*_together_and_summed(m, n))[..., None])
+    if unit is not None:
+        parts["additivity"] = (used, partial(_additivity, n=n, unit=unit))
     return parts
 
 
@@ -222,8 +228,9 @@ def _interaction(means: Array, n: int, place: int) -> Array:
     return (together - summed)[..., place : place + 1]
 
 
-def _projection(together: Array, summed: Array) -> Array:
-    return np.asarray((together * summed).sum(axis=-1) / (summed**2).sum(axis=-1))
+def _additivity(means: Array, n: int, unit: Array) -> Array:
+    together, summed = _together_and_summed(means, n)
+    return np.asarray((together @ unit) / (summed @ unit))[..., None]
 
 
 def _length(shifts: Array) -> Array:

@@ -13,7 +13,7 @@ in a log.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -24,7 +24,7 @@ from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import Vidb
 from valueflow.solvers.wording import clause_sentence
 
-__all__ = ["RespondentOptions", "answer", "read_trailer", "targets_in"]
+__all__ = ["RespondentOptions", "answer", "expected_intensity", "read_trailer", "targets_in"]
 
 _PAIR = r"[\w\-]+=[+\-]\d+(?:\.\d+)?"
 _TRAILER = re.compile(rf"\[simulated intensities: ({_PAIR}(?:, {_PAIR})*)\]\s*$")
@@ -120,24 +120,37 @@ def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -
     targets = targets_in(prompt, known)
     registry = load_registry()
     theories = list(dict.fromkeys(node.theory for node, _ in targets)) or list(registry.theories)
-    effects = _effects(targets, options)
     truth = []
     for theory in theories:
         for value in registry.theories[theory].values:
             if options.truth == "uniform":
                 intensity = float(generator.uniform(-9, 9))
             else:
-                own = effects.get((theory, value.name), 0.0)
-                others = sum(e for (t, _), e in effects.items() if t == theory) - own
-                mean = options.default + own + options.cross * others
+                mean = expected_intensity(value, targets, options)
                 intensity = float(mean + options.spread * generator.standard_normal())
             truth.append((value.name, max(-10.0, min(10.0, intensity))))
     remark = _REMARKS[int(generator.integers(len(_REMARKS)))]
     return f"{remark} {_trailer(truth)}"
 
 
+def expected_intensity(
+    value: Value, targets: Sequence[tuple[Value, int]], options: RespondentOptions
+) -> float:
+    """The mean true intensity on a macro-value under some targets, before deviations are clipped.
+
+    Args:
+        value: the macro-value.
+        targets: values or children with their levels.
+        options: the law and its numbers.
+    """
+    effects = _effects(targets, options)
+    own = effects.get((value.theory, value.name), 0.0)
+    others = sum(e for (theory, _), e in effects.items() if theory == value.theory) - own
+    return options.default + own + options.cross * others
+
+
 def _effects(
-    targets: list[tuple[Value, int]], options: RespondentOptions
+    targets: Sequence[tuple[Value, int]], options: RespondentOptions
 ) -> dict[tuple[str, str], float]:
     """Points by which the targets move each steered value or parent, by (theory, value)."""
     strongest = max((abs(level) for _, level in targets), default=0)
