@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.compare_commands import compare_command
 from valueflow.hub_assets.errors import ValueflowError
 
 __all__ = ["main"]
@@ -350,6 +351,8 @@ def plan_command(
         )
     )
 
+
+main.add_command(compare_command)
 
 if __name__ == "__main__":
     main()
