@@ -127,10 +127,8 @@ def _key(look: dict[str, str]) -> Line2D:
 
 
 def _levels_name(pair: PairSummary, levels: tuple[int, int]) -> str:
-    members = getattr(pair, "members", ()) or tuple(pair.name.split("&"))
-    if len(members) != 2:
-        return ", ".join(map(_signed, levels))
-    return ", ".join(f"{m} {_signed(level)}" for m, level in zip(members, levels, strict=True))
+    both = zip(pair.members, levels, strict=True)
+    return ", ".join(f"{member} {_signed(level)}" for member, level in both)
 
 
 def _signed(level: int) -> str:

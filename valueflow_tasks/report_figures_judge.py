@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.lines import Line2D
 
+from valueflow.report_judge_rows import fit_by_distance, judge_rows
 from valueflow.report_series import Z95, value_rank
 from valueflow.report_style import (
     BLUE,
@@ -15,7 +16,6 @@ from valueflow.report_style import (
     panels,
     wrapped,
 )
-from valueflow.report_tables import fit_by_distance, judge_rows
 from valueflow.studies import Study
 
 __all__ = ["judge_fits", "judge_parameters"]

@@ -14,6 +14,7 @@ from valueflow.report_series import (
     theories_of,
     theory_title,
 )
+from valueflow.report_shares import refusals_by_level, shifts_by_level
 from valueflow.report_style import (
     BLACK,
     BLUE,
@@ -25,7 +26,6 @@ from valueflow.report_style import (
     series_key,
     wrapped,
 )
-from valueflow.report_tables import refusals_by_level, shifts_by_level
 
 __all__ = ["refusal_rates", "refusal_shifts", "steerability"]
 

@@ -126,7 +126,7 @@ def series_of(studies: Iterable[Study]) -> list[Series]:
     for study in studies:
         groups: dict[str, dict[tuple[str, str], dict[int, CellSummary]]] = {}
         for cell in study.summary.cells:
-            if not getattr(cell, "condition", "") and not math.isnan(cell.mean.value):
+            if not cell.condition and not math.isnan(cell.mean.value):
                 by_value = groups.setdefault(cell.group, {})
                 by_value.setdefault((cell.theory, cell.value), {})[cell.level] = cell
         figures = {(v.theory, v.value, v.group): v.figures for v in study.summary.values}
@@ -148,9 +148,7 @@ def theories_of(series: Iterable[Series]) -> list[str]:
 
 def interval(cell: CellSummary) -> tuple[float, float]:
     """95% interval of a cell's mean; NaN where there is none."""
-    half = Z95 * cell.mean.se
-    fallback = cell.mean.value - half, cell.mean.value + half
-    return getattr(cell, "lower", fallback[0]), getattr(cell, "upper", fallback[1])
+    return cell.lower, cell.upper
 
 
 def bounds(figure: Figure) -> tuple[float, float]:
