@@ -43,16 +43,17 @@ def pair_planes(studies: Sequence[Study]) -> list[Drawing]:
         looks = {levels: line_style(index) for index, levels in enumerate(conditions)}
         flat_pair = all(len(pair.values) == 1 for _, pair in found)
         height = 0.35 * len(conditions) + 1.4 if flat_pair else 3.5
-        figure, grid = panels(len(found), 3.7, height, columns=2)
+        figure, grid = panels(len(found), 4.6 if flat_pair else 3.7, height, columns=2)
         for axes, (study, pair) in zip(flat(grid), found, strict=True):
             (_line if len(pair.values) == 1 else _plane)(axes, pair, looks)
             axes.set_title(wrapped(study.label, 44), loc="left")
-        handles = [_key(looks[levels]) for levels in conditions]
-        labels = [_levels_name(found[0][1], levels) for levels in conditions]
+        # With one axis, the rows name the levels themselves.
+        labels = [] if flat_pair else [_levels_name(found[0][1], one) for one in conditions]
+        handles = [_key(looks[levels]) for levels in conditions[: len(labels)]]
         handles.append(Line2D([], [], marker="o", color="black", linestyle="none"))
         figure.legend(
             handles, [*labels, "default"], loc="outside lower center",
-            ncols=2 if max(map(len, labels)) < 45 and len(found) > 1 else 1,
+            ncols=2 if len(found) > 1 else 1,
         )  # fmt: skip
         drawings.append(
             Drawing(
@@ -115,9 +116,8 @@ def _line(axes: Axes, pair: PairSummary, looks: dict[tuple[int, int], dict[str, 
         axes.plot(end.value, row, marker=look["marker"], color=look["color"], markersize=5)
         axes.plot(start, row, marker="o", color="black", markersize=5, zorder=5)
     axes.set_ylim(len(pair.points) - 0.4, -0.6)
-    labels = [", ".join(_signed(level) for level in point.levels) for point in pair.points]
+    labels = [_levels_name(pair, point.levels) for point in pair.points]
     axes.set_yticks(range(len(pair.points)), labels)
-    axes.set_ylabel("levels")
     intensity_axis(axes, "x", label=False)
     axes.set_xlabel(f"{pair.values[0]} (mean intensity)")
 
@@ -173,7 +173,8 @@ def square_maps(studies: Sequence[Study]) -> list[Drawing]:
                 name=f"square_{theory}_{_file_name(name)}",
                 title=f"{theory_title(theory)}: five values at once ({name})",
                 caption="Each row of the square is one prompt design: left the level that each "
-                "value is steered to, right what was measured on it. Columns share no unit.",
+                "value is steered to, right what was measured on it; orange is above "
+                "zero and purple below. Columns share no unit.",
                 alt=f"Square of levels beside the measured heat map of {name}.",
                 figure=figure,
             )
@@ -243,7 +244,7 @@ def composite_curves(studies: Sequence[Study]) -> list[Drawing]:
             ):
                 if points:
                     axes.errorbar(
-                        [level for level, _ in points],
+                        [level + (0.07 if color == VERMILION else -0.07) for level, _ in points],
                         [shift.value for _, shift in points],
                         yerr=[Z95 * shift.se for _, shift in points],
                         color=color, marker=marker, linestyle=dash, markersize=4.5,

@@ -43,14 +43,13 @@ def bars_by_model(series: Sequence[Series]) -> list[Drawing]:
     drawings = []
     for theory in theories_of(series):
         shown = [one for one in series if one.of(theory)]
-        most = max(len(one.of(theory)) for one in shown)
-        figure, grid = panels(len(shown), 3.9, 0.27 * most + 1.1, columns=2)
+        names = _values(shown, theory)
+        figure, grid = panels(len(shown), 3.9, 0.27 * len(names) + 1.1, columns=2)
         for axes, one in zip(flat(grid), shown, strict=True):
-            values = one.of(theory)
-            for row, value in enumerate(values):
-                _bar(axes, row, value)
-            axes.set_yticks(range(len(values)), [v.value for v in values])
-            axes.set_ylim(len(values) - 0.4, -0.6)
+            for row, name in enumerate(names):
+                _bar(axes, row, one.get(theory, name))
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.4, -0.6)
             intensity_axis(axes, "x", label=axes in lowest(grid))
             axes.set_title(wrapped(one.label, 44), loc="left")
         figure.legend(*_marks(shown, theory), loc="outside lower center", ncols=4)
@@ -78,9 +77,7 @@ def bars_by_value(series: Sequence[Series]) -> list[Drawing]:
         figure, grid = panels(len(values), 2.5, 0.27 * len(shown) + 0.75)
         for axes, name in zip(flat(grid), values, strict=True):
             for row, one in enumerate(shown):
-                value = one.get(theory, name)
-                if value is not None:
-                    _bar(axes, row, value)
+                _bar(axes, row, one.get(theory, name))
             axes.set_ylim(len(shown) - 0.4, -0.6)
             first = axes in [row[0] for row in grid]
             labels = [wrapped(one.short, 22) if first else "" for one in shown]
@@ -110,7 +107,9 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
     """Level against mean intensity with 95% bands, one panel per value; a figure per theory."""
     drawings = []
     for theory in theories_of(series):
-        shown = [one for one in series if one.of(theory)]
+        shown = [one for one in series if any(len(v.cells) > 1 for v in one.of(theory))]
+        if not shown:
+            continue
         values = _values(shown, theory)
         figure, grid = panels(len(values), 2.3, 2.0)
         for axes, name in zip(flat(grid), values, strict=True):
@@ -131,8 +130,9 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
             axes.set_xticks([-2, -1, 0, 1, 2], ["−2", "−1", "0", "+1", "+2"])
             if axes in lowest(grid):
                 axes.set_xlabel("level of the target")
+            if axes in [row[0] for row in grid]:
+                axes.set_ylabel("mean intensity")
             axes.set_title(name, loc="left")
-        figure.supylabel("mean intensity (−10 opposes, 10 supports)", fontsize=9)
         handles = [
             Line2D([], [], markersize=4, **line_style(series.index(one)))  # type: ignore[arg-type]
             for one in shown
@@ -142,8 +142,10 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
             Drawing(
                 name=f"dose_response_{theory}",
                 title=f"{theory_title(theory)}: dose and response",
-                caption="Mean intensity at each level of the steering target. Bands are pointwise "
-                "95% intervals of the mean; lines join the levels and claim nothing between them.",
+                caption="Mean intensity (−10 opposes, 10 supports) at each level of the target, "
+                "0 being no "
+                "steering. Bands are pointwise 95% intervals of the mean; lines join the levels "
+                "and claim nothing between them.",
                 alt=f"Curves of mean intensity over levels for each value of "
                 f"{theory_title(theory)}.",
                 figure=figure,
@@ -158,9 +160,12 @@ def _values(series: Sequence[Series], theory: str) -> list[str]:
     return sorted(names, key=lambda name: value_rank(theory, name))
 
 
-def _bar(axes: Axes, row: int, value: ValueLevels) -> None:
+def _bar(axes: Axes, row: int, value: ValueLevels | None) -> None:
     """The lowest level's mark stands a little below the middle and the highest one's a little
     above, so that intervals that overlap can still be told apart."""
+    if value is None:
+        axes.text(-10, row, "not measured", fontsize=7, color="#777777", va="center")
+        return
     low, high, default = value.low, value.high, value.default
     left, right = sorted((low.mean.value, high.mean.value))
     if len(value.cells) > 1:

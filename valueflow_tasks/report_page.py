@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -16,6 +17,9 @@ from valueflow.report_tables import Table, as_text, demonstration_assets
 from valueflow.studies import Studies
 
 __all__ = ["Section", "page"]
+
+FILES_ONLY = ("run_id", "task_id")
+"""Columns that the page leaves to the files."""
 
 LONG = 24
 """Tables of more rows are folded away."""
@@ -46,6 +50,7 @@ def page(title: str, found: Studies, sections: Sequence[Section], images: Mappin
         images: name of a drawing to its SVG.
     """
     template = files("valueflow").joinpath("report_page.html.jinja").read_text(encoding="utf-8")
+    short = {study.label: study.tag for study in found.studies if study.tag}
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -58,7 +63,7 @@ def page(title: str, found: Studies, sections: Sequence[Section], images: Mappin
         logs=sum(len(study.logs) for study in found.studies),
         cautions=cautions(found),
         methods=methods_text(found.studies),
-        sections=[_section(section, images) for section in sections if not section.is_empty],
+        sections=[_section(section, images, short) for section in sections if not section.is_empty],
     )
 
 
@@ -108,7 +113,9 @@ def regimes_text() -> str:
     )
 
 
-def _section(section: Section, images: Mapping[str, str]) -> dict[str, Any]:
+def _section(
+    section: Section, images: Mapping[str, str], short: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "id": section.id,
         "title": section.title,
@@ -124,14 +131,15 @@ def _section(section: Section, images: Mapping[str, str]) -> dict[str, Any]:
             }
             for drawing in section.drawings
         ],
-        "tables": [_table(table) for table in section.tables],
+        "tables": [_table(table, short) for table in section.tables],
     }
 
 
-def _table(table: Table) -> dict[str, Any]:
-    """A table as the page shows it: a number and its standard error share a column."""
+def _table(table: Table, short: Mapping[str, str]) -> dict[str, Any]:
+    """A table as the page shows it: a number and its standard error share a column, studies are
+    named by their letters and logs by their files' names."""
     pairs = {name: f"{name}_se" for name in table.columns if f"{name}_se" in table.columns}
-    columns = [name for name in table.columns if name not in pairs.values()]
+    columns = [c for c in table.columns if c not in pairs.values() and c not in FILES_ONLY]
     # A column without any entry says nothing on the page; it stays in the file.
     columns = [c for c in columns if any(as_text(row.get(c)) for row in table.rows)]
     shown = []
@@ -139,6 +147,10 @@ def _table(table: Table) -> dict[str, Any]:
         cells = {}
         for name in columns:
             text = as_text(row.get(name))
+            if name == "study" and table.name != "studies":
+                text = _short(text, short)
+            elif name == "log":
+                text = Path(text).name
             error = as_text(row.get(pairs[name])) if name in pairs else ""
             cells[_heading(name)] = f"{text} ± {error}" if text and error else text
         shown.append(cells)
@@ -153,6 +165,14 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": shown,
         "long": len(shown) > LONG,
     }
+
+
+def _short(label: str, short: Mapping[str, str]) -> str:
+    """A study's label as its letter; a group's name, which stands after it, is kept."""
+    for whole, tag in short.items():
+        if label == whole or label.startswith(f"{whole}, "):
+            return tag + label.removeprefix(whole)
+    return label
 
 
 def _heading(name: str) -> str:

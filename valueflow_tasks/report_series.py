@@ -121,9 +121,14 @@ def theory_title(theory: str) -> str:
 
 
 def series_of(studies: Iterable[Study]) -> list[Series]:
-    """One series per study and group; those with no value steered alone have no values."""
+    """One series per study and group.
+
+    Where something was steered, values of which only the default was measured are left out (they
+    were steered together with others, and are drawn there); a series may be left without values.
+    """
     found = []
     for study in studies:
+        steered = any(cell.level or cell.condition for cell in study.summary.cells)
         groups: dict[str, dict[tuple[str, str], dict[int, CellSummary]]] = {}
         for cell in study.summary.cells:
             if not cell.condition and not math.isnan(cell.mean.value):
@@ -134,6 +139,7 @@ def series_of(studies: Iterable[Study]) -> list[Series]:
             values = [
                 ValueLevels(*key, by_value[key], figures.get((*key, group), {}))
                 for key in sorted(by_value, key=lambda key: value_rank(*key))
+                if set(by_value[key]) != {0} or not steered
             ]
             label = f"{study.label}, {group}" if group else study.label
             found.append(Series(label, study, group, values))

@@ -92,7 +92,8 @@ def as_text(cell: object) -> str:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, float):
-        return f"{cell:.3g}".replace("-", "−") if abs(cell) < 1000 else f"{cell:,.0f}"
+        small = 0 < abs(cell) < 0.01
+        return (f"{cell:.1g}" if small else f"{cell:,.2f}").replace("-", "−")
     if isinstance(cell, int) and not isinstance(cell, bool):
         return f"{cell:,}".replace("-", "−")
     return str(cell)

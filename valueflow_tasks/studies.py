@@ -251,6 +251,8 @@ def _word(name: str, setting: str) -> str:
         return setting
     if name.startswith(MODEL_ARGUMENT):
         return f"{name.removeprefix(MODEL_ARGUMENT)}={setting}"
+    if name == "judge arguments":
+        return "judge without arguments" if setting == "none" else f"judge with {setting}"
     return f"{name}: {setting}"
 
 
