@@ -10,6 +10,7 @@ from rich.table import Table
 
 from valueflow.compare_commands import compare_command
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.report_commands import report_command
 
 __all__ = ["main"]
 
@@ -285,6 +286,9 @@ def selfcheck_command(
         f"judge calls {counts['judge_calls']}, retries {counts['judge_retries']}, failed windows "
         f"{counts['windows_failed']}, unscored responses {counts['unscored']}"
     )
+
+
+main.add_command(report_command)
 
 
 @main.command(

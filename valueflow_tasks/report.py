@@ -1,0 +1,176 @@
+"""`valueflow report`: from Inspect logs to a page, figures and tables.
+
+The folder holds `index.html`, `figures/*.png` and `.svg`, `tables/*.csv`, `methods.txt` and
+`report.json`, which names every file; a later report into the same folder removes what an earlier
+one wrote and it does not.
+"""
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.report_figures_designs import composite_curves, pair_planes, square_maps
+from valueflow.report_figures_judge import judge_fits, judge_parameters
+from valueflow.report_figures_models import refusal_rates, refusal_shifts, steerability
+from valueflow.report_figures_values import bars_by_model, bars_by_value, dose_response_curves
+from valueflow.report_methods import methods_text
+from valueflow.report_page import Section, page, regimes_text
+from valueflow.report_series import series_of
+from valueflow.report_style import Drawing, style
+from valueflow.report_tables import Table, tables_of
+from valueflow.studies import Studies, read_studies
+
+__all__ = ["Report", "write_report"]
+
+DPI = 150
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written: the folder, the studies, and the names of the files in the folder."""
+
+    folder: Path
+    found: Studies
+    files: list[str]
+
+
+def write_report(
+    paths: Iterable[str | Path],
+    folder: Path,
+    title: str = "Value steering report",
+    progress: Progress | None = None,
+) -> Report:
+    """Reads logs and writes a report.
+
+    Args:
+        paths: Inspect logs and folders of them.
+        folder: where the report goes; made if it is not there.
+        title: the page's heading.
+        progress: is told what is done, how many are done, and how many there are.
+
+    Raises:
+        InputFileError: no log can be used, see `read_studies`.
+        OptionError: the folder cannot be written to.
+    """
+    _check_writable(folder)
+    tell = progress or (lambda what, done, of: None)
+    found = read_studies(paths, tell)
+    with style():
+        sections = sections_of(found)
+        drawings = [drawing for section in sections for drawing in section.drawings]
+        images: dict[str, str] = {}
+        written: list[str] = []
+        for index, drawing in enumerate(drawings):
+            tell("drawing", index, len(drawings))
+            images[drawing.name] = _save(drawing, folder)
+            written += [f"figures/{drawing.name}.png", f"figures/{drawing.name}.svg"]
+        tell("drawing", len(drawings), len(drawings))
+    for section in sections:
+        for table in section.tables:
+            write_csv(folder / "tables" / f"{table.name}.csv", table.columns, table.rows)
+            written.append(f"tables/{table.name}.csv")
+    write_text(folder / "methods.txt", "\n\n".join(methods_text(found.studies)) + "\n")
+    write_text(folder / "index.html", page(title, found, sections, images))
+    written += ["methods.txt", "index.html", "report.json"]
+    _remove_older(folder, written)
+    manifest = {
+        "valueflow": version("valueflow"),
+        "logs": [log.path for study in found.studies for log in study.logs],
+        "left_out": {one.path: one.reason for one in found.skipped},
+        "files": written,
+    }
+    write_text(folder / "report.json", json.dumps(manifest, indent=2) + "\n")
+    return Report(folder, found, written)
+
+
+def sections_of(found: Studies) -> list[Section]:
+    """The parts of the page in order, with all figures and tables."""
+    studies = found.studies
+    series = series_of(studies)
+    tables = {table.name: table for table in tables_of(found, series)}
+
+    def some(*names: str) -> list[Table]:
+        return [tables[name] for name in names if name in tables]
+
+    ranks = steerability(series)
+    return [
+        Section("logs", "Logs", [], [], some("studies", "logs", "left_out")),
+        Section("ranking", "Steerability", [regimes_text()] if ranks else [], ranks,
+                some("ranking")),
+        Section("values", "Values by model", [], bars_by_model(series), some("values")),
+        Section("models", "Models by value", [], bars_by_value(series)),
+        Section("dose", "Dose and response", [], dose_response_curves(series), some("cells")),
+        Section("pairs", "Two values at once", [], pair_planes(studies), some("pairs")),
+        Section("squares", "Five values at once", [], square_maps(studies),
+                some("squares", "square_cells")),
+        Section("composites", "Values by their children", [], composite_curves(studies),
+                some("composites")),
+        Section("refusals", "Refusals", [], refusal_rates(series) + refusal_shifts(series),
+                some("refusals")),
+        Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies),
+                some("judges", "judge_fit")),
+        Section("cost", "Counts and cost", [_COST] if studies else [], [],
+                some("counts", "cost")),
+        Section("settings", "Settings", [], [], some("settings")),
+    ]  # fmt: skip
+
+
+_COST = (
+    "Generations and judge calls are counted from the samples, tokens from the logs' own accounts "
+    "by model and by role (the role grader is the judge). Answers from a cache cost no tokens and "
+    "count as calls; scoring a log again replaces its account."
+)
+
+
+def _check_writable(folder: Path) -> None:
+    """Before anything is read, so that a long report is not lost at its end."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OptionError(
+            "-o", f"{folder} cannot be written to ({error.strerror}); name another folder"
+        ) from None
+
+
+def _save(drawing: Drawing, folder: Path) -> str:
+    """Writes a drawing as PNG and SVG, and returns the SVG."""
+    svg, png = io.StringIO(), io.BytesIO()
+    # Without dates, so that the same logs make the same files.
+    drawing.figure.savefig(svg, format="svg", metadata={"Date": None, "Title": drawing.title})
+    drawing.figure.savefig(png, format="png", dpi=DPI)
+    write_text(folder / "figures" / f"{drawing.name}.svg", svg.getvalue())
+    _write_bytes(folder / "figures" / f"{drawing.name}.png", png.getvalue())
+    return svg.getvalue()
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputFileError(path, f"cannot be written ({error.strerror})") from None
+
+
+def _remove_older(folder: Path, written: list[str]) -> None:
+    """Removes files of an earlier report that this one did not write again."""
+    try:
+        listed = json.loads((folder / "report.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for name in set(map(str, listed)) - set(written):
+        path = (folder / name).resolve()
+        if path.is_file() and path.parent.parent == folder.resolve():
+            path.unlink()

@@ -1,0 +1,179 @@
+"""The page of a report: sections of text, figures and tables, in one file that opens offline."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from valueflow.report_methods import methods_text
+from valueflow.report_series import MODERATE, STRONG
+from valueflow.report_style import Drawing
+from valueflow.report_tables import Table, as_text, demonstration_assets
+from valueflow.studies import Studies
+
+__all__ = ["Section", "page"]
+
+FILES_ONLY = ("run_id", "task_id")
+"""Columns that the page leaves to the files."""
+
+LONG = 24
+"""Tables of more rows are folded away."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    id: str
+    title: str
+    text: list[str] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text or self.drawings or self.tables)
+
+
+def page(title: str, found: Studies, sections: Sequence[Section], images: Mapping[str, str]) -> str:
+    """The whole page as HTML; every text from a log is escaped.
+
+    Args:
+        title: its heading.
+        found: the studies.
+        sections: its parts, in order; empty ones are left out.
+        images: name of a drawing to its SVG.
+    """
+    template = files("valueflow").joinpath("report_page.html.jinja").read_text(encoding="utf-8")
+    short = {study.label: study.tag for study in found.studies if study.tag}
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template).render(
+        title=title,
+        version=version("valueflow"),
+        studies=[
+            {"label": s.label, "all_notes": [*s.notes, *s.summary.notes]} for s in found.studies
+        ],
+        logs=sum(len(study.logs) for study in found.studies),
+        cautions=cautions(found),
+        methods=methods_text(found.studies),
+        sections=[_section(section, images, short) for section in sections if not section.is_empty],
+    )
+
+
+def cautions(found: Studies) -> list[str]:
+    """What a reader must know before using the numbers."""
+    told = []
+    simulated = [study for study in found.studies if study.is_simulated]
+    if simulated:
+        which = f" ({', '.join(s.tag for s in simulated)})" if simulated[0].tag else ""
+        told.append(
+            f"Simulated models were used{which}: valueflow/respondent or valueflow/judge. Their "
+            "numbers check the instrument and say nothing about any language model."
+        )
+    told += [f"{name}: {note}" for name, note in demonstration_assets(found.studies).items()]
+    for study in found.studies:
+        if study.judge.get("is_evaluated_model"):
+            told.append(f"{study.label}: the evaluated model judged its own responses.")
+        lost = study.counts["planned"] - len(study.records)
+        if lost > 0:
+            told.append(
+                f"{study.label}: {lost} of {study.counts['planned']} planned samples failed, are "
+                "missing or have no score; the figures show the rest."
+            )
+        if any("level 0" in note for note in study.notes):
+            told.append(
+                f"{study.label}: there is no scored response without steering, so there are no "
+                "shifts, no ranges and no place in the ranking."
+            )
+    told += found.warnings
+    if found.skipped:
+        told.append(
+            f"{len(found.skipped)} {'log was' if len(found.skipped) == 1 else 'logs were'} left "
+            "out; see Logs."
+        )
+    return told
+
+
+def regimes_text() -> str:
+    """The cut-offs of the regimes, stated."""
+    return (
+        f"Regimes: weak below {MODERATE:g} points of mean range, moderate from {MODERATE:g}, "
+        f"strong from {STRONG:g}. The paper names the three regimes without cut-offs; these are "
+        "this project's: there are four steps between levels −2 and +2, so that a weakly steerable "
+        "model moves less than one point a step and a strongly steerable one at least two. Where "
+        "an interval crosses a cut-off, the regime is not settled and the table says so. Ranks "
+        "compare models only where judge, anchors, questions and values are the same."
+    )
+
+
+def _section(
+    section: Section, images: Mapping[str, str], short: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "id": section.id,
+        "title": section.title,
+        "text": section.text,
+        "drawings": [
+            {
+                "name": drawing.name,
+                "title": drawing.title,
+                "caption": drawing.caption,
+                "alt": drawing.alt,
+                "source": "data:image/svg+xml;base64,"
+                + base64.b64encode(images[drawing.name].encode()).decode(),
+            }
+            for drawing in section.drawings
+        ],
+        "tables": [_table(table, short) for table in section.tables],
+    }
+
+
+def _table(table: Table, short: Mapping[str, str]) -> dict[str, Any]:
+    """A table as the page shows it: a number and its standard error share a column, studies are
+    named by their letters and logs by their files' names."""
+    pairs = {name: f"{name}_se" for name in table.columns if f"{name}_se" in table.columns}
+    columns = [c for c in table.columns if c not in pairs.values() and c not in FILES_ONLY]
+    # A column without any entry says nothing on the page; it stays in the file.
+    columns = [c for c in columns if any(as_text(row.get(c)) for row in table.rows)]
+    shown = []
+    for row in table.rows:
+        cells = {}
+        for name in columns:
+            text = as_text(row.get(name))
+            if name == "study" and table.name != "studies":
+                text = _short(text, short)
+            elif name == "log":
+                text = Path(text).name
+            error = as_text(row.get(pairs[name])) if name in pairs else ""
+            cells[_heading(name)] = f"{text} ± {error}" if text and error else text
+        shown.append(cells)
+    words = [
+        _heading(name) for name in columns if any(isinstance(r.get(name), str) for r in table.rows)
+    ]
+    return {
+        "name": table.name,
+        "title": table.title,
+        "columns": [_heading(name) for name in columns],
+        "words": words,
+        "rows": shown,
+        "long": len(shown) > LONG,
+    }
+
+
+def _short(label: str, short: Mapping[str, str]) -> str:
+    """A study's label as its letter; a group's name, which stands after it, is kept."""
+    for whole, tag in short.items():
+        if label == whole or label.startswith(f"{whole}, "):
+            return tag + label.removeprefix(whole)
+    return label
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ")

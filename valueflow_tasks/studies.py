@@ -1,0 +1,277 @@
+"""Inspect logs as studies: what may be pooled is pooled, the rest is kept apart and labelled.
+
+Logs are one study where they share everything that decides a number: model and its arguments,
+method and wording, queries, judge, anchors, evaluator and versions. Anything else would mix
+numbers that must not be averaged.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.summary import RunSummary, summarize
+from valueflow.study_logs import MODEL_ARGUMENT, Settings, StudyLog, find_logs, read_study_log
+
+__all__ = ["Skipped", "Studies", "Study", "read_studies"]
+
+LABELLED = 3
+"""Most differing settings that a label names."""
+
+# Settings that no label needs where another one says the same.
+_FOLLOWING = {"anchors revision": "anchors", "queries revision": "queries"}
+
+# Settings whose difference makes studies incomparable, and not just different.
+_COMPARABILITY = (
+    "valueflow version",
+    "judge prompt version",
+    "choice prompt version",
+    "refusal prompt version",
+    "refusal phrases version",
+    "wording",
+    "anchors",
+    "anchors hash",
+    "queries hash",
+    "judge",
+    "judge arguments",
+    "windows",
+    "window size",
+    "sampling",
+    "judge mode",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Responses that may be taken as one, and what they say.
+
+    Attributes:
+        tag: a letter, for short; empty where there is one study only.
+        label: the tag, the model, and what sets the study apart from others of the model.
+        model: the evaluated model.
+        method: how it was steered.
+        judge: the judge's record: model, config, anchors and how windows were drawn.
+        records: all scored responses.
+        summary: their statistics.
+        versions: of the packages and of every text that decides a score.
+        logs: the logs that were pooled.
+        usage: (`model` or `role`, name) to kinds of tokens and their numbers, over all logs.
+        settings: everything that the logs share.
+        counts: samples planned, in the logs, failed, without score, and generations.
+        notes: what a reader must be told.
+    """
+
+    tag: str
+    label: str
+    model: str
+    method: str
+    judge: dict[str, Any]
+    records: list[ResponseRecord]
+    summary: RunSummary
+    versions: dict[str, str]
+    logs: list[StudyLog]
+    usage: dict[tuple[str, str], dict[str, int]]
+    settings: Settings
+    counts: dict[str, int]
+    notes: list[str]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the model or the judge is one of this package's simulations."""
+        return any(n.startswith("valueflow/") for n in (self.model, str(self.judge.get("model"))))
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A log that was not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Studies:
+    """All studies of some logs.
+
+    Attributes:
+        studies: in the order of their first logs.
+        skipped: logs that were left out.
+        warnings: what a reader must be told before comparing studies.
+    """
+
+    studies: list[Study]
+    skipped: list[Skipped]
+    warnings: list[str]
+
+
+def read_studies(
+    paths: Iterable[str | Path], progress: Callable[[str, int, int], None] | None = None
+) -> Studies:
+    """Reads logs and pools those that may be pooled.
+
+    Args:
+        paths: log files, and folders of them.
+        progress: is told what is done, how many are done, and how many there are.
+
+    Raises:
+        InputFileError: a path is not there, a folder holds no log, or no log can be used.
+    """
+    tell = progress or (lambda what, done, of: None)
+    files = find_logs(paths)
+    logs: list[StudyLog] = []
+    skipped: list[Skipped] = []
+    for index, path in enumerate(files):
+        tell("reading logs", index, len(files))
+        try:
+            logs.append(read_study_log(path))
+        except InputFileError as error:
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+    tell("reading logs", len(files), len(files))
+    if not logs:
+        if len(skipped) == 1:
+            raise InputFileError(skipped[0].path, skipped[0].reason)
+        told = "; ".join(f"{Path(one.path).name} {one.reason}" for one in skipped)
+        raise InputFileError(
+            ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
+        )
+    groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
+    for log in sorted(logs, key=lambda log: log.created):
+        groups[tuple(sorted(log.settings.items()))].append(log)
+    kept = [_last_attempts(group, skipped) for group in groups.values()]
+    labels = _labels([group[0] for group in kept])
+    studies = []
+    for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
+        tell("estimating", index, len(kept))
+        tag = _tag(index) if len(kept) > 1 else ""
+        studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
+    tell("estimating", len(kept), len(kept))
+    return Studies(studies, skipped, _warnings(studies))
+
+
+def _last_attempts(group: Sequence[StudyLog], skipped: list[Skipped]) -> list[StudyLog]:
+    """Logs of one study, without those that a retry or a copy repeats.
+
+    A retry carries over the responses of the log that it continues, so that both together would
+    count them twice; the log with more scored responses is kept, the later one of equals.
+    """
+    best: dict[str, StudyLog] = {}
+    for log in group:
+        other = best.get(log.attempt_of)
+        if other is None or len(log.records) >= len(other.records):
+            best[log.attempt_of] = log
+    for log in group:
+        chosen = best[log.attempt_of]
+        if log is not chosen:
+            reason = (
+                f"holds responses of the same task as {chosen.name}, its retry or copy, which is "
+                "used instead"
+            )
+            skipped.append(Skipped(log.path, reason))
+    return [log for log in group if best[log.attempt_of] is log]
+
+
+def _tag(index: int) -> str:
+    """A, B, ..., Z, AA, AB, ..."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
+    records = [record for log in logs for record in _records_of(log, prefix=len(logs) > 1)]
+    first = logs[0]
+    usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    counts: Counter[str] = Counter()
+    for log in logs:
+        counts.update(log.counts)
+        for name, used in log.usage.items():
+            usage[name].update(used)
+    summary = summarize(records)
+    notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
+    if not any(cell.level == 0 and cell.count for cell in summary.cells):
+        notes.append(
+            "there is no scored response without steering (level 0), so there are no shifts; means "
+            "are shown as they are"
+        )
+    if len(logs) > 1:
+        notes.append(f"{len(logs)} logs with the same settings are pooled")
+    return Study(
+        tag=tag,
+        label=label,
+        model=first.model,
+        method=first.settings["method"],
+        judge=next((log.judge for log in logs if log.judge), {}),
+        records=records,
+        summary=summary,
+        versions=first.versions,
+        logs=list(logs),
+        usage={name: dict(used) for name, used in usage.items()},
+        settings=first.settings,
+        counts=dict(counts),
+        notes=notes,
+    )
+
+
+def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
+    """A log's records; sample ids repeat between logs, so pooled items carry their log's."""
+    if not prefix:
+        return log.records
+    return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]
+
+
+def _labels(firsts: Sequence[StudyLog]) -> list[str]:
+    """A label per study: the model, then what differs between the studies."""
+    names = list(dict.fromkeys(name for log in firsts for name in log.settings))
+    # Method first, then the model's arguments, then the rest as it was written.
+    names.sort(key=lambda name: (name != "method", not name.startswith(MODEL_ARGUMENT)))
+    labels = []
+    for log in firsts:
+        differing = [
+            name
+            for name in names
+            if name != "model"
+            and _FOLLOWING.get(name) not in names
+            and len({other.settings.get(name) for other in _alike(log, firsts)}) > 1
+        ]
+        words = [_word(name, log.settings[name]) for name in differing if name in log.settings]
+        more = len(words) - LABELLED
+        shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
+        labels.append(f"{log.model} ({', '.join(shown)})" if shown else log.model)
+    return labels
+
+
+def _word(name: str, setting: str) -> str:
+    if name == "method":
+        return setting
+    if name.startswith(MODEL_ARGUMENT):
+        return f"{name.removeprefix(MODEL_ARGUMENT)}={setting}"
+    if name == "judge arguments":
+        return "judge without arguments" if setting == "none" else f"judge with {setting}"
+    return f"{name}: {setting}"
+
+
+def _alike(log: StudyLog, firsts: Sequence[StudyLog]) -> list[StudyLog]:
+    """The studies from which a study's label must tell it apart: those of the same model."""
+    return [other for other in firsts if other.model == log.model]
+
+
+def _warnings(studies: Sequence[Study]) -> list[str]:
+    warnings = []
+    for name in _COMPARABILITY:
+        found: dict[str, list[str]] = defaultdict(list)
+        for study in studies:
+            if study.settings.get(name) is not None:
+                found[study.settings[name]].append(study.tag)
+        if len(found) > 1:
+            told = "; ".join(f"{', '.join(of)}: {value}" for value, of in found.items())
+            warnings.append(
+                f"The studies differ in {name} ({told}). They are never pooled; differences "
+                "between them may come from this and not from the models."
+            )
+    return warnings
