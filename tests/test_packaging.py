@@ -142,7 +142,8 @@ def test_a_wheel_holds_the_package_and_nothing_else(
     expected = {
         f"{inside}/{path.name}"
         for room, inside in ROOMS.items()
-        for path in ROOT.glob(f"{room}/*.py")
+        for kind in ("*.py", "*.jinja")
+        for path in ROOT.glob(f"{room}/{kind}")
     }
     expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
     data = [
