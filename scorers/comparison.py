@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 SIDES = ("A", "B")
 
 FEW_QUERIES = 10
-"""Queries below which the errors themselves are rough and the normal distribution is too narrow."""
+"""Queries below which the standard errors themselves are too rough to pass over."""
 
 UNEVEN = 0.1
 """Difference in the share of unscored responses from which a user must be told."""
@@ -394,8 +394,9 @@ def _notes_on_cells(
         notes.append(f"A and B share only a part of their queries in {_listed(partly)}.")
     if few:
         notes.append(
-            f"Fewer than {FEW_QUERIES} queries stand behind {_listed(few)}: intervals and p-values "
-            "from the normal distribution are rough there, and rather too sure."
+            f"Fewer than {FEW_QUERIES} queries stand behind {_listed(few)}: standard errors are "
+            "themselves rough there, and so are intervals and p-values from the normal "
+            "distribution, small ones most."
         )
     if uneven:
         notes.append(

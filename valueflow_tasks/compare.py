@@ -3,12 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.log import EvalLog
+from rich import box
 from rich.table import Table
 
 from valueflow.hub_assets.errors import (
@@ -64,6 +65,15 @@ CORRECTION_NAMES = {
     "holm": "after Holm's correction",
     "bh": "after Benjamini and Hochberg's correction",
     "none": "without any correction",
+}
+
+CORRECTED_COLUMN = {"holm": ["Holm p"], "bh": ["BH p"], "none": []}
+
+SETUP_NOTES = {
+    "version of wording": "The steering prompts of A and B are of different versions: a difference "
+    "may lie in the prompts.",
+    "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
+    "ids, so make sure that equal ids are equal questions.",
 }
 
 
@@ -154,7 +164,12 @@ def _run(headers: dict[Path, EvalLog]) -> Run:
                 seen[key] = path
         responses.extend(log.responses)
     logs = list(latest.values())
-    return Run(headers[logs[0]].eval.model, logs, responses, left_out, _setup(headers[logs[0]]))
+    setups = [_setup(headers[log]) for log in logs]
+    setup = {
+        name: " and ".join(dict.fromkeys(one[name] for one in setups if name in one))
+        for name in dict.fromkeys(name for one in setups for name in one)
+    }
+    return Run(headers[logs[0]].eval.model, logs, responses, left_out, setup)
 
 
 def _setup(header: EvalLog) -> dict[str, str]:
@@ -165,7 +180,7 @@ def _setup(header: EvalLog) -> dict[str, str]:
     generation = spec.model_generate_config.model_dump(exclude_none=True)
     found |= {f"generation {name}": value for name, value in generation.items()}
     found |= {f"task option {name}": value for name, value in spec.task_args_passed.items()}
-    known = ("valueflow", "wording", "queries", "queries_sha256")
+    known = ("valueflow", "wording", "queries", "queries_revision", "queries_sha256")
     metadata = spec.metadata or {}
     found |= {f"version of {name}": metadata[name] for name in known if name in metadata}
     return {name: str(value) for name, value in found.items()}
@@ -180,11 +195,17 @@ def compare_runs(
         ValueflowError: the runs cannot be compared.
     """
     try:
-        return compare(
+        found = compare(
             a.responses, b.responses, confidence=confidence, correction=correction, force=force
         )
     except ValueflowError as error:
         raise ValueflowError(f"{error} (A: {_files(a)}; B: {_files(b)}).") from None
+    notes = [
+        note
+        for name, note in SETUP_NOTES.items()
+        if name in a.setup and name in b.setup and a.setup[name] != b.setup[name]
+    ]
+    return replace(found, notes=[*notes, *found.notes])
 
 
 def differences_of_setup(a: Run, b: Run) -> list[str]:
@@ -209,12 +230,13 @@ def tables(found: Comparison) -> list[Table]:
         rows = found.of(what)
         if not rows:
             continue
-        table = Table(title=title)
+        # Narrow enough for 80 columns; the table that is written has every figure.
+        table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         interval = f"{100 * found.confidence:g}% interval"
-        corrected = [] if found.correction == "none" else ["corrected"]
+        corrected = CORRECTED_COLUMN[found.correction]
         table.add_column("")
         table.add_column("cell", overflow="fold")
-        for name in ("A", "B", "A − B", interval, "shared", "p", *corrected):
+        for name in ("A", "B", "A − B", interval, "queries", "p", *corrected):
             table.add_column(name, justify="right", no_wrap=True)
         for row in rows:
             table.add_row(
@@ -222,7 +244,7 @@ def tables(found: Comparison) -> list[Table]:
                 row.cell,
                 _signed(row.a.value),
                 _signed(row.b.value),
-                f"{_signed(row.difference)} ± {row.se:.2f}",
+                _signed(row.difference),
                 f"{_signed(row.lower)} to {_signed(row.upper)}",
                 str(row.shared),
                 _chance(row.p_value),
