@@ -30,6 +30,11 @@ from valueflow.report_style import (
 __all__ = ["refusal_rates", "refusal_shifts", "steerability"]
 
 
+_UNLIKE = (
+    " Not all were measured on the same values, so that these ranks do not compare like with like."
+)
+
+
 def steerability(series: Sequence[Series]) -> list[Drawing]:
     """Mean range of each series with its interval, over the three regimes; a figure per theory."""
     drawings = []
@@ -70,7 +75,8 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
                 title=f"{theory_title(theory)}: steerability ranking",
                 caption=f"Mean over values of the range, with 95% interval. Shades are the regimes "
                 f"weak (below {MODERATE:g} points), moderate, and strong (from {STRONG:g}). A "
-                "hollow dot has no regime, because its levels do not go from −2 to +2.",
+                "hollow dot has no regime, because its levels do not go from −2 to +2."
+                + (_UNLIKE if len({r.values for r in ranked}) > 1 else ""),
                 alt="; ".join(
                     f"{r.series.label}: {r.range.value:.1f} points, {r.regime or 'no regime'}"
                     for r in ranked

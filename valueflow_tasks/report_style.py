@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -62,7 +63,7 @@ class Drawing:
 @contextmanager
 def style() -> Iterator[None]:
     """The settings under which figures are both made and saved."""
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": "DejaVu Sans",
         "font.size": 9,
         "axes.titlesize": 9,
