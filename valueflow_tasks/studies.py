@@ -16,7 +16,7 @@ from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary import RunSummary, summarize
 from valueflow.study_logs import MODEL_ARGUMENT, Settings, StudyLog, find_logs, read_study_log
 
-__all__ = ["Skipped", "Studies", "Study", "read_studies"]
+__all__ = ["Skipped", "Studies", "Study", "read_studies", "tag_of"]
 
 LABELLED = 3
 """Most differing settings that a label names."""
@@ -145,7 +145,7 @@ def read_studies(
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
         tell("estimating", index, len(kept))
-        tag = _tag(index) if len(kept) > 1 else ""
+        tag = tag_of(index) if len(kept) > 1 else ""
         studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
     tell("estimating", len(kept), len(kept))
     return Studies(studies, skipped, _warnings(studies))
@@ -173,7 +173,7 @@ def _last_attempts(group: Sequence[StudyLog], skipped: list[Skipped]) -> list[St
     return [log for log in group if best[log.attempt_of] is log]
 
 
-def _tag(index: int) -> str:
+def tag_of(index: int) -> str:
     """A, B, ..., Z, AA, AB, ..."""
     letters = ""
     index += 1

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
+from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from inspect_ai.model import get_model
+from inspect_ai.scorer import includes
 
 from tests.valueflow_tasks.study_runs import changed, copied, records_in, run_log
 from valueflow.hub_assets.errors import InputFileError
@@ -146,8 +151,6 @@ def test_labels_name_what_differs_and_hide_secrets(log: Path, tmp_path: Path) ->
 
 
 def test_a_judges_arguments_are_readable_where_the_header_has_them(tmp_path: Path) -> None:
-    from inspect_ai.model import get_model
-
     judge = get_model("valueflow/judge", scale=0.4)
     (study,) = read_studies([run_log(tmp_path, judge=judge)]).studies
     assert study.settings["judge arguments"] == "scale=0.4"
@@ -260,3 +263,11 @@ def test_paths_that_hold_no_log_are_named(tmp_path: Path) -> None:
     (tmp_path / "broken.eval").write_bytes(b"PK but nothing else")
     with pytest.raises(InputFileError, match=r"broken\.eval: is not a readable Inspect log"):
         read_studies([tmp_path / "broken.eval"])
+
+
+def test_logs_of_other_evaluations_are_left_out(log: Path, tmp_path: Path) -> None:
+    other = Task(dataset=[Sample(id="one", input="1+1?", target="2")], scorer=includes())
+    done = inspect_eval(other, model="mockllm/model", display="none", log_dir=str(tmp_path))[0]
+    found = read_studies([log, Path(done.location)])
+    assert len(found.studies) == 1
+    assert [one.reason for one in found.skipped] == ["has no scores of valueflow/intensity"]
