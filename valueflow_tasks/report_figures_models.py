@@ -42,7 +42,9 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
         ranked = ranking(series, theory)
         if not ranked:
             continue
-        figure, grid = panels(1, 6.6, 0.5 * len(ranked) + 0.8)
+        labels = [wrapped(one.series.label, 34) for one in ranked]
+        most = max(label.count("\n") + 1 for label in labels)
+        figure, grid = panels(1, 6.6, max(0.34, 0.16 * most + 0.1) * len(ranked) + 0.9)
         axes = flat(grid)[0]
         ends = [end for r in ranked for end in (*bounds(r.range), r.range.value)]
         known = [end for end in ends if not math.isnan(end)]
@@ -66,7 +68,7 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
             )  # fmt: skip
         axes.set_xlim(left, right)
         axes.set_ylim(len(ranked) - 0.3, -0.6)
-        axes.set_yticks(range(len(ranked)), [wrapped(one.series.label, 34) for one in ranked])
+        axes.set_yticks(range(len(ranked)), labels)
         axes.axvline(0, color="#777777", linewidth=0.8)
         axes.set_xlabel("mean range over values, in points (highest level minus lowest level)")
         drawings.append(

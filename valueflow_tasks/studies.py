@@ -138,7 +138,7 @@ def read_studies(
             ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
         )
     groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: log.created):
+    for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
     kept = [_last_attempts(group, skipped) for group in groups.values()]
     labels = _labels([group[0] for group in kept])
@@ -237,7 +237,7 @@ def _labels(firsts: Sequence[StudyLog]) -> list[str]:
             for name in names
             if name != "model"
             and _FOLLOWING.get(name) not in names
-            and len({other.settings.get(name) for other in _alike(log, firsts)}) > 1
+            and len({other.settings.get(name) for other in _beside(log, firsts, name)}) > 1
         ]
         words = [_word(name, log.settings[name]) for name in differing if name in log.settings]
         more = len(words) - LABELLED
@@ -256,9 +256,10 @@ def _word(name: str, setting: str) -> str:
     return f"{name}: {setting}"
 
 
-def _alike(log: StudyLog, firsts: Sequence[StudyLog]) -> list[StudyLog]:
-    """The studies from which a study's label must tell it apart: those of the same model."""
-    return [other for other in firsts if other.model == log.model]
+def _beside(log: StudyLog, firsts: Sequence[StudyLog], name: str) -> list[StudyLog]:
+    """The studies from which a setting must tell a study apart: those of the same model; methods
+    are named wherever there are several."""
+    return [other for other in firsts if name == "method" or other.model == log.model]
 
 
 def _warnings(studies: Sequence[Study]) -> list[str]:

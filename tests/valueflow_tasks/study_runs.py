@@ -1,7 +1,9 @@
-"""Small runs of the real tasks, and logs changed by hand, for the tests of studies and reports."""
+"""Small runs of the real tasks, logs changed by hand, and readers of what a report wrote."""
 
+import csv
 import shutil
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,34 @@ def records_in(log: EvalLog) -> list[dict[str, Any]]:
         for score in (sample.scores or {}).values()
         if score.metadata
     ]
+
+
+class Page(HTMLParser):
+    """What a page refers to, its images, its headings and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.images: list[tuple[str, str]] = []
+        self.ids: set[str] = set()
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.ids |= {found["id"]} if "id" in found else set()
+        for name in ("src", "href", "srcset", "data", "action", "poster", "background"):
+            if name in found:
+                self.references.append(found[name])
+        if tag == "img":
+            self.images.append((found["src"], found["alt"]))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

@@ -1,64 +1,20 @@
 """What `valueflow report` writes, from logs of the real tasks on simulated models."""
 
 import base64
-import csv
-import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from inspect_ai.log import EvalLog
 from matplotlib import image
 
-from tests.valueflow_tasks.study_runs import changed, run_log
-from valueflow import report_commands
-from valueflow.cli import main
-from valueflow.hub_assets.errors import OptionError
+from tests.valueflow_tasks.study_runs import Page, rows, run_log
 from valueflow.multi_steering import steer_composite, steer_five, steer_pair
 from valueflow.report import Report, write_report
-from valueflow.scoring import score
 from valueflow.steering import steer
-
-
-class Page(HTMLParser):
-    """What a page refers to, its images, its headings and its text."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.references: list[str] = []
-        self.images: list[tuple[str, str]] = []
-        self.ids: set[str] = set()
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self.tags.append(tag)
-        self.ids |= {found["id"]} if "id" in found else set()
-        for name in ("src", "href", "srcset", "data", "action", "poster", "background"):
-            if name in found:
-                self.references.append(found[name])
-        if tag == "img":
-            self.images.append((found["src"], found["alt"]))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["report", *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -271,115 +227,3 @@ def test_a_refused_default_counts_once_whatever_it_is_scored_on(report: Report) 
     found = rows(report.folder / "tables" / "refusals.csv")
     responses = {r["level"]: int(r["responses"]) for r in found if r["study"] == label}
     assert responses == {"-2": 9, "-1": 9, "0": 3, "1": 9, "2": 9}
-
-
-def test_a_study_without_default_is_drawn_and_told(logs: Path, tmp_path: Path) -> None:
-    def steered_only(log: EvalLog) -> None:
-        log.samples = [s for s in log.samples or [] if not str(s.id).endswith("default")]
-
-    single = next(iter(sorted(logs.glob("*_steer_*"))))
-    bare = changed(single, tmp_path / "bare.eval", steered_only)
-    report = write_report([bare], tmp_path / "out")
-    assert "no shifts, no ranges" in Page(report.folder / "index.html").text
-    assert "figures/values_by_model_pvq.png" in report.files
-    assert "figures/steerability_pvq.png" not in report.files
-
-
-def test_responses_made_elsewhere_get_a_panel_for_each_model(tmp_path: Path) -> None:
-    lines = ["response,value,level,model,query"]
-    for model in ("first", "second"):
-        for query in ("a", "b", "c"):
-            for level in (0, 2):
-                end = f"[simulated intensities: power={3 * level + 1:+d}]"
-                lines.append(f'"I would act. {end}",power,{level},{model},{query}')
-    table = tmp_path / "answers.csv"
-    table.write_text("\n".join(lines) + "\n")
-    log = run_log(tmp_path / "logs", score(responses=str(table)))
-    report = write_report([log], tmp_path / "out")
-    text = Page(report.folder / "index.html").text
-    assert "valueflow/respondent, first" in text
-    assert "figures/models_by_value_pvq.png" in report.files
-    ranked = rows(report.folder / "tables" / "values.csv")
-    assert {row["group"] for row in ranked} == {"first", "second"}
-
-
-def test_text_from_logs_and_options_cannot_become_markup(logs: Path, tmp_path: Path) -> None:
-    def name(log: EvalLog) -> None:
-        log.eval.model = "<script>alert(1)</script>"
-
-    single = next(iter(sorted(logs.glob("*_steer_*"))))
-    other = changed(single, tmp_path / "odd.eval", name)
-    write_report([other], tmp_path / "out", title="<img src=x>")
-    found = Page(tmp_path / "out" / "index.html")
-    assert "script" not in found.tags
-    assert "x" not in found.references
-    assert "<script>alert(1)</script>" in found.text
-
-
-def test_the_same_logs_make_the_same_files(logs: Path, tmp_path: Path) -> None:
-    single = next(iter(sorted(logs.glob("*_steer_*"))))
-    first, second = (write_report([single], tmp_path / name) for name in ("one", "two"))
-    assert first.files == second.files
-    for name in first.files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-
-def test_a_later_report_removes_its_own_old_files_and_no_others(
-    logs: Path, report: Report, tmp_path: Path
-) -> None:
-    folder = tmp_path / "out"
-    shutil.copytree(report.folder, folder)
-    (folder / "figures" / "mine.png").write_bytes(b"mine")
-    listed = json.loads((folder / "report.json").read_text())
-    (tmp_path / "precious.csv").write_text("mine")
-    listed["files"].append("../precious.csv")
-    (folder / "report.json").write_text(json.dumps(listed))
-    write_report([next(iter(sorted(logs.glob("*_steer_*"))))], folder)
-    assert not (folder / "figures" / "square_pvq_pvq.png").exists()
-    assert (folder / "figures" / "mine.png").exists()
-    assert (tmp_path / "precious.csv").exists()
-
-
-def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OptionError, match=r"-o: .*cannot be written to"):
-        write_report([tmp_path / "nowhere"], tmp_path / "file" / "out")
-
-
-def test_the_command_tells_what_was_left_out(logs: Path, tmp_path: Path) -> None:
-    single = next(iter(sorted(logs.glob("*_steer_*"))))
-    (tmp_path / "broken.eval").write_bytes(b"PK")
-    result = call(str(single), str(tmp_path / "broken.eval"), "-o", str(tmp_path / "out"))
-    assert result.exit_code == 0, result.output
-    assert "Left out: " in result.output
-    assert "broken.eval is not a readable Inspect log" in " ".join(result.output.split())
-    assert str(tmp_path / "out" / "index.html") in result.output
-    page = Page(tmp_path / "out" / "index.html")
-    assert "1 log was left out" in page.text
-    assert "broken.eval" in page.text
-
-
-def test_bad_input_ends_with_one_message_and_writes_no_page(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    result = call(str(tmp_path / "empty"), "-o", str(tmp_path / "out"))
-    assert result.exit_code == 1
-    assert "holds no Inspect log" in " ".join(result.output.split())
-    assert not (tmp_path / "out" / "index.html").exists()
-
-
-def test_without_the_extra_the_command_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        report_commands, "find_spec", lambda name: None if name == "jinja2" else object()
-    )
-    result = call(str(tmp_path), "-o", str(tmp_path / "out"))
-    assert result.exit_code == 1
-    assert "needs jinja2: pip install 'valueflow[report]'" in result.output
-
-
-def test_help_has_examples() -> None:
-    result = call("--help")
-    assert result.exit_code == 0
-    assert "Examples:" in result.output
-    assert "valueflow report logs -o report" in result.output
