@@ -146,6 +146,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(
         for path in ROOT.glob(f"{room}/{kind}")
     }
     expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
+    expected |= {f"valueflow/{path.name}" for path in ROOT.glob("valueflow_tasks/*.jinja")}
     data = [
         path
         for path in (ROOT / "hub_assets" / "data").rglob("*")

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
@@ -21,7 +21,10 @@ from valueflow.report_style import (
     panels,
     wrapped,
 )
-from valueflow.scorers.summary import CompositeSummary, Figure, PairSummary, SquareSummary
+from valueflow.scorers.composite_summary import CompositeSummary
+from valueflow.scorers.figure import Figure
+from valueflow.scorers.pair_summary import PairSummary
+from valueflow.scorers.square_summary import SquareSummary
 from valueflow.studies import Study
 
 __all__ = ["composite_curves", "pair_planes", "square_maps"]
@@ -206,10 +209,10 @@ def _map(
     limit: float,
 ) -> None:
     axes.imshow(numbers, cmap=COLOUR_MAP, norm=Normalize(-limit, limit), aspect="auto")
-    colours = ScalarMappable(Normalize(-limit, limit), COLOUR_MAP)
+    colours, scale = colormaps[COLOUR_MAP], Normalize(-limit, limit)
     for y, row in enumerate(numbers):
         for x, number in enumerate(row):
-            red, green, blue, _ = colours.to_rgba(0.0 if math.isnan(number) else number)
+            red, green, blue, _ = colours(float(scale(0.0 if math.isnan(number) else number)))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
             axes.text(
                 x, y, texts[y][x], ha="center", va="center", fontsize=8,

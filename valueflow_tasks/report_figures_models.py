@@ -30,6 +30,11 @@ from valueflow.report_style import (
 __all__ = ["refusal_rates", "refusal_shifts", "steerability"]
 
 
+_UNLIKE = (
+    " Not all were measured on the same values, so that these ranks do not compare like with like."
+)
+
+
 def steerability(series: Sequence[Series]) -> list[Drawing]:
     """Mean range of each series with its interval, over the three regimes; a figure per theory."""
     drawings = []
@@ -37,7 +42,9 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
         ranked = ranking(series, theory)
         if not ranked:
             continue
-        figure, grid = panels(1, 6.6, 0.5 * len(ranked) + 0.8)
+        labels = [wrapped(one.series.label, 34) for one in ranked]
+        most = max(label.count("\n") + 1 for label in labels)
+        figure, grid = panels(1, 6.6, max(0.34, 0.16 * most + 0.1) * len(ranked) + 0.9)
         axes = flat(grid)[0]
         ends = [end for r in ranked for end in (*bounds(r.range), r.range.value)]
         known = [end for end in ends if not math.isnan(end)]
@@ -61,7 +68,7 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
             )  # fmt: skip
         axes.set_xlim(left, right)
         axes.set_ylim(len(ranked) - 0.3, -0.6)
-        axes.set_yticks(range(len(ranked)), [wrapped(one.series.label, 34) for one in ranked])
+        axes.set_yticks(range(len(ranked)), labels)
         axes.axvline(0, color="#777777", linewidth=0.8)
         axes.set_xlabel("mean range over values, in points (highest level minus lowest level)")
         drawings.append(
@@ -70,7 +77,8 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
                 title=f"{theory_title(theory)}: steerability ranking",
                 caption=f"Mean over values of the range, with 95% interval. Shades are the regimes "
                 f"weak (below {MODERATE:g} points), moderate, and strong (from {STRONG:g}). A "
-                "hollow dot has no regime, because its levels do not go from −2 to +2.",
+                "hollow dot has no regime, because its levels do not go from −2 to +2."
+                + (_UNLIKE if len({r.values for r in ranked}) > 1 else ""),
                 alt="; ".join(
                     f"{r.series.label}: {r.range.value:.1f} points, {r.regime or 'no regime'}"
                     for r in ranked

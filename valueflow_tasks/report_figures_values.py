@@ -112,6 +112,7 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
             continue
         values = _values(shown, theory)
         figure, grid = panels(len(values), 2.3, 2.0)
+        shade = 0.18 if len(shown) < 4 else 0.08
         for axes, name in zip(flat(grid), values, strict=True):
             levels: set[int] = set()
             for index, one in enumerate(series):
@@ -123,7 +124,7 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
                 means = [value.cells[level].mean.value for level in at]
                 low, high = zip(*(interval(value.cells[level]) for level in at), strict=True)
                 look = line_style(index)
-                axes.fill_between(at, low, high, color=look["color"], alpha=0.18, linewidth=0)
+                axes.fill_between(at, low, high, color=look["color"], alpha=shade, linewidth=0)
                 axes.plot(at, means, markersize=4, linewidth=1.3, **look)  # type: ignore[arg-type]
             intensity_axis(axes, "y", label=False)
             axes.set_xlim(-2.25, 2.25)

@@ -18,7 +18,7 @@ from valueflow.studies import Studies
 
 __all__ = ["Section", "page"]
 
-FILES_ONLY = ("run_id", "task_id")
+FILES_ONLY = ("run_id", "task_id", "pair", "children")
 """Columns that the page leaves to the files."""
 
 LONG = 24

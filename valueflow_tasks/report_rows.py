@@ -173,6 +173,6 @@ def log_rows(found: Studies) -> list[Row]:
     for path, study in of.items():
         frame = evals_df(path, columns=columns, quiet=True)
         (header,) = frame[[column.name for column in columns]].astype(object).to_dict("records")
-        known = {name: (None if cell != cell else cell) for name, cell in header.items()}
+        known = {str(name): None if cell != cell else cell for name, cell in header.items()}
         rows.append({"study": study.tag or study.label, "log": path, **known})
     return rows

@@ -8,12 +8,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from valueflow.report_series import Series
 
@@ -62,7 +62,7 @@ class Drawing:
 @contextmanager
 def style() -> Iterator[None]:
     """The settings under which figures are both made and saved."""
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": "DejaVu Sans",
         "font.size": 9,
         "axes.titlesize": 9,
@@ -142,19 +142,13 @@ def line_style(index: int) -> dict[str, str]:
 
 def wrapped(text: str, width: int) -> str:
     """Text in lines of at most `width` characters; long words such as model names are broken."""
-    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) or text
+    return "\n".join(textwrap.wrap(text, width)) or text
 
 
-def series_key(
-    figure: Figure, series: Sequence[Series], handles: Sequence[Artist] | None = None
-) -> None:
-    """A legend below the panels that spells out the series."""
+def series_key(figure: Figure, series: Sequence[Series], handles: Sequence[Artist]) -> None:
+    """A legend below the panels that spells out the series, with room of its own."""
     width = max(40, int(figure.get_figwidth() * 13))
-    shown: Sequence[Artist]
-    if handles is None:
-        shown = [Line2D([], [], **line_style(i)) for i, _ in enumerate(series)]  # type: ignore[arg-type]
-    else:
-        shown = handles
-    if len(shown) == len(series):
-        labels = [wrapped(one.label, width) for one in series]
-        figure.legend(shown, labels, loc="outside lower left", ncols=1)
+    labels = [wrapped(one.label, width) for one in series]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    figure.set_figheight(figure.get_figheight() + 0.17 * lines)
+    figure.legend(handles, labels, loc="outside lower left", ncols=1)

@@ -16,7 +16,7 @@ from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary import RunSummary, summarize
 from valueflow.study_logs import MODEL_ARGUMENT, Settings, StudyLog, find_logs, read_study_log
 
-__all__ = ["Skipped", "Studies", "Study", "read_studies"]
+__all__ = ["Skipped", "Studies", "Study", "read_studies", "tag_of"]
 
 LABELLED = 3
 """Most differing settings that a label names."""
@@ -138,14 +138,14 @@ def read_studies(
             ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
         )
     groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: log.created):
+    for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
     kept = [_last_attempts(group, skipped) for group in groups.values()]
     labels = _labels([group[0] for group in kept])
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
         tell("estimating", index, len(kept))
-        tag = _tag(index) if len(kept) > 1 else ""
+        tag = tag_of(index) if len(kept) > 1 else ""
         studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
     tell("estimating", len(kept), len(kept))
     return Studies(studies, skipped, _warnings(studies))
@@ -173,7 +173,7 @@ def _last_attempts(group: Sequence[StudyLog], skipped: list[Skipped]) -> list[St
     return [log for log in group if best[log.attempt_of] is log]
 
 
-def _tag(index: int) -> str:
+def tag_of(index: int) -> str:
     """A, B, ..., Z, AA, AB, ..."""
     letters = ""
     index += 1
@@ -237,7 +237,7 @@ def _labels(firsts: Sequence[StudyLog]) -> list[str]:
             for name in names
             if name != "model"
             and _FOLLOWING.get(name) not in names
-            and len({other.settings.get(name) for other in _alike(log, firsts)}) > 1
+            and len({other.settings.get(name) for other in _beside(log, firsts, name)}) > 1
         ]
         words = [_word(name, log.settings[name]) for name in differing if name in log.settings]
         more = len(words) - LABELLED
@@ -256,9 +256,10 @@ def _word(name: str, setting: str) -> str:
     return f"{name}: {setting}"
 
 
-def _alike(log: StudyLog, firsts: Sequence[StudyLog]) -> list[StudyLog]:
-    """The studies from which a study's label must tell it apart: those of the same model."""
-    return [other for other in firsts if other.model == log.model]
+def _beside(log: StudyLog, firsts: Sequence[StudyLog], name: str) -> list[StudyLog]:
+    """The studies from which a setting must tell a study apart: those of the same model; methods
+    are named wherever there are several."""
+    return [other for other in firsts if name == "method" or other.model == log.model]
 
 
 def _warnings(studies: Sequence[Study]) -> list[str]:

@@ -152,9 +152,9 @@ def read_study_log(path: str) -> StudyLog:
     judge = _only(path, "judge", [r["judge"] for r in records if r.get("judge")])
     versions = _only(path, "version", [r["versions"] for r in records if r.get("versions")])
     metadata = dict(head.metadata or {})
-    planned = (head.dataset.samples or 0) * (head.config.epochs or 1)
-    if head.config.limit is not None and log.results is not None:
-        planned = log.results.total_samples
+    # The ids are those that --limit and --sample-id left of the dataset.
+    planned = len(head.dataset.sample_ids or []) or (head.dataset.samples or 0)
+    planned *= head.config.epochs or 1
     counts["planned"] = max(planned, counts["in_log"])
     return StudyLog(
         path=path,
