@@ -198,7 +198,7 @@ def _cells(
                     record.get("condition", ""),
                     record["level"],
                 )
-                scored = any(map(is_judged, record["windows"]))
+                scored = not response["refusal"] and any(map(is_judged, record["windows"]))
                 counted[record["cell"]].append((response["query"], scored, response["refusal"]))
     registry = load_registry()
     theories = list(registry.theories)
@@ -278,8 +278,11 @@ def _measure(
 
 
 def _windows(name: str, side: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:
-    """The windows of a side, whose cells bear its name, so that its items do too."""
-    for record in window_records(side):
+    """The windows of a side, whose cells bear its name, so that its items do too.
+
+    Refused responses stay out, as they do in every headline, even where they were ranked.
+    """
+    for record in window_records(response for response in side if not response["refusal"]):
         yield {**record, "cell": f"{name}: {record['cell']}"}
 
 
