@@ -42,6 +42,13 @@ def test_a_study_without_default_is_drawn_and_told(single: Path, tmp_path: Path)
     assert "figures/steerability_pvq.png" not in report.files
 
 
+def test_a_model_that_refuses_everything_gets_counts_and_no_intensity(tmp_path: Path) -> None:
+    log = run_log(tmp_path / "logs", refusal_rate=1.0)
+    report = write_report([log], tmp_path / "out")
+    assert "none of its 15 responses could be scored" in Page(report.folder / "index.html").text
+    assert [name for name in report.files if name.endswith(".png")] == ["figures/refusals.png"]
+
+
 def test_responses_made_elsewhere_get_a_panel_for_each_model(tmp_path: Path) -> None:
     lines = ["response,value,level,model,query"]
     for model in ("first", "second"):
