@@ -148,6 +148,8 @@ def _save(drawing: Drawing, folder: Path) -> str:
     svg, png = io.StringIO(), io.BytesIO()
     # Without dates, so that the same logs make the same files.
     drawing.figure.savefig(svg, format="svg", metadata={"Date": None, "Title": drawing.title})
+    # What stands where is settled by now, and takes longer than the drawing.
+    drawing.figure.set_layout_engine("none")
     drawing.figure.savefig(png, format="png", dpi=DPI)
     write_text(folder / "figures" / f"{drawing.name}.svg", svg.getvalue())
     _write_bytes(folder / "figures" / f"{drawing.name}.png", png.getvalue())

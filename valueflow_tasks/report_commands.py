@@ -69,7 +69,8 @@ def report_command(logs: tuple[Path, ...], output: Path, title: str) -> None:
     for study in report.found.studies:
         for note in study.notes:
             click.echo(f"Note: {study.label}: {note}", err=True)
-    figures = sum(name.endswith(".svg") for name in report.files)
+    studies, figures = len(report.found.studies), sum(n.endswith(".svg") for n in report.files)
     click.echo(
-        f"{len(report.found.studies)} studies, {figures} figures; {report.folder / 'index.html'}"
+        f"{studies} {'study' if studies == 1 else 'studies'}, "
+        f"{figures} {'figure' if figures == 1 else 'figures'}; {report.folder / 'index.html'}"
     )

@@ -77,7 +77,10 @@ def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
     if not found:
         return []
     most = max(len(rows) for _, rows in found)
-    figure, grid = panels(2 * len(found), 3.4, 0.24 * most + 1.0, columns=2)
+    figure, grid = panels(
+        2 * len(found), 3.4 if len(found) < 3 else 2.9, 0.24 * most + 1.0,
+        columns=2 if len(found) < 3 else 4,
+    )  # fmt: skip
     cells = flat(grid)
     highest = max(row["scale"] + Z95 * row["scale_se"] for _, rows in found for row in rows)
     widest = max(
@@ -110,7 +113,7 @@ def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
             axes.set_xlabel(label)
             if first:
                 axes.set_xlim(0, highest * 1.08)
-                axes.set_title(wrapped(study.label, 44), loc="left")
+                axes.set_title(wrapped(study.label, 44 if len(found) < 3 else 36), loc="left")
             else:
                 axes.set_xlim(-widest * 1.08, widest * 1.08)
                 axes.axvline(0, color="#777777", linewidth=0.8)

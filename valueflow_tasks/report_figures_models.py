@@ -136,7 +136,6 @@ def refusal_rates(series: Sequence[Series]) -> list[Drawing]:
 def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:
     """Mean shift at each level without refused responses and with them, where both are known."""
     found = [(one, rows) for one in series if (rows := shifts_by_level(one))]
-    found = [(one, rows) for one, rows in found if any("with_refusals" in row for row in rows)]
     if not found:
         return []
     figure, grid = panels(len(found), 3.2, 2.3)
@@ -145,9 +144,8 @@ def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:
             ("shift", BLUE, "o", "-"),
             ("with_refusals", VERMILION, "s", "--"),
         ):
-            known = [row for row in rows if name in row]
             axes.plot(
-                [row["level"] for row in known], [row[name] for row in known], color=color,
+                [row["level"] for row in rows], [row[name] for row in rows], color=color,
                 marker=marker, linestyle=dash, markersize=4.5, linewidth=1.2,
                 markerfacecolor="white" if name == "with_refusals" else color,
             )  # fmt: skip
@@ -173,7 +171,8 @@ def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:
             name="shifts_with_refusals",
             title="Shifts with and without refusals",
             caption="Mean over values of the shift from the default, once from scored responses "
-            "alone and once with refused responses counted as well.",
+            "alone and once with refused responses: as they were ranked, where they were, else as "
+            "responses that steering did not move.",
             alt="Mean shift at each level with and without refused responses, per model.",
             figure=figure,
         )

@@ -44,7 +44,9 @@ def bars_by_model(series: Sequence[Series]) -> list[Drawing]:
     for theory in theories_of(series):
         shown = [one for one in series if one.of(theory)]
         names = _values(shown, theory)
-        figure, grid = panels(len(shown), 3.9, 0.27 * len(names) + 1.1, columns=2)
+        figure, grid = panels(
+            len(shown), 3.9, 0.27 * len(names) + 1.1, columns=2 if len(shown) < 5 else 3
+        )
         for axes, one in zip(flat(grid), shown, strict=True):
             for row, name in enumerate(names):
                 _bar(axes, row, one.get(theory, name))

@@ -87,7 +87,12 @@ def cautions(found: Studies) -> list[str]:
                 f"{study.label}: {lost} of {study.counts['planned']} planned samples failed, are "
                 "missing or have no score; the figures show the rest."
             )
-        if any("level 0" in note for note in study.notes):
+        if study.summary.evaluation is None:
+            told.append(
+                f"{study.label}: none of its {len(study.records)} responses could be scored; only "
+                "refusals and counts are shown."
+            )
+        elif any("level 0" in note for note in study.notes):
             told.append(
                 f"{study.label}: there is no scored response without steering, so there are no "
                 "shifts, no ranges and no place in the ranking."

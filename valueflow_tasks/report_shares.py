@@ -1,6 +1,7 @@
 """Refusals by level, and shifts with and without them."""
 
 import math
+from statistics import fmean
 
 from valueflow.report_rows import Row
 from valueflow.report_series import Z95, Series
@@ -47,16 +48,26 @@ def wilson(count: float, of: int) -> tuple[float, float]:
 
 
 def shifts_by_level(series: Series) -> list[Row]:
-    """Mean over values of the shift at each level, without and with refused responses."""
-    collected: dict[int, dict[str, list[float]]] = {}
+    """Mean over values of the shift at each level, without and with refused responses.
+
+    Both averages are over the same values: those of which both are known, and where nothing was
+    refused both are the same. Empty where no response to a target was refused.
+    """
+    both: dict[int, list[tuple[float, float]]] = {}
+    refused = False
     for value in series.values:
         for level, cell in value.cells.items():
-            both = (("shift", cell.shift), ("with_refusals", cell.with_refusals))
-            for name, figure in both:
-                if figure is not None and not math.isnan(figure.value):
-                    at = collected.setdefault(level, {})
-                    at.setdefault(name, []).append(figure.value)
+            refused |= cell.with_refusals is not None
+            other = cell.with_refusals or (cell.shift if not cell.refusals else None)
+            if cell.shift is not None and other is not None:
+                both.setdefault(level, []).append((cell.shift.value, other.value))
+    if not refused:
+        return []
     return [
-        {"level": level, **{name: sum(found) / len(found) for name, found in by_name.items()}}
-        for level, by_name in sorted(collected.items())
+        {
+            "level": level,
+            "shift": fmean(shift for shift, _ in found),
+            "with_refusals": fmean(other for _, other in found),
+        }
+        for level, found in sorted(both.items())
     ]

@@ -25,6 +25,9 @@ SCORER = "intensity"
 Settings = dict[str, str]
 """What a log's responses were made and judged with: readable name to readable value."""
 
+_NOT_READ = {"messages", "attachments", "store", "events", "events_data"}
+"""Most of a log's size, and nothing that a report says."""
+
 _NO_MATTER = {
     "max_retries",
     "timeout",
@@ -123,7 +126,8 @@ def read_study_log(path: str) -> StudyLog:
         counts: Counter[str] = Counter()
         records: list[ResponseRecord] = []
         sample_settings: dict[str, Any] = {}
-        for sample in read_eval_log_samples(path, all_samples_required=False):
+        samples = read_eval_log_samples(path, all_samples_required=False, exclude_fields=_NOT_READ)
+        for sample in samples:
             counts["in_log"] += 1
             counts["generations"] += sample.output.choices != []
             counts["error"] += sample.error is not None

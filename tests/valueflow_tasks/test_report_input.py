@@ -1,6 +1,7 @@
 """Reports of unusual logs, bad input, and the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,11 @@ from valueflow.cli import main
 from valueflow.hub_assets.errors import OptionError
 from valueflow.multi_steering import steer_pair
 from valueflow.report import write_report
+from valueflow.report_series import series_of
+from valueflow.report_shares import shifts_by_level
+from valueflow.scorers.figure import Figure
 from valueflow.scoring import score
+from valueflow.studies import read_studies
 
 
 def call(*arguments: str) -> Result:
@@ -35,6 +40,13 @@ def test_a_study_without_default_is_drawn_and_told(single: Path, tmp_path: Path)
     assert "no shifts, no ranges" in Page(report.folder / "index.html").text
     assert "figures/values_by_model_pvq.png" in report.files
     assert "figures/steerability_pvq.png" not in report.files
+
+
+def test_a_model_that_refuses_everything_gets_counts_and_no_intensity(tmp_path: Path) -> None:
+    log = run_log(tmp_path / "logs", refusal_rate=1.0)
+    report = write_report([log], tmp_path / "out")
+    assert "none of its 15 responses could be scored" in Page(report.folder / "index.html").text
+    assert [name for name in report.files if name.endswith(".png")] == ["figures/refusals.png"]
 
 
 def test_responses_made_elsewhere_get_a_panel_for_each_model(tmp_path: Path) -> None:
@@ -134,3 +146,21 @@ def test_help_has_examples() -> None:
     assert result.exit_code == 0
     assert "Examples:" in result.output
     assert "valueflow report logs -o report" in result.output
+
+
+def test_shifts_with_and_without_refusals_are_averaged_over_the_same_values(single: Path) -> None:
+    (study,) = read_studies([single]).studies
+    (series,) = series_of([study])
+    assert shifts_by_level(series) == []  # nothing was refused
+    power, other = (v for v in series.values)
+    refusing = replace(power.cells[2], refusals=1, with_refusals=Figure(0.0, 1.0))
+    series.values[0] = replace(power, cells={**power.cells, 2: refusing})
+    high = shifts_by_level(series)[-1]
+    assert power.cells[2].shift is not None
+    assert other.cells[2].shift is not None
+    first, second = power.cells[2].shift.value, other.cells[2].shift.value
+    assert high["shift"] == pytest.approx((first + second) / 2)
+    assert high["with_refusals"] == pytest.approx(second / 2)
+    unknown = replace(refusing, with_refusals=None)
+    series.values[0] = replace(power, cells={**power.cells, 2: unknown, -2: refusing})
+    assert shifts_by_level(series)[-1]["shift"] == pytest.approx(second)

@@ -58,6 +58,12 @@ def test_one_log_gives_the_numbers_of_its_own_run(log: Path) -> None:
         assert cell.mean.value == pytest.approx(metrics[f"{cell.cell} mean"].value)
 
 
+def test_json_logs_are_read_as_well(log: Path, tmp_path: Path) -> None:
+    (compact,) = read_studies([log]).studies
+    (plain,) = read_studies([changed(log, tmp_path / "log.json", lambda log: None)]).studies
+    assert plain.summary.cells == compact.summary.cells
+
+
 def set_metadata(name: str, value: Any) -> Callable[[EvalLog], None]:
     def change(log: EvalLog) -> None:
         assert log.eval.metadata is not None
