@@ -2,7 +2,7 @@
 
 from valueflow.report_rows import Row
 from valueflow.report_series import value_rank
-from valueflow.report_shares import wilson
+from valueflow.scorers.proportion import wilson
 from valueflow.studies import Study
 
 __all__ = ["fit_by_distance", "fit_rows", "judge_rows"]

@@ -1,12 +1,12 @@
 """Refusals by level, and shifts with and without them."""
 
-import math
 from statistics import fmean
 
 from valueflow.report_rows import Row
-from valueflow.report_series import Z95, Series
+from valueflow.report_series import Series
+from valueflow.scorers.proportion import wilson
 
-__all__ = ["refusals_by_level", "shifts_by_level", "wilson"]
+__all__ = ["refusals_by_level", "shifts_by_level"]
 
 
 def refusals_by_level(series: Series) -> list[Row]:
@@ -37,14 +37,6 @@ def refusals_by_level(series: Series) -> list[Row]:
             }
         )
     return rows
-
-
-def wilson(count: float, of: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share `count / of`."""
-    share, z2 = count / of, Z95**2
-    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z95 / (1 + z2 / of) * math.sqrt(share * (1 - share) / of + z2 / (4 * of**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def shifts_by_level(series: Series) -> list[Row]:
