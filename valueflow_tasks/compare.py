@@ -222,8 +222,8 @@ def differences_of_setup(a: Run, b: Run) -> list[str]:
 def tables(found: Comparison) -> list[Table]:
     """A table of the differences of means, and one of those of shifts, if there are any."""
     titles = {
-        "mean": "Mean intensity, A − B",
-        "shift": "Shift from the default, A − B",
+        "mean": "Mean intensity, A − B (n shared queries)",
+        "shift": "Shift from the default, A − B (n shared queries)",
     }
     made = []
     for what, title in titles.items():
@@ -234,14 +234,12 @@ def tables(found: Comparison) -> list[Table]:
         table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         interval = f"{100 * found.confidence:g}% interval"
         corrected = CORRECTED_COLUMN[found.correction]
-        table.add_column("")
-        table.add_column("cell", overflow="fold")
-        for name in ("A", "B", "A − B", interval, "queries", "p", *corrected):
+        table.add_column("  cell", overflow="fold")
+        for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
             table.add_column(name, justify="right", no_wrap=True)
         for row in rows:
             table.add_row(
-                "*" if row.differs else "",
-                row.cell,
+                f"{'*' if row.differs else ' '} {row.cell}",
                 _signed(row.a.value),
                 _signed(row.b.value),
                 _signed(row.difference),
