@@ -7,9 +7,9 @@ import pytest
 
 from valueflow.hub_assets.registry import load_registry
 from valueflow.report_series import MODERATE, STRONG, regime, value_rank
-from valueflow.scorers.proportion import wilson
 from valueflow.report_style import line_style
 from valueflow.report_tables import as_text
+from valueflow.scorers.proportion import wilson
 from valueflow.scorers.summary import Figure
 from valueflow.studies import tag_of
 
