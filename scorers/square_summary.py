@@ -7,9 +7,9 @@ rows every member takes every level of the pattern equally often.
 - `top_share`: share of rows in which the member at the highest level has the largest shift from
   its default; `top_share_of_means`: the largest mean, as in the paper's picture.
 - `rank_agreement`: Kendall's τ-b between the levels and the shifts of a row, averaged over rows.
-- `fading`: 1 − r₋/r₊, where r₊ and r₋ are the mean shift per level of the members with positive and
-  with negative levels: 0 where negative targets act as much as positive ones, 1 where they fade
-  toward the default altogether.
+- `fading`: 1 − Σ −(mean shift at −l) / Σ (mean shift at +l), summed over the strengths l that stand
+  in the pattern with both signs: 0 where negative targets act as much as positive ones, 1 where they
+  fade toward the default altogether.
 - `retained_at_L`: the mean shift at level L over that of the same members steered alone, where the
   run or a log given with it has the single conditions.
 
@@ -147,7 +147,7 @@ def _functions(
     parts["top_share"] = (cells, lambda m: _top_share(shifts(m), level))
     parts["top_share_of_means"] = (cells, lambda m: _top_share(means_of_rows(m), level))
     parts["rank_agreement"] = (cells, lambda m: _agreement(shifts(m), level))
-    if (level > 0).any() and (level < 0).any():
+    if np.intersect1d(level[level > 0], -level[level < 0]).size:
         parts["fading"] = (cells, lambda m: _fading(shifts(m), level))
     return parts | _retained(design, values, base, rows, level)
 
@@ -177,9 +177,11 @@ def _agreement(outcome: Array, level: Array) -> Array:
 
 
 def _fading(shifts: Array, level: Array) -> Array:
-    per_level = shifts / np.where(level == 0, np.nan, level)
-    negative, positive = per_level[..., level < 0], per_level[..., level > 0]
-    return np.asarray(1 - negative.mean(axis=-1) / positive.mean(axis=-1))[..., None]
+    # By strength, since the pattern has more weak positive members than weak negative ones.
+    strengths = np.intersect1d(level[level > 0], -level[level < 0])
+    down = sum(-shifts[..., level == -strength].mean(axis=-1) for strength in strengths)
+    up = sum(shifts[..., level == strength].mean(axis=-1) for strength in strengths)
+    return np.asarray(1 - down / up)[..., None]
 
 
 def _retained(
