@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import anyio
 from filelock import FileLock, Timeout
 from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput
 
@@ -76,9 +77,12 @@ class RememberingJudge(Model):
         last_error: of the provider, where there was one.
     """
 
-    def __init__(self, inner: Model) -> None:
+    def __init__(self, inner: Model, connections: int) -> None:
+        """Takes the model and the most calls in flight; to be made inside an event loop."""
         super().__init__(inner.api, inner.config, inner.model_args)
         self.inner = inner
+        # Outside a task, Inspect does not count a provider's connections.
+        self._limit = anyio.CapacityLimiter(connections)
         self.asked = 0
         self.found = 0
         self.last_error: str | None = None
@@ -152,20 +156,23 @@ class RememberingJudge(Model):
         if key in self._answers:
             self.found += 1
             return ModelOutput.model_validate(self._answers[key])
-        if self.gave_up:
-            raise JudgeGone(f"not asked after {self._failures} errors in a row: {self.last_error}")
-        named["cache"] = False
-        self.asked += 1
-        try:
-            output = await self.inner.generate(messages, *arguments, **named)
-        except Exception as error:
-            self._failures += 1
-            self.last_error = f"{type(error).__name__}: {error}"[:500]
-            raise
-        self._failures = 0
-        if self._remembers:
-            self._keep(key, output)
-        return output
+        async with self._limit:
+            if self.gave_up:
+                raise JudgeGone(
+                    f"not asked after {self._failures} errors in a row: {self.last_error}"
+                )
+            named["cache"] = False
+            self.asked += 1
+            try:
+                output = await self.inner.generate(messages, *arguments, **named)
+            except Exception as error:
+                self._failures += 1
+                self.last_error = f"{type(error).__name__}: {error}"[:500]
+                raise
+            self._failures = 0
+            if self._remembers:
+                self._keep(key, output)
+            return output
 
     def _key(self, messages: list[ChatMessage], config: GenerateConfig | None) -> str:
         said = [[message.role, message.text] for message in messages]

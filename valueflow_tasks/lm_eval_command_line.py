@@ -53,10 +53,10 @@ def output_folder(named: str | None, given: Mapping[str, Any]) -> Path | None:
     folder = Path(path).expanduser().resolve()
     if folder.suffix == ".json":
         return folder.parent
-    from lm_eval.utils import sanitize_model_name
-
     # The keys and their order are the harness's own.
     for key in ("peft", "delta", "pretrained", "model", "path", "engine"):
         if key in given:
-            return folder / sanitize_model_name(str(given[key]))
+            from lm_eval.utils import sanitize_model_name
+
+            return folder / str(sanitize_model_name(str(given[key])))
     return folder

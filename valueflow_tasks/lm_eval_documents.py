@@ -7,6 +7,7 @@ the documents: the sample's settings (as Inspect's samples have them) and how th
 import json
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from datasets import Dataset
@@ -110,7 +111,13 @@ def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
         f"conditions: {planned['generations']:,} generations and {calls} (--limit changes both)",
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
     asset = load_registry().assets.get(design.settings.vidb)
     if asset is not None and asset.note:
-        lines.append(f"valueflow: anchors from {asset.name}. {asset.note}")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+        _print_once(f"valueflow: anchors from {asset.name}. {asset.note}")
+
+
+@cache
+def _print_once(line: str) -> None:
+    """For what holds for all tasks of a command."""
+    print(line, file=sys.stderr, flush=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import Progress
 
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval_cache import RememberingJudge
@@ -115,16 +116,19 @@ def judge_responses(
 async def _judge(
     responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
 ) -> JudgedResponses:
-    model = RememberingJudge(make_grader(grader, connections))
+    model = RememberingJudge(make_grader(grader, connections), connections)
     records: list[ResponseRecord | None] = [None] * len(responses)
-    with model.open(), tqdm(total=len(responses), desc="Judging", disable=None) as bar:
+    screen = Console(stderr=True)
+    progress = Progress(console=screen, transient=True, disable=not screen.is_terminal)
+    with model.open(), progress:
+        bar = progress.add_task("Judging", total=len(responses))
         judging = Judging(lambda: (model, True))
         limit = anyio.CapacityLimiter(connections)
 
         async def judge_one(place: int) -> None:
             async with limit:
                 records[place] = await _record(responses[place], judging)
-                bar.update()
+                progress.advance(bar)
 
         async with anyio.create_task_group() as group:
             for place in range(len(responses)):

@@ -1,0 +1,300 @@
+"""The tasks run by lm-evaluation-harness itself: by its command on a tiny language model, and from
+Python on a model whose truth is known. All of it is offline."""
+
+import csv
+import importlib.metadata
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.valueflow_tasks.lm_eval_models import (
+    CHAT_TEMPLATE,
+    JUDGE,
+    calls_in,
+    make_tiny_model,
+    respond,
+    run_task,
+)
+from valueflow.hub_assets.registry import load_registry
+from valueflow.lm_eval_leaves import leaves
+from valueflow.lm_eval_yaml import task_folder
+
+MISSING = []
+for name in ("lm_eval", "torch", "transformers", "accelerate"):
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        MISSING.append(name)
+
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (the extra lm-eval)"
+    ),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+LEAVES = [leaf.name for leaf in leaves(load_registry())]
+SMALL = {"values": ["power"], "n_queries": 3, "windows": 2}
+OFFLINE_JUDGE = {"model": "valueflow/judge", "model_args": {"unknown": "hash"}}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALUEFLOW_CACHE_DIR", str(tmp_path / "judgements"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("VALUEFLOW_GRADER", raising=False)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny-lm")
+
+
+def prefixed(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {f"valueflow_{key}": setting for key, setting in metadata.items()}
+
+
+def evaluate(tasks: list[str], metadata: dict[str, Any], **more: Any) -> Any:
+    """`lm_eval.simple_evaluate` on a model that answers like `valueflow/respondent`."""
+    import lm_eval
+    from lm_eval.api.model import LM
+    from lm_eval.tasks import TaskManager
+
+    class Respondent(LM):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[str] = []
+
+        def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
+            self.asked += [request.args[0] for request in requests]
+            return [respond(request.args[0]) for request in requests]
+
+        def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
+            raise NotImplementedError
+
+        def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> Any:
+            raise NotImplementedError
+
+        @property
+        def tokenizer_name(self) -> str:
+            return "respondent"
+
+        def apply_chat_template(
+            self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+        ) -> str:
+            from jinja2 import Template
+
+            return str(
+                Template(CHAT_TEMPLATE).render(
+                    messages=chat_history, add_generation_prompt=add_generation_prompt
+                )
+            )
+
+    model = Respondent()
+    found = lm_eval.simple_evaluate(
+        model=model,
+        tasks=tasks,
+        task_manager=TaskManager(
+            include_path=str(task_folder()),
+            include_defaults=False,
+            metadata=prefixed({"grader": JUDGE, **metadata}),
+        ),
+        **more,
+    )
+    return found, model.asked
+
+
+def command(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "lm_eval"
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+    )
+
+
+def on_tiny(tiny: Path, tasks: str, metadata: dict[str, Any]) -> list[str]:
+    return [
+        "--model", "hf", "--model_args", f"pretrained={tiny},dtype=float32", "--device", "cpu",
+        "--tasks", tasks, "--include_path", str(task_folder()), "--batch_size", "32",
+        "--gen_kwargs", "max_gen_toks=8", "--metadata", json.dumps(prefixed(metadata)),
+    ]  # fmt: skip
+
+
+def results_in(folder: Path) -> dict[str, Any]:
+    (path,) = folder.glob("**/results_*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_every_task_and_group_loads_and_says_what_it_needs() -> None:
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(
+        include_path=str(task_folder()),
+        include_defaults=False,
+        metadata=prefixed({"grader": "none", "n_queries": 1}),
+    )
+    assert sorted(manager.all_subtasks) == sorted(LEAVES)
+    groups = ["valueflow", "valueflow-five", "valueflow-pair", "valueflow-steer"]
+    assert sorted(manager.all_groups) == groups
+    assert sorted(manager.match_tasks(["valueflow_*"])) == sorted(LEAVES)
+    loaded = manager.load(sorted(LEAVES))
+    assert sorted(loaded["tasks"]) == sorted(LEAVES)
+    for task in loaded["tasks"].values():
+        assert task.doc_to_text(task.eval_docs[0]) == task.eval_docs[0]["prompt"]
+
+
+def test_the_command_runs_every_task_on_a_tiny_model(tiny: Path, tmp_path: Path) -> None:
+    metadata = {"n_queries": 1, "windows": 1}
+    done = command(
+        *on_tiny(tiny, "valueflow_*", metadata),
+        "--log_samples", "--output_path", "out",
+        folder=tmp_path,
+        VALUEFLOW_GRADER=json.dumps(OFFLINE_JUDGE),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = results_in(tmp_path / "out")["results"]
+    assert sorted(results) == sorted(LEAVES)
+    for name, numbers in results.items():
+        assert numbers["scored,none"] > 0
+        metric = {"steer": "range", "pair": "pair_cosine", "five": "five_fading"}
+        assert math.isfinite(numbers[f"{metric[name.split('_')[1]]},none"])
+    (place,) = {path.parent for path in (tmp_path / "out").glob("**/results_*.json")}
+    for name in LEAVES:
+        (samples,) = place.glob(f"samples_{name}_*.jsonl")
+        first = json.loads(samples.read_text().splitlines()[0])
+        assert first["scored"]["values"]
+        (cells,) = place.glob(f"cells_{name}_*.csv")
+        with cells.open(newline="") as stream:
+            assert {row["cell"] for row in csv.DictReader(stream)}
+
+
+def test_the_harness_gives_the_numbers_that_the_functions_give() -> None:
+    found, asked = evaluate(["valueflow_steer_pvq"], SMALL)
+    numbers = found["results"]["valueflow_steer_pvq"]
+    alone = run_task("valueflow_steer_pvq", SMALL)
+    assert len(asked) == 3 * 5
+    for metric, number in alone.items():
+        assert numbers[f"{metric},none"] == pytest.approx(number, abs=1e-12, nan_ok=True)
+        assert numbers[f"{metric}_stderr,none"] == "N/A"
+    assert numbers["shift_up,none"] > 2
+    shown = found["samples"]["valueflow_steer_pvq"]
+    assert [sample["scored"]["values"]["power"]["cell"] for sample in shown[:2]] == [
+        "power/0",
+        "power/-2",
+    ]
+
+
+def test_groups_average_their_tasks() -> None:
+    metadata = {"n_queries": 2, "windows": 1, "levels": "2", "values": [
+        "power", "care-harm", "justice", "social_rights"
+    ]}  # fmt: skip
+    found, _ = evaluate(["valueflow-steer"], metadata)
+    parts = [found["results"][f"valueflow_steer_{t}"] for t in ("pvq", "mft", "duty", "right")]
+    mean = sum(part["shift_up,none"] for part in parts) / 4
+    assert found["groups"]["valueflow-steer"]["shift_up,none"] == pytest.approx(mean)
+    everything, _ = evaluate(["valueflow"], metadata)
+    assert everything["groups"]["valueflow"]["refusal_rate,none"] == 0
+    assert sorted(set(everything["results"]) & set(LEAVES)) == sorted(LEAVES)
+
+
+@pytest.mark.parametrize("multiturn", [True, False])
+def test_a_chat_template_puts_the_persona_in_the_users_turn(multiturn: bool) -> None:
+    found, asked = evaluate(
+        ["valueflow_steer_pvq"], SMALL, apply_chat_template=True, fewshot_as_multiturn=multiturn,
+        system_instruction="You are terse.",
+    )  # fmt: skip
+    assert asked[4].startswith("<|system|>\nYou are terse.")
+    user = asked[4].partition("<|user|>\n")[2]
+    assert user.startswith("Take on the following outlook as your own.\n\nYou strongly value")
+    assert user.endswith("\n<|assistant|>\n")
+    assert found["results"]["valueflow_steer_pvq"]["shift_up,none"] > 2
+
+
+def test_a_base_model_gets_one_text_to_go_on_with() -> None:
+    _, asked = evaluate(["valueflow_steer_pvq"], {**SMALL, "style": "base"})
+    assert all(prompt.endswith("\n\nAnswer: I") for prompt in asked)
+
+
+def test_a_limit_keeps_the_first_documents() -> None:
+    found, asked = evaluate(["valueflow_steer_pvq"], SMALL, limit=5)
+    numbers = found["results"]["valueflow_steer_pvq"]
+    assert len(asked) == numbers["scored,none"] == 5
+    assert math.isfinite(numbers["range,none"])
+    assert math.isnan(numbers["range_se,none"])
+
+
+def test_the_harnesss_own_seeds_change_no_window() -> None:
+    first, _ = evaluate(["valueflow_steer_pvq"], SMALL)
+    other, _ = evaluate(
+        ["valueflow_steer_pvq"], SMALL, random_seed=9, numpy_random_seed=9, torch_random_seed=9
+    )
+    assert first["results"] == pytest.approx(other["results"])
+    again, _ = evaluate(["valueflow_steer_pvq"], {**SMALL, "seed": 9})
+    assert again["results"] != first["results"]
+
+
+def test_predicting_only_asks_no_judge_and_its_samples_can_be_judged_later(
+    tiny: Path, tmp_path: Path
+) -> None:
+    from click.testing import CliRunner
+
+    from valueflow.cli import main
+
+    done = command(
+        *on_tiny(tiny, "valueflow_steer_pvq", SMALL), "--predict_only", "--output_path", "out",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "no judge calls" in done.stderr
+    assert not list((tmp_path / "out").glob("**/cells_*.csv"))
+    (samples,) = (tmp_path / "out").glob("**/samples_*.jsonl")
+    arguments = ["--grader", json.dumps(OFFLINE_JUDGE), "-o", str(tmp_path / "later")]
+    later = CliRunner().invoke(main, ["lm-eval", "score", str(samples), *arguments])
+    assert later.exit_code == 0, later.output
+    assert "range: " in later.output
+    assert len(list((tmp_path / "later").glob("cells_*.csv"))) == 1
+
+
+def test_without_a_judge_the_command_ends_before_it_generates(tiny: Path, tmp_path: Path) -> None:
+    done = command(*on_tiny(tiny, "valueflow_steer_pvq", SMALL), folder=tmp_path)
+    assert done.returncode != 0
+    assert "no judge is named" in done.stderr
+    assert "Running generate_until requests" not in done.stdout + done.stderr
+
+
+def test_answers_of_model_and_judge_are_both_remembered(tiny: Path, tmp_path: Path) -> None:
+    script = tmp_path / "twice.py"
+    script.write_text(
+        "import sys, json\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "import tests.valueflow_tasks.lm_eval_models  # registers the judge\n"
+        "from lm_eval.__main__ import cli_evaluate\n"
+        "cli_evaluate()\n"
+    )
+    grader = {
+        "model": "counted/judge",
+        "model_args": {"calls": str(tmp_path / "calls"), "unknown": "hash"},
+    }
+    numbers = []
+    for turn in ("first", "second"):
+        arguments = on_tiny(tiny, "valueflow_steer_pvq", {**SMALL, "grader": grader})
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments, "--use_cache", str(tmp_path / "answers"),
+             "--output_path", turn],
+            cwd=tmp_path, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        numbers.append(results_in(tmp_path / turn)["results"])
+        assert calls_in(tmp_path / "calls") == 3 * 5 * 2
+    assert str(numbers[0]) == str(numbers[1])
+    assert list(tmp_path.glob("answers*.db"))
