@@ -1,13 +1,16 @@
-"""What lm-eval's own command line says and its tasks are not told: where results go, and whether
-they are wanted at all."""
+"""What lm-eval's own command line says and its tasks are not told: where results go, whether they
+are wanted at all, and whether old prompts would be used again."""
 
 import os
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OUTPUT_VARIABLE", "judging_is_skipped", "output_folder"]
+from valueflow.hub_assets.errors import OptionError
+
+__all__ = ["OUTPUT_VARIABLE", "check_requests_are_new", "judging_is_skipped", "output_folder"]
 
 OUTPUT_VARIABLE = "VALUEFLOW_OUTPUT"
 
@@ -26,6 +29,24 @@ def judging_is_skipped() -> bool:
     no command line, the grader `none` says the same.
     """
     return bool({"--predict_only", "-x"} & set(_harness_arguments()))
+
+
+def check_requests_are_new() -> None:
+    """Refuses `--cache_requests true`: the harness finds cached prompts again by the task's name
+    alone, so that those of other options would be taken for this run's.
+
+    Raises:
+        OptionError: the flag is given.
+    """
+    arguments = _harness_arguments()
+    if "--cache_requests=true" in arguments or any(
+        pair == ("--cache_requests", "true") for pair in pairwise(arguments)
+    ):
+        raise OptionError(
+            "--cache_requests",
+            "would mix up runs with different options, since lm-eval keeps prompts by the task's "
+            "name; leave it out (--use_cache keeps responses, and is safe)",
+        )
 
 
 def output_folder(named: str | None, given: Mapping[str, Any]) -> Path | None:

@@ -16,7 +16,11 @@ from valueflow.evaluator_options import open_catalogue
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval_cache import check_cache_folder
-from valueflow.lm_eval_command_line import judging_is_skipped, output_folder
+from valueflow.lm_eval_command_line import (
+    check_requests_are_new,
+    judging_is_skipped,
+    output_folder,
+)
 from valueflow.lm_eval_grader import NO_GRADER, check_grader, grader_spec
 from valueflow.lm_eval_leaves import leaf_named
 from valueflow.lm_eval_options import (
@@ -50,6 +54,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         ValueflowError: an option, the judge, a file or the cache folder cannot be used; nothing has
             been generated yet.
     """
+    check_requests_are_new()
     rest = dict(given)
     registry = load_registry()
     leaf = leaf_named(registry, str(rest.pop("valueflow_task", "")))

@@ -156,7 +156,7 @@ def clear_option_names(function: Callable[..., T]) -> Callable[..., T]:
             return function(*args, **kwargs)
         except ValueflowError as error:
             message = re.sub(r"-T (\w+)=", rf"{PREFIX}\1=", str(error))
-            if isinstance(error, OptionError) and not error.option.startswith(PREFIX):
+            if isinstance(error, OptionError) and not error.option.startswith((PREFIX, "-")):
                 message = message.removeprefix(f"{error.option}: ")
                 raise OptionError(f"{PREFIX}{error.option}", message) from None
             if message != str(error):

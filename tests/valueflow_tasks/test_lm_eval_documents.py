@@ -185,6 +185,15 @@ def test_without_judging_no_grader_is_needed(monkeypatch: pytest.MonkeyPatch) ->
     assert not judging_is_skipped()
 
 
+def test_prompts_of_other_options_are_never_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flag in (["--cache_requests", "true"], ["--cache_requests=true"]):
+        monkeypatch.setattr(sys, "argv", ["/usr/bin/lm_eval", "run", *flag])
+        with pytest.raises(ValueflowError, match="--cache_requests: would mix up runs"):
+            rows()
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/lm_eval", "run", "--cache_requests", "refresh"])
+    assert rows(n_queries=1)
+
+
 def test_a_cache_folder_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

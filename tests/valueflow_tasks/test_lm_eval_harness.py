@@ -23,6 +23,7 @@ from tests.valueflow_tasks.lm_eval_models import (
     respond,
     run_task,
 )
+from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.lm_eval_leaves import leaves
 from valueflow.lm_eval_yaml import task_folder
@@ -62,19 +63,22 @@ def prefixed(metadata: dict[str, Any]) -> dict[str, Any]:
     return {f"valueflow_{key}": setting for key, setting in metadata.items()}
 
 
-def evaluate(tasks: list[str], metadata: dict[str, Any], **more: Any) -> Any:
-    """`lm_eval.simple_evaluate` on a model that answers like `valueflow/respondent`."""
+def evaluate(
+    tasks: list[str], metadata: dict[str, Any], asked: list[str] | None = None, **more: Any
+) -> tuple[Any, list[str]]:
+    """`lm_eval.simple_evaluate` on a model that answers like `valueflow/respondent`.
+
+    Returns:
+        The results, and the prompts that the model was given (those of `asked` first).
+    """
+    prompts = [] if asked is None else asked
     import lm_eval
     from lm_eval.api.model import LM
     from lm_eval.tasks import TaskManager
 
     class Respondent(LM):
-        def __init__(self) -> None:
-            super().__init__()
-            self.asked: list[str] = []
-
         def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
-            self.asked += [request.args[0] for request in requests]
+            prompts.extend(request.args[0] for request in requests)
             return [respond(request.args[0]) for request in requests]
 
         def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
@@ -98,9 +102,8 @@ def evaluate(tasks: list[str], metadata: dict[str, Any], **more: Any) -> Any:
                 )
             )
 
-    model = Respondent()
     found = lm_eval.simple_evaluate(
-        model=model,
+        model=Respondent(),
         tasks=tasks,
         task_manager=TaskManager(
             include_path=str(task_folder()),
@@ -109,7 +112,7 @@ def evaluate(tasks: list[str], metadata: dict[str, Any], **more: Any) -> Any:
         ),
         **more,
     )
-    return found, model.asked
+    return found, prompts
 
 
 def command(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -269,39 +272,28 @@ def test_predicting_only_asks_no_judge_and_its_samples_can_be_judged_later(
     assert len(list((tmp_path / "later").glob("cells_*.csv"))) == 1
 
 
-def test_without_a_judge_the_command_ends_before_it_generates(tiny: Path, tmp_path: Path) -> None:
-    done = command(*on_tiny(tiny, "valueflow_steer_pvq", SMALL), folder=tmp_path)
-    assert done.returncode != 0
-    assert "no judge is named" in done.stderr
-    assert "Running generate_until requests" not in done.stdout + done.stderr
+def test_without_a_judge_nothing_is_generated() -> None:
+    asked: list[str] = []
+    with pytest.raises(ValueflowError, match="no judge is named"):
+        evaluate(["valueflow_steer_pvq"], {**SMALL, "grader": None}, asked=asked)
+    evaluate(["valueflow_steer_pvq"], {**SMALL, "grader": "none"}, asked=asked)
+    assert len(asked) == 15
 
 
-def test_answers_of_model_and_judge_are_both_remembered(tiny: Path, tmp_path: Path) -> None:
-    script = tmp_path / "twice.py"
-    script.write_text(
-        "import sys, json\n"
-        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "import tests.valueflow_tasks.lm_eval_models  # registers the judge\n"
-        "from lm_eval.__main__ import cli_evaluate\n"
-        "cli_evaluate()\n"
-    )
-    grader = {
-        "model": "counted/judge",
-        "model_args": {"calls": str(tmp_path / "calls"), "unknown": "hash"},
-    }
+def test_answers_of_model_and_judge_are_both_remembered(tmp_path: Path) -> None:
+    arguments = {"calls": str(tmp_path / "calls")}
+    grader = {"model": "counted/judge", "model_args": arguments}
     numbers = []
-    for turn in ("first", "second"):
-        arguments = on_tiny(tiny, "valueflow_steer_pvq", {**SMALL, "grader": grader})
-        done = subprocess.run(
-            [sys.executable, str(script), *arguments, "--use_cache", str(tmp_path / "answers"),
-             "--output_path", turn],
-            cwd=tmp_path, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        numbers.append(results_in(tmp_path / turn)["results"])
+    for connections in (5, 6):
+        metadata = {**SMALL, "grader": grader, "max_connections": connections}
+        asked: list[str] = []
+        found, _ = evaluate(
+            ["valueflow_steer_pvq"], metadata, asked=asked, use_cache=str(tmp_path / "answers")
+        )
+        numbers.append(str(found["results"]))
+        assert len(asked) == (15 if connections == 5 else 0)
         assert calls_in(tmp_path / "calls") == 3 * 5 * 2
-    assert str(numbers[0]) == str(numbers[1])
-    assert list(tmp_path.glob("answers*.db"))
+    assert numbers[0] == numbers[1]
 
 
 class AnsweringServer(BaseHTTPRequestHandler):

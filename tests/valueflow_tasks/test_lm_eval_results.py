@@ -392,8 +392,17 @@ def test_the_judge_is_asked_about_refusals_where_that_is_wanted(tmp_path: Path) 
     first = run_task("valueflow_steer_pvq", metadata)
     calls = calls_in(tmp_path / "calls")
     assert calls == 60 + 3 * 9
-    assert run_task("valueflow_steer_pvq", metadata) == first
+    assert run_task("valueflow_steer_pvq", {**metadata, "max_connections": 3}) == first
     assert calls_in(tmp_path / "calls") == calls
+
+
+def test_choices_are_remembered_with_their_probabilities(tmp_path: Path) -> None:
+    metadata = {**SMALL, "grader": counted(tmp_path), "judge_mode": "choice"}
+    first = run_task("valueflow_steer_pvq", metadata)
+    assert first["shift_up"] > 1
+    calls = calls_in(tmp_path / "calls")
+    assert run_task("valueflow_steer_pvq", {**metadata, "max_connections": 3}) == first
+    assert calls_in(tmp_path / "calls") == calls == 60
 
 
 def test_an_empty_response_is_unscored_not_zero() -> None:
