@@ -147,6 +147,10 @@ def test_a_wheel_holds_the_package_and_nothing_else(
     }
     expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
     expected |= {f"valueflow/{path.name}" for path in ROOT.glob("valueflow_tasks/*.jinja")}
+    expected |= {"lm_eval/valueflow-tasks.txt"} | {
+        f"lm_eval/tasks/valueflow/{path.name}"
+        for path in ROOT.glob("valueflow_tasks/lm_eval_tasks/*.yaml")
+    }
     data = [
         path
         for path in (ROOT / "hub_assets" / "data").rglob("*")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from valueflow.compare_commands import compare_command
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.lm_eval_commands import lm_eval_commands
 from valueflow.report_commands import report_command
 
 __all__ = ["main"]
@@ -357,6 +358,8 @@ def plan_command(
 
 
 main.add_command(compare_command)
+main.add_command(lm_eval_commands)
+
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,8 @@ The worth of a text is `scale · intensity − place_effect · place + noise`; t
 it. Noise of the family `gumbel` makes this exactly the Plackett–Luce model (Luce 1959; Yellott
 1977); `normal` is Thurstone's model and `reversed` the Gumbel's mirror image, both with the
 Gumbel's standard deviation, π/√6. The intensity of a response is read from its trailer, that of an
-anchor from the embedded table or the table `vidb`; an unknown text is an error.
+anchor from the embedded table or the table `vidb`; an unknown text is an error, unless `unknown`
+says otherwise.
 """
 
 import math
@@ -41,6 +42,10 @@ class JudgeOptions(BaseModel):
     Asked for the most supporting text, it states the softmax of the worths as log-probabilities,
     unless `logprobs` is false. `hidden_noise` is the spread, in log-worth, of a normal error about
     each text of each such question that its probabilities do not show.
+
+    `unknown` is what a text without a known intensity gets: `error`, or `hash`: a number in [-9, 9]
+    drawn from the text itself. Such a number says nothing about the text; it lets a real model's
+    responses go through the instrument offline.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +58,7 @@ class JudgeOptions(BaseModel):
     text_sd: float = Field(default=0.0, ge=0)
     logprobs: bool = True
     hidden_noise: float = Field(default=0.0, ge=0)
+    unknown: Literal["error", "hash"] = "error"
     vidb: str | None = None
     seed: int = 0
 
@@ -98,7 +104,7 @@ def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
 
     Raises:
         ValueError: the question is none, or holds a text that is neither a known anchor nor a
-            simulated response.
+            simulated response, where the option `unknown` is `error`.
     """
     generator = generator_for(options.seed, "judge", conversation)
     texts, worth = _worths(prompt, options, known, generator)
@@ -137,7 +143,7 @@ def _worths(
     """(code, text) in shown order, and their worths before noise; None where the judge fails."""
     value_title, theory_title, texts = read_judge_prompt(prompt)
     name, intensities = known.of(value_title, theory_title)
-    truth = np.array([_intensity(text, name, intensities) for _, text in texts])
+    truth = np.array([_intensity(text, name, intensities, options) for _, text in texts])
     if generator.random() < options.failure_rate:
         return texts, None
     if options.text_sd:
@@ -150,15 +156,20 @@ def _worths(
     return texts, worth
 
 
-def _intensity(text: str, value: str, intensities: dict[str, float]) -> float:
+def _intensity(
+    text: str, value: str, intensities: dict[str, float], options: JudgeOptions
+) -> float:
     trailer = read_trailer(text)
     if trailer is not None and value in trailer:
         return trailer[value]
     if text in intensities:
         return intensities[text]
+    if options.unknown == "hash":
+        return float(generator_for(options.seed, "unknown", value, text).uniform(-9, 9))
     raise ValueError(
         f"simulated judge: unknown text for {value}: {text[:80]!r}. It knows the embedded anchors, "
-        "those of its option vidb=FILE, and answers of valueflow/respondent"
+        "those of its option vidb=FILE, and answers of valueflow/respondent; with "
+        "unknown=hash any other text gets a made-up intensity"
     )
 
 

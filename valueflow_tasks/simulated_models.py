@@ -75,7 +75,8 @@ class SimulatedModel(ModelAPI):
             if is_refusal_prompt(question):
                 # It knows: only a refusal lacks the true intensities at the end.
                 reply = question.rpartition("\n[end of reply]")[0]
-                text = "yes" if read_trailer(reply) is None else "no"
+                unknown = read_trailer(reply) is None and self.judge.unknown == "error"
+                text = "yes" if unknown else "no"
             elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
             else:

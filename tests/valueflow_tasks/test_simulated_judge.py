@@ -125,3 +125,15 @@ def test_normal_noise_is_thurstones_model_with_the_spread_of_the_gumbel() -> Non
     # The difference of two deviations has the standard deviation pi / sqrt(3).
     expected = NormalDist(0, np.pi / np.sqrt(3)).cdf(2.5)
     assert found["01"] == pytest.approx(expected, abs=0.03)
+
+
+def test_an_unknown_text_gets_the_same_made_up_intensity_every_time_if_asked_for() -> None:
+    texts = ["I reign.", response(0.0), "I yield."]
+    orders = {said(texts, n, unknown="hash", scale=50) for n in range(20)}
+    assert len(orders) == 1
+    others = {said(texts, 0, unknown="hash", scale=50, seed=seed) for seed in range(20)}
+    assert len(others) > 1
+    spread = [
+        "".join(said([f"Text {n}.", response(0.0)], n, unknown="hash", scale=50)) for n in range(60)
+    ]
+    assert 15 < spread.count("01") < 45

@@ -1,0 +1,77 @@
+"""The commands `valueflow lm-eval ...`."""
+
+from pathlib import Path
+
+import click
+
+__all__ = ["lm_eval_commands"]
+
+
+@click.group("lm-eval")
+def lm_eval_commands() -> None:
+    """What goes with lm-evaluation-harness: its task files, and judging responses later."""
+
+
+@lm_eval_commands.command("path")
+def path_command() -> None:
+    """Print the folder of the task files: lm_eval --include_path "$(valueflow lm-eval path)"."""
+    from valueflow.lm_eval_yaml import task_folder
+
+    click.echo(task_folder())
+
+
+@lm_eval_commands.command("sync")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write; the checkout's own folder where not given.",
+)
+def sync_command(folder: Path | None) -> None:
+    """Write the task files anew from registry.yaml."""
+    from valueflow.hub_assets.registry import load_registry
+    from valueflow.lm_eval_yaml import sync, task_folder
+
+    where = folder or task_folder()
+    changed = sync(load_registry(), where)
+    for path in changed:
+        click.echo(f"changed {path}")
+    click.echo(f"{len(changed)} files changed in {where}")
+
+
+@lm_eval_commands.command(
+    "score",
+    epilog="\b\nExample:\n  valueflow lm-eval score out/MODEL/samples_valueflow_steer_pvq_*.jsonl "
+    "\\\n    --grader openai/gpt-5 -o scores",
+)
+@click.argument(
+    "responses", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False)
+)
+@click.option("--grader", help="The judge; VALUEFLOW_GRADER where not given.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the tables.",
+)
+@click.option(
+    "--max-connections", type=click.IntRange(1), help="Most judge calls in flight; the run's own."
+)
+def score_command(
+    responses: tuple[Path, ...], grader: str | None, output: Path, max_connections: int | None
+) -> None:
+    """Judge RESPONSES that lm-eval generated, as the run itself would have.
+
+    RESPONSES are samples files of lm-eval (--log_samples, --predict_only) or files that a run kept
+    because its judge failed; one run each.
+    """
+    from valueflow.lm_eval_later import judge_later
+
+    failed = False
+    for path in responses:
+        numbers, names = judge_later(path, grader, output, max_connections)
+        failed |= numbers.summary is None
+        for name in names:
+            click.echo(f"{name}: {numbers.value(name):.4g} ± {numbers.value(f'{name}_se'):.2g}")
+    if failed:
+        raise click.ClickException("not all responses were judged; the reasons are above")

@@ -1,0 +1,175 @@
+"""What `--metadata` says to the tasks of lm-evaluation-harness.
+
+Every option of the Inspect tasks is there under its name with the prefix `valueflow_`. The harness
+mixes its model arguments into the same mapping, so keys without the prefix are passed over.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from valueflow.conditions import (
+    Condition,
+    five_value_conditions,
+    pair_conditions,
+    pair_levels_option,
+    pairs_option,
+    single_conditions,
+    squares_option,
+)
+from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
+from valueflow.hub_assets.registry import Registry
+from valueflow.lm_eval_grader import DEFAULT_CONNECTIONS
+from valueflow.lm_eval_leaves import Leaf
+from valueflow.options import levels_option, number_option, values_option, words_option, yes_or_no
+from valueflow.run_options import RunOptions
+
+__all__ = [
+    "DEFAULT_QUERIES",
+    "LmEvalOptions",
+    "clear_option_names",
+    "conditions_of",
+    "max_connections",
+    "read_options",
+]
+
+PREFIX = "valueflow_"
+
+DEFAULT_QUERIES = 5
+"""Queries of a run that names no number: a look, not a study."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LmEvalOptions:
+    """A run's options as the user gave them, besides those of every steering run.
+
+    Attributes:
+        run: what the Inspect tasks take too; the style is `user` unless `base` is given.
+        values, levels: of the tasks `valueflow_steer_*`.
+        pairs, pair_levels: of the tasks `valueflow_pair_*`.
+        sets: names of squares, of the tasks `valueflow_five_*`.
+        singles: also steer each member of a pair or square alone.
+        grader: the judge, see `valueflow.lm_eval_grader`.
+        max_connections: most judge calls in flight.
+        output: folder for tables beside the results.
+    """
+
+    run: RunOptions = field(default_factory=RunOptions)
+    values: object = None
+    levels: object = None
+    pairs: object = None
+    pair_levels: object = None
+    sets: object = None
+    singles: object = False
+    grader: object = None
+    max_connections: object = DEFAULT_CONNECTIONS
+    output: str | None = None
+
+
+_RUN = {field.name for field in fields(RunOptions)}
+_OWN = {field.name for field in fields(LmEvalOptions)} - {"run"}
+
+
+def read_options(given: Mapping[str, Any]) -> LmEvalOptions:
+    """Reads the keys with the prefix `valueflow_`.
+
+    Raises:
+        UnknownNameError: such a key is no option; the message offers the nearest names.
+        OptionError: a style that lm-eval cannot show.
+    """
+    found = {key.removeprefix(PREFIX): setting for key, setting in given.items() if _is_ours(key)}
+    for name in found:
+        if name not in _RUN | _OWN:
+            known = [f"{PREFIX}{known}" for known in _RUN | _OWN]
+            raise UnknownNameError("key in --metadata", f"{PREFIX}{name}", known)
+    shared = {name: setting for name, setting in found.items() if name in _RUN}
+    style = str(shared.get("style", "user"))
+    if style not in ("user", "base"):
+        raise OptionError(
+            "style",
+            f"{style!r} is none of user, base; in lm-eval the persona differs from document to "
+            "document, so it cannot be a system message",
+        )
+    run = replace(RunOptions(n_queries=DEFAULT_QUERIES), **{**shared, "style": style})
+    own = {name: setting for name, setting in found.items() if name in _OWN}
+    return LmEvalOptions(run=run, **own)
+
+
+def _is_ours(key: str) -> bool:
+    return key.startswith(PREFIX)
+
+
+def conditions_of(registry: Registry, leaf: Leaf, options: LmEvalOptions) -> list[Condition]:
+    """The conditions of a task, without the default.
+
+    One `--metadata` holds for all tasks of a command, so names of other theories are passed over;
+    a task of which nothing is named cannot run.
+
+    Raises:
+        ValueflowError: an unknown name, or none of the task's theory.
+    """
+    theory = leaf.theory
+    singles = yes_or_no("singles", options.singles)
+    if leaf.design == "steer":
+        values = _own(leaf, "values", options.values, lambda word: registry.value(word).theory)
+        chosen = values_option(registry, values, theory)
+        return single_conditions(chosen, levels_option(registry, options.levels))
+    if leaf.design == "pair":
+        pairs = _own(leaf, "pairs", options.pairs, lambda w: _pair_theory(registry, w, theory))
+        levels = pair_levels_option(registry, options.pair_levels)
+        return pair_conditions(registry, pairs_option(registry, pairs, theory), levels, singles)
+    sets = _own(leaf, "sets", options.sets, lambda w: squares_option(registry, w, theory)[0].theory)
+    return five_value_conditions(registry, squares_option(registry, sets, theory), singles)
+
+
+def _pair_theory(registry: Registry, word: str, theory: str) -> str:
+    try:
+        return pairs_option(registry, word, theory)[0].theory
+    except UnknownNameError:
+        return pairs_option(registry, word, None)[0].theory
+
+
+def _own(leaf: Leaf, option: str, raw: object, theory_of: Callable[[str], str]) -> list[str] | None:
+    words = words_option(raw)
+    if raw is None:
+        return None
+    own = [word for word in words if theory_of(word) == leaf.theory]
+    if words and not own:
+        raise OptionError(
+            option,
+            f"none of {', '.join(words)} belongs to {leaf.theory}, which {leaf.name} steers; leave "
+            f"that task out of --tasks, or name something of {leaf.theory} too",
+        )
+    return own
+
+
+def clear_option_names(function: Callable[..., T]) -> Callable[..., T]:
+    """Lets errors name options as they stand in `--metadata`: `valueflow_levels`, not `levels`."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> T:
+        try:
+            return function(*args, **kwargs)
+        except ValueflowError as error:
+            message = re.sub(r"-T (\w+)=", rf"{PREFIX}\1=", str(error))
+            if isinstance(error, OptionError) and not error.option.startswith((PREFIX, "-")):
+                message = message.removeprefix(f"{error.option}: ")
+                raise OptionError(f"{PREFIX}{error.option}", message) from None
+            if message != str(error):
+                raise ValueflowError(message) from None
+            raise
+
+    return wrapped
+
+
+def max_connections(options: LmEvalOptions) -> int:
+    """Most judge calls in flight.
+
+    Raises:
+        OptionError: not a whole number of at least 1.
+    """
+    return number_option("max_connections", options.max_connections, 1)
