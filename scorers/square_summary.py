@@ -8,8 +8,8 @@ rows every member takes every level of the pattern equally often.
   its default; `top_share_of_means`: the largest mean, as in the paper's picture.
 - `rank_agreement`: Kendall's τ-b between the levels and the shifts of a row, averaged over rows.
 - `fading`: 1 − Σ −(mean shift at −l) / Σ (mean shift at +l), summed over the strengths l that stand
-  in the pattern with both signs: 0 where negative targets act as much as positive ones, 1 where they
-  fade toward the default altogether.
+  in the pattern with both signs: 0 where negative targets act as much as positive ones, 1 where
+  they fade toward the default altogether.
 - `retained_at_L`: the mean shift at level L over that of the same members steered alone, where the
   run or a log given with it has the single conditions.
 
