@@ -259,6 +259,20 @@ def test_a_judge_that_goes_away_gives_nan_and_keeps_the_responses(
     assert len(list((tmp_path / "scores").glob("cells_*.csv"))) == 1
 
 
+def test_a_judge_that_never_answers_is_given_up_after_a_few_calls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusing = counted(tmp_path, breaks_after=0)
+    numbers = run_task("valueflow_steer_pvq", {**SMALL, "grader": refusing, "max_connections": 1})
+    assert numbers["unscored_share"] == 1
+    assert numbers["refusal_rate"] == 0
+    assert math.isnan(numbers["range"])
+    errors = capsys.readouterr().err
+    assert "10 judge calls, 0 answers from the cache; 0 of 27 responses scored" in errors
+    assert "60 windows could not be judged (RuntimeError: the judge has gone away)" in errors
+    assert len(kept_file(errors).read_text().splitlines()) == 30
+
+
 def test_the_kept_responses_are_columns_of_the_task_valueflow_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
