@@ -249,13 +249,14 @@ def _value_of(path: Path, value: str | None) -> str:
 
 
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
-    from inspect_ai.log import read_eval_log, read_eval_log_samples
+    from inspect_ai.log import read_eval_log
+
+    from valueflow.scorers.log_samples import log_samples
 
     try:
         header = read_eval_log(str(path), header_only=True).eval
         reading.one_source("evaluated model", header.model)
-        samples = read_eval_log_samples(str(path), all_samples_required=False)
-        for number, sample in enumerate(samples, start=1):
+        for number, sample in enumerate(log_samples(str(path)), start=1):
             if sample.error is not None:
                 reading.dropped["samples that ended in an error"] += 1
             found = [

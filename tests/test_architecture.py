@@ -23,6 +23,7 @@ SCORER_EDGES = {
     "saved_rankings",
     "choice_judging",
     "judge_response",
+    "log_samples",
     "refusal_judging",
     "response_scoring",
 }

@@ -5,17 +5,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log_samples
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.scorers.log_samples import log_samples
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 
 __all__ = ["LogResponses", "find_logs", "read_header", "read_responses"]
 
 SUFFIXES = (".eval", ".json")
-
-# The large fields of a sample that say nothing about its scores.
-_UNREAD = {"events", "events_data", "timelines", "attachments", "store"}
 
 
 class LogResponses(NamedTuple):
@@ -82,10 +80,7 @@ def read_responses(path: Path) -> LogResponses:
     left_out: Counter[str] = Counter()
     seen = 0
     try:
-        samples = read_eval_log_samples(
-            str(path), all_samples_required=False, exclude_fields=set(_UNREAD)
-        )
-        for sample in samples:
+        for sample in log_samples(str(path)):
             seen += 1
             found = [
                 score.metadata[METADATA_KEY]

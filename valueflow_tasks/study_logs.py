@@ -25,9 +25,6 @@ SCORER = "intensity"
 Settings = dict[str, str]
 """What a log's responses were made and judged with: readable name to readable value."""
 
-_NOT_READ = {"messages", "attachments", "store", "events", "events_data"}
-"""Most of a log's size, and nothing that a report says."""
-
 _NO_MATTER = {
     "max_retries",
     "timeout",
@@ -116,7 +113,9 @@ def read_study_log(path: str) -> StudyLog:
         InputFileError: it cannot be read, has no score of `valueflow/intensity`, has two of them
             for a sample, or more than one judge; the message says which and what to do.
     """
-    from inspect_ai.log import read_eval_log, read_eval_log_samples
+    from inspect_ai.log import read_eval_log
+
+    from valueflow.scorers.log_samples import log_samples
 
     try:
         log = read_eval_log(path, header_only=True)
@@ -126,8 +125,7 @@ def read_study_log(path: str) -> StudyLog:
         counts: Counter[str] = Counter()
         records: list[ResponseRecord] = []
         sample_settings: dict[str, Any] = {}
-        samples = read_eval_log_samples(path, all_samples_required=False, exclude_fields=_NOT_READ)
-        for sample in samples:
+        for sample in log_samples(path):
             counts["in_log"] += 1
             counts["generations"] += sample.output.choices != []
             counts["error"] += sample.error is not None
