@@ -124,6 +124,8 @@ class Asset(Record):
     repo_type: Literal["dataset", "model"] | None = None
     path: str | None = None
     revision: str = "local"
+    sha256: str | None = None
+    """Hash of all its tables, which `valueflow pull` prints; other contents are refused."""
     license: str = "not stated"
     source: str = "the user's own"
     note: str = ""

@@ -9,11 +9,20 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError
 
-__all__ = ["write_csv", "write_text"]
+__all__ = ["write_bytes", "write_csv", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file by way of a temporary one beside it, so that no half of it is ever seen.
+    """Writes a text file in UTF-8 by way of a temporary one, so that no half of it is ever seen.
+
+    Raises:
+        InputFileError: the folder cannot be made or written to.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file by way of a temporary one beside it, so that no half of it is ever seen.
 
     Raises:
         InputFileError: the folder cannot be made or written to.
@@ -22,15 +31,10 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            newline="",
-            dir=path.parent,
-            prefix=f".{path.name}.",
-            delete=False,
+            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as stream:
             temporary = stream.name
-            stream.write(text)
+            stream.write(content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:

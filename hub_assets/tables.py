@@ -7,31 +7,41 @@ A source is written as users type it:
 - `ORG/NAME@REVISION`, a dataset on the Hugging Face Hub (`main` where no revision is given; the
   commit that was loaded is always reported).
 
+A packaged database (`valueflow.hub_assets.vidb_package`), in a folder or on the Hub, is checked
+against its manifest, and gives its rows on which judges and people agree; with `#full` after its
+name, all rows.
+
 Columns are found by name. Every reader documents the names that it accepts, in order; users with
 other names say so by a mapping such as `{text: sentence, intensity: score}`.
 """
 
-import csv
 import hashlib
-import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.hub_download import download
 from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.table_rows import SUFFIXES, Row, rows_of
+from valueflow.hub_assets.vidb_manifest import MANIFEST, check_files, read_manifest
+from valueflow.hub_assets.vidb_schema import ProblemsError
 
-__all__ = ["Row", "Source", "column_map", "open_source", "read_rows"]
+__all__ = [
+    "Row",
+    "Source",
+    "column_map",
+    "content_hash",
+    "hub_reference",
+    "open_source",
+    "read_rows",
+]
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 _HUB_NAME = re.compile(r"(?P<repo>[\w.\-]+/[\w.\-]+)(@(?P<revision>[\w.\-/]+))?")
-
-# Cells of real tables hold long texts; csv's own limit of 128 KiB is too small for some.
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+_SPLIT = re.compile(r"(?P<source>.+)#(?P<split>full|filtered)", re.DOTALL)
+_NO_TABLES = (MANIFEST, "dataset_infos.json")
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Source:
         root: the folder that they lie in.
         revision: asset revision or Hub commit; empty for local files.
         sha256: hash of the contents of all files.
+        notes: what a user should know of the choice of files.
     """
 
     reference: str
@@ -52,19 +63,7 @@ class Source:
     root: Path
     revision: str
     sha256: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its cells, and where it stands, for error messages."""
-
-    cells: Mapping[str, Any]
-    file: Path
-    number: int
-
-    def cell(self, mapping: Mapping[str, str], field: str) -> Any:
-        """The cell of a field, by the columns of `column_map`; None where it has no column."""
-        return self.cells.get(mapping[field]) if field in mapping else None
+    notes: tuple[str, ...] = ()
 
 
 def open_source(source: object, kind: str) -> Source:
@@ -77,42 +76,111 @@ def open_source(source: object, kind: str) -> Source:
     Raises:
         InputFileError: a path that does not exist or holds no table.
         UnknownNameError: neither a path, nor a Hub name, nor an asset of that kind.
+        ProblemsError: files that differ from the manifest beside them.
     """
     registry = load_registry()
-    text = str(source).strip()
+    text, split = str(source).strip(), ""
     path = Path(os.path.expanduser(text))
+    if (match := _SPLIT.fullmatch(text)) and not path.exists():
+        text, split = match["source"], match["split"]
+        path = Path(os.path.expanduser(text))
     if text in registry.assets and not path.exists():
         asset = registry.asset(text, kind)
         if asset.embedded is not None:
-            return _local(Path(__file__).parent / asset.embedded, text, asset.revision)
+            return _local(Path(__file__).parent / asset.embedded, text, asset.revision, split)
         if asset.path is not None:
             if not Path(asset.path).exists():
                 raise InputFileError(asset.path, f"there is no such file (asset '{text}')")
-            return _local(Path(asset.path), text, asset.revision)
-        return _hub(str(asset.repo_id), asset.revision)
+            return _local(Path(asset.path), text, asset.revision, split)
+        return _hub(str(asset.repo_id), asset.revision, split, asset.sha256)
     if path.exists():
-        return _local(path.resolve(), str(path.resolve()), "")
+        return _local(path.resolve(), str(path.resolve()), "", split)
     if text.endswith(SUFFIXES) or text.startswith((".", "/", "~")):
         raise InputFileError(text, "there is no such file or folder")
-    if match := _HUB_NAME.fullmatch(text):
-        return _hub(match["repo"], match["revision"] or "main")
+    if found := hub_reference(text):
+        return _hub(*found, split)
     known = [name for name, asset in registry.assets.items() if asset.kind == kind]
     raise UnknownNameError(
         f"{kind} source", text, known, "Give an asset, a path, or ORG/NAME@REVISION on the Hub."
     )
 
 
-def _local(path: Path, reference: str, revision: str) -> Source:
+def hub_reference(text: str) -> tuple[str, str] | None:
+    """Repository and revision of `ORG/NAME@REVISION`, or None where a text is of another form."""
+    match = _HUB_NAME.fullmatch(text)
+    return (match["repo"], match["revision"] or "main") if match else None
+
+
+def _local(path: Path, reference: str, revision: str, split: str = "") -> Source:
     if path.is_file():
         if path.suffix.lower() not in SUFFIXES:
             raise InputFileError(path, f"is none of {', '.join(SUFFIXES)}")
         files, root = [path], path.parent
     else:
-        # Sorted within each folder by name, so that the order is the same on every machine.
-        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
-        root = path
+        files, root = _tables(path), path
         if not files:
             raise InputFileError(path, f"holds no table ({', '.join(SUFFIXES)})")
+    notes: tuple[str, ...] = ()
+    if manifest := read_manifest(root) if path.is_dir() else None:
+        if problems := check_files(root, manifest, [f"*{suffix}" for suffix in SUFFIXES]):
+            raise ProblemsError(reference, problems)
+        files = _of_split(files, split or "filtered")
+        if lacking := [file for file in files if file.stem != (split or "filtered")]:
+            notes = (f"{len(lacking)} values have no filtered rows; their full rows are used",)
+    elif split:
+        raise InputFileError(reference, f"is no packaged database, and has no split '{split}'")
+    return Source(
+        reference + (f"#{split}" if split else ""),
+        tuple(files),
+        root,
+        revision,
+        _hash(root, files),
+        notes,
+    )
+
+
+def _hub(repo_id: str, revision: str, split: str, pinned: str | None = None) -> Source:
+    found = download(
+        repo_id,
+        revision,
+        [f"*{suffix}" for suffix in SUFFIXES],
+        advice=", or give a local file, or 'vidb-mini' or 'queries-mini', which are embedded",
+    )
+    reference = f"{repo_id}@{found.commit}"
+    source = _local(found.folder, reference, found.commit, split)
+    if pinned is not None and (sha256 := content_hash(found.folder)) != pinned:
+        raise InputFileError(
+            reference,
+            f"its tables have the hash {sha256}, and the registry pins {pinned}: this is not the "
+            "data that was meant. Pin the revision, or the hash of what you mean to use",
+        )
+    return source
+
+
+def content_hash(folder: Path) -> str:
+    """The hash of all tables of a folder, which an asset's `sha256` in the registry can pin."""
+    return _hash(folder, _tables(folder))
+
+
+def _tables(folder: Path) -> list[Path]:
+    # Sorted within each folder by name, so that the order is the same on every machine.
+    return sorted(
+        f
+        for f in folder.rglob("*")
+        if f.suffix.lower() in SUFFIXES and f.name not in _NO_TABLES and f.is_file()
+    )
+
+
+def _of_split(files: list[Path], split: str) -> list[Path]:
+    """The files of one split of a packaged database: of `filtered`, those of `full` for values
+    that have no filtered rows."""
+    chosen = {file.parent: file for file in files if file.stem == "full"}
+    if split == "filtered":
+        chosen |= {file.parent: file for file in files if file.stem == "filtered"}
+    return sorted(chosen.values())
+
+
+def _hash(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(root)).encode())
@@ -120,36 +188,7 @@ def _local(path: Path, reference: str, revision: str) -> Source:
             digest.update(file.read_bytes())
         except OSError as error:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
-    return Source(reference, tuple(files), root, revision, digest.hexdigest())
-
-
-def _hub(repo_id: str, revision: str) -> Source:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
-
-    try:
-        folder = Path(
-            snapshot_download(
-                repo_id,
-                repo_type="dataset",
-                revision=revision,
-                allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
-            )
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise InputFileError(
-            f"{repo_id}@{revision}",
-            f"cannot be loaded from the Hub ({reason}). Check the name, the revision and your "
-            "access, or give a local file, or 'vidb-mini' or 'queries-mini', which are embedded",
-        ) from None
-    # A snapshot's folder is named for its commit.
-    commit = folder.name
-    return _local(folder, f"{repo_id}@{commit}", commit)
+    return digest.hexdigest()
 
 
 def read_rows(source: Source) -> Iterator[Row]:
@@ -158,86 +197,7 @@ def read_rows(source: Source) -> Iterator[Row]:
     Raises:
         InputFileError: a file is malformed; the message names the file and the row.
     """
-    for file in source.files:
-        suffix = file.suffix.lower()
-        try:
-            if suffix in (".csv", ".tsv"):
-                yield from _delimited(file, "\t" if suffix == ".tsv" else ",")
-            elif suffix == ".jsonl":
-                yield from _json_lines(file)
-            elif suffix == ".json":
-                yield from _json(file)
-            else:
-                yield from _parquet(file)
-        except UnicodeDecodeError as error:
-            raise InputFileError(
-                file, f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
-            ) from None
-
-
-def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-        number = 0
-        try:
-            for number, cells in enumerate(reader, start=1):
-                if None in cells:
-                    raise InputFileError(
-                        file, "has more cells than the header; quote texts with commas", row=number
-                    )
-                yield Row(cells, file, number)
-        except csv.Error as error:
-            raise InputFileError(file, f"is not valid CSV ({error})", row=number + 1) from None
-
-
-def _json_lines(file: Path) -> Iterator[Row]:
-    with file.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                cut = "" if line.endswith("\n") else "; the file may be truncated"
-                reason = error.msg if isinstance(error, json.JSONDecodeError) else error
-                raise InputFileError(
-                    file, f"is not valid JSON ({reason}){cut}", row=number
-                ) from None
-            yield _row(cells, file, number)
-
-
-def _json(file: Path) -> Iterator[Row]:
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputFileError(file, f"is not valid JSON ({error})") from None
-    if not isinstance(rows, list):
-        raise InputFileError(file, "must be a list of objects")
-    for number, cells in enumerate(rows, start=1):
-        yield _row(cells, file, number)
-
-
-def _row(cells: Any, file: Path, number: int) -> Row:
-    if not isinstance(cells, dict):
-        raise InputFileError(file, "is not an object with named fields", row=number)
-    return Row(cells, file, number)
-
-
-def _parquet(file: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        batches = pyarrow.parquet.ParquetFile(file).iter_batches()
-        number = 0
-        for batch in batches:
-            for cells in batch.to_pylist():
-                number += 1
-                yield Row(cells, file, number)
-    except pyarrow.ArrowInvalid as error:
-        raise InputFileError(file, f"is not a valid Parquet file ({error})") from None
+    return rows_of(source.files)
 
 
 def column_map(

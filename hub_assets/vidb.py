@@ -24,7 +24,7 @@ from valueflow.hub_assets.registry import (
 )
 from valueflow.hub_assets.tables import Row, Source, column_map, open_source, read_rows
 
-__all__ = ["Anchor", "Vidb", "load_vidb", "vidb_of_run"]
+__all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
 
 COLUMNS = {
     "text": ("text", "sentence", "statement", "scenario", "content"),
@@ -125,7 +125,7 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Cata
             mapping = column_map(row, COLUMNS, ["text", "intensity"], dict(columns), "vidb_columns")
             file_value = None
             if "value" not in mapping:
-                file_value = _value_of_file(registry, opened, row.file)
+                file_value = value_of_file(opened, row.file)
         value = file_value
         if value is None:
             theory = row.cell(mapping, "theory")
@@ -151,7 +151,7 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Cata
     return Vidb(
         {key: tuple(texts.values()) for key, texts in found.items()},
         opened,
-        tuple(f"{count} {what}" for what, count in dropped.items()),
+        (*opened.notes, *(f"{count} {what}" for what, count in dropped.items())),
     )
 
 
@@ -162,8 +162,13 @@ def _known_value(registry: Registry, name: str, theory: str | None) -> Value | N
         return None
 
 
-def _value_of_file(registry: Registry, opened: Source, file: Path) -> Value:
-    """The value that a per-value table's name says: `value`, `theory_value` or `theory/value`."""
+def value_of_file(opened: Source, file: Path) -> Value:
+    """The value that a per-value table's name says: `value`, `theory_value` or `theory/value`.
+
+    Raises:
+        InputFileError: the name says none.
+    """
+    registry = load_registry()
     folder = file.parent.name if file.parent != opened.root else opened.root.name
     for theory in registry.theories.values():
         spellings = {slug(theory.name), *map(slug, theory.aliases)}

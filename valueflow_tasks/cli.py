@@ -10,6 +10,7 @@ from rich.table import Table
 
 from valueflow.compare_commands import compare_command
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_commands import package_command, pull_command, push_command
 from valueflow.lm_eval_commands import lm_eval_commands
 from valueflow.report_commands import report_command
 
@@ -360,6 +361,8 @@ def plan_command(
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
 
+for _command in (pull_command, package_command, push_command):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()
