@@ -112,8 +112,8 @@ def pull_asset(asset: Asset, *, offline: bool = False) -> Pulled:
             reference, f"its tables have the hash {sha256}, and the registry pins {asset.sha256}"
         )
     rows, notes = _contents(str(found.folder), asset.kind)
-    files = len(open_source(found.folder, asset.kind).files)
-    return _pulled(asset, found, files, rows, sha256, _checked(found, asset.sha256), notes)
+    tables = len(open_source(found.folder, asset.kind).files)
+    return _pulled(asset, found, tables, rows, sha256, _checked(found, asset.sha256), notes)
 
 
 def _read_here(asset: Asset) -> Pulled:

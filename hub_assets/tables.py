@@ -30,6 +30,7 @@ from valueflow.hub_assets.vidb_manifest import MANIFEST, check_files, read_manif
 from valueflow.hub_assets.vidb_schema import ProblemsError
 
 __all__ = [
+    "SUFFIXES",
     "Row",
     "Source",
     "column_map",

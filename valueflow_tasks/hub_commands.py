@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.hub_assets.catalogue_records import Asset
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 
 __all__ = ["package_command", "pull_command", "push_command"]
@@ -40,7 +41,7 @@ def pull_command(what: tuple[str, ...], offline: bool) -> None:
     """
     from valueflow.hub_assets import hub_pull
 
-    assets = {}
+    assets: dict[Any, Asset] = {}
     for name in what or ("all",):
         found = hub_pull.wanted_assets(name)
         if not found:
