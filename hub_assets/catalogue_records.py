@@ -125,7 +125,7 @@ class Asset(Record):
     path: str | None = None
     revision: str = "local"
     sha256: str | None = None
-    """Hash of all its tables, which `valueflow pull` prints; other contents are refused."""
+    """Hash of its files, which `valueflow pull` prints; other contents are refused."""
     license: str = "not stated"
     source: str = "the user's own"
     note: str = ""

@@ -42,12 +42,15 @@ class Download:
         commit: the commit, 40 hexadecimal digits.
         manifest: the repository's own manifest, None where it has none.
         seen_before: whether the files were compared with an earlier download of the commit.
+        unreachable: whether the Hub could not be asked what the revision stands for, so that the
+            cache's last word was taken.
     """
 
     folder: Path
     commit: str
     manifest: Manifest | None
     seen_before: bool
+    unreachable: bool = False
 
 
 def without_secrets(text: object) -> str:
@@ -81,7 +84,7 @@ def download(
         InputFileError: it cannot be had, or is not what was asked for.
         ProblemsError: files that differ from the manifest.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
@@ -89,6 +92,8 @@ def download(
     )
 
     name = f"{repo_id}@{revision}"
+    asks = not (offline or constants.HF_HUB_OFFLINE or _COMMIT.fullmatch(revision))
+    unreachable = asks and _unreachable(repo_id, revision, repo_type)
     try:
         folder = Path(
             snapshot_download(
@@ -115,7 +120,25 @@ def download(
         problems = check_files(folder, manifest, patterns)
         if problems:
             raise ProblemsError(f"{repo_id}@{commit}", problems)
-    return Download(folder, commit, manifest, _same_as_before(folder, repo_id, repo_type))
+    seen_before = _same_as_before(folder, repo_id, repo_type)
+    return Download(folder, commit, manifest, seen_before, unreachable)
+
+
+def _unreachable(repo_id: str, revision: str, repo_type: str) -> bool:
+    """Whether the Hub fails to answer; huggingface_hub then takes the cache without saying so."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+    except HFValidationError:
+        return False
+    except HfHubHTTPError as error:
+        return error.response is None or error.response.status_code >= 500
+    except Exception:
+        # Errors of the connection belong to the HTTP library, which is another in each version.
+        return True
+    return False
 
 
 def _same_as_before(folder: Path, repo_id: str, repo_type: str) -> bool:

@@ -17,6 +17,7 @@ from valueflow.hub_assets.tables import (
     read_rows,
 )
 from valueflow.hub_assets.vidb import COLUMNS, load_vidb
+from valueflow.hub_assets.vidb_manifest import make_manifest
 
 __all__ = ["KINDS", "Pulled", "pull_asset", "wanted_assets"]
 
@@ -42,7 +43,7 @@ class Pulled:
         commit: what the revision stands for; empty for an embedded asset.
         files: number of files.
         rows: rows of its tables that can be used; None for a model.
-        sha256: hash of its tables, which the registry can pin; empty for a model.
+        sha256: hash of its files, which the registry can pin.
         checked: against what it was checked, in words.
         folder: where it lies.
         notes: what was dropped, how columns were read.
@@ -102,18 +103,25 @@ def pull_asset(asset: Asset, *, offline: bool = False) -> Pulled:
                 f"has no weights in the safetensors format; it has "
                 f"{', '.join(sorted(path.name for path in files)) or 'nothing'}",
             )
-        return _pulled(asset, found, len(files), None, "", _checked(found, None), ())
+        sha256 = make_manifest(found.folder).sha256
+        _check_pin(asset, found, sha256)
+        return _pulled(asset, found, len(files), None, sha256, ())
     patterns = [f"*{suffix}" for suffix in SUFFIXES]
     found = download(asset.repo_id, asset.revision, patterns, offline=offline)
     sha256 = content_hash(found.folder)
-    reference = f"{asset.repo_id}@{found.commit}"
-    if asset.sha256 is not None and sha256 != asset.sha256:
-        raise InputFileError(
-            reference, f"its tables have the hash {sha256}, and the registry pins {asset.sha256}"
-        )
+    _check_pin(asset, found, sha256)
     rows, notes = _contents(str(found.folder), asset.kind)
     tables = len(open_source(found.folder, asset.kind).files)
-    return _pulled(asset, found, tables, rows, sha256, _checked(found, asset.sha256), notes)
+    return _pulled(asset, found, tables, rows, sha256, notes)
+
+
+def _check_pin(asset: Asset, found: Download, sha256: str) -> None:
+    if asset.sha256 is not None and sha256 != asset.sha256:
+        raise InputFileError(
+            f"{asset.repo_id}@{found.commit}",
+            f"its files have the hash {sha256}, and the registry pins {asset.sha256}: these are "
+            "not the data that were meant",
+        )
 
 
 def _read_here(asset: Asset) -> Pulled:
@@ -145,10 +153,12 @@ def _pulled(
     files: int,
     rows: int | None,
     sha256: str,
-    checked: str,
     notes: Sequence[str],
 ) -> Pulled:
     where = f"{asset.repo_id}@{asset.revision}"
+    checked = _checked(found, asset.sha256)
+    if found.unreachable:
+        notes = ("the Hub could not be reached; this is what the cache had", *notes)
     return Pulled(
         asset.name, where, found.commit, files, rows, sha256, checked, found.folder, tuple(notes)
     )
@@ -163,4 +173,4 @@ def _checked(found: Download, pinned: str | None) -> str:
         checks.append("the hash that the registry pins")
     if found.seen_before:
         checks.append("the hashes of the first download")
-    return "; ".join(checks) or "nothing: it has no manifest and no hash is pinned"
+    return "; ".join(checks) or "nothing: it has no manifest, and the registry pins no sha256"

@@ -124,8 +124,10 @@ def plan_push(
         say(f"Comparing with {since} ...")
         old = download(repo_id, since, ["*.parquet"])
         changes = changes_between(old.folder, folder, since)
-    elif not offline:
+    elif not offline and remote.head is not None:
         notes.append("There is no version before; everything is new.")
+    elif not offline:
+        notes.append(f"The Hub shows you no {repo_id}; the push will create it.")
     manifest = replace(manifest, version=tag, changes=changes)
     card = card_text(folder, manifest, statistics_of(folder), repo_id)
     manifest = replace(manifest, card_sha256=_sha256(card))

@@ -44,6 +44,34 @@ _CC = "https://creativecommons.org/licenses/"
 _IMPACT = "https://allenai.org/impact-license"
 _NO_DERIVATIVES = "it forbids sharing changed versions, and a table of scored texts is one"
 
+
+def _creative_commons() -> tuple[License, ...]:
+    found = []
+    for terms, words in (
+        ("by", "Attribution"),
+        ("by-sa", "Attribution-ShareAlike"),
+        ("by-nc", "Attribution-NonCommercial"),
+        ("by-nc-sa", "Attribution-NonCommercial-ShareAlike"),
+        ("by-nd", "Attribution-NoDerivatives"),
+        ("by-nc-nd", "Attribution-NonCommercial-NoDerivatives"),
+    ):
+        for version in ("3.0", "4.0"):
+            name = f"cc-{terms}-{version}"
+            found.append(
+                License(
+                    name.upper(),
+                    f"Creative Commons {words} {version}",
+                    f"{_CC}{terms}/{version}/",
+                    "other" if name == "cc-by-nd-3.0" else name,
+                    redistributable="nd" not in terms,
+                    share_alike="sa" in terms,
+                    non_commercial="nc" in terms,
+                    note=_NO_DERIVATIVES if "nd" in terms else "",
+                )
+            )
+    return tuple(found)
+
+
 LICENSES = (
     License(
         "CC0-1.0",
@@ -52,37 +80,7 @@ LICENSES = (
         "cc0-1.0",
         attribution=False,
     ),
-    License("CC-BY-3.0", "Creative Commons Attribution 3.0", f"{_CC}by/3.0/", "cc-by-3.0"),
-    License("CC-BY-4.0", "Creative Commons Attribution 4.0", f"{_CC}by/4.0/", "cc-by-4.0"),
-    License(
-        "CC-BY-SA-3.0",
-        "Creative Commons Attribution-ShareAlike 3.0",
-        f"{_CC}by-sa/3.0/",
-        "cc-by-sa-3.0",
-        share_alike=True,
-    ),
-    License(
-        "CC-BY-SA-4.0",
-        "Creative Commons Attribution-ShareAlike 4.0",
-        f"{_CC}by-sa/4.0/",
-        "cc-by-sa-4.0",
-        share_alike=True,
-    ),
-    License(
-        "CC-BY-NC-4.0",
-        "Creative Commons Attribution-NonCommercial 4.0",
-        f"{_CC}by-nc/4.0/",
-        "cc-by-nc-4.0",
-        non_commercial=True,
-    ),
-    License(
-        "CC-BY-NC-SA-4.0",
-        "Creative Commons Attribution-NonCommercial-ShareAlike 4.0",
-        f"{_CC}by-nc-sa/4.0/",
-        "cc-by-nc-sa-4.0",
-        share_alike=True,
-        non_commercial=True,
-    ),
+    *_creative_commons(),
     License(
         "CC-BY-NC-SA",
         "Creative Commons Attribution-NonCommercial-ShareAlike, version not stated by the source",
@@ -90,23 +88,6 @@ LICENSES = (
         share_alike=True,
         non_commercial=True,
         note="the source states no version",
-    ),
-    License(
-        "CC-BY-ND-4.0",
-        "Creative Commons Attribution-NoDerivatives 4.0",
-        f"{_CC}by-nd/4.0/",
-        "cc-by-nd-4.0",
-        redistributable=False,
-        note=_NO_DERIVATIVES,
-    ),
-    License(
-        "CC-BY-NC-ND-4.0",
-        "Creative Commons Attribution-NonCommercial-NoDerivatives 4.0",
-        f"{_CC}by-nc-nd/4.0/",
-        "cc-by-nc-nd-4.0",
-        redistributable=False,
-        non_commercial=True,
-        note=_NO_DERIVATIVES,
     ),
     License("MIT", "MIT License", "https://opensource.org/license/mit", "mit"),
     License(

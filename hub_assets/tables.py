@@ -19,7 +19,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
@@ -149,6 +149,9 @@ def _hub(repo_id: str, revision: str, split: str, pinned: str | None = None) -> 
     )
     reference = f"{repo_id}@{found.commit}"
     source = _local(found.folder, reference, found.commit, split)
+    if found.unreachable:
+        note = f"the Hub could not be reached; {revision} is what the cache had, {found.commit}"
+        source = replace(source, notes=(note, *source.notes))
     if pinned is not None and (sha256 := content_hash(found.folder)) != pinned:
         raise InputFileError(
             reference,

@@ -12,6 +12,7 @@ Any pipeline that ends in a database ends here.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -243,7 +244,8 @@ def _cells(
         cells["theory"], cells["value"] = value.theory, value.name
     except UnknownNameError as error:
         faults.append(Problem(name, row.number, mapping["value"], str(error)))
-        cells.pop("theory"), cells.pop("value"), cells.pop("path")
+        for column in ("theory", "value", "path"):
+            del cells[column]
     mark = str(row.cell(mapping, "filtered") or "").strip().lower()
     if mark not in _TRUE + _FALSE:
         message = "is none of true, false, filtered, full"
@@ -289,8 +291,6 @@ def _text_of(path: Path) -> str:
 
 
 def _held_out_text(path: Path) -> str:
-    import re
-
     lines = [line.strip() for line in _text_of(path).splitlines() if line.strip()]
     hashes = {s if re.fullmatch(r"[0-9a-f]{16}", s) else split_hash_of(s) for s in lines}
     return "".join(f"{found}\n" for found in sorted(hashes))

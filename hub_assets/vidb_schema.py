@@ -173,7 +173,8 @@ def check_table(table: Any, file: str, theory: str = "", value: str = "") -> lis
     if len(set(table.column_names)) < len(table.column_names):
         problems.append(Problem(file, None, "", "a column stands twice"))
         return problems
-    usable = [n for n in names if n in table.column_names]
+    wrong = {problem.column for problem in problems}
+    usable = [name for name in names if name not in wrong]
     for number, cells in enumerate(_rows_of(table.select(usable)), start=1):
         problems += row_problems(cells, file, number)
         for name, wanted in (("theory", theory), ("value", value)):
@@ -234,12 +235,12 @@ def _name_fault(name: str, cell: str, theory: str, value: str, catalogues: objec
         return "" if cell in registry.theories else f"is none of {', '.join(registry.theories)}"
     if theory not in registry.theories:
         return ""
+    known = {v.name for v in registry.theories[theory].values}
     if name == "value":
-        known = {v.name for v in registry.theories[theory].values}
         found = "" if cell in known else f"is not a value of {theory}"
         return found and f"{found}; `valueflow list values` shows their names"
     nodes = cell.split("/")
-    if value not in nodes:
+    if value in known and value not in nodes:
         return "does not pass through the row's value"
     try:
         for node in nodes:

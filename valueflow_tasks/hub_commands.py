@@ -127,18 +127,19 @@ def package_command(
     from valueflow.hub_assets.vidb_package import package_table
 
     _need_jinja2()
-    packaged = package_table(
-        table,
-        output,
-        columns=_mapping("columns", columns),
-        default_source=source,
-        default_license=license,
-        held_out=held_out,
-        notes=notes,
-        construction=_mapping("construction", construction),
-        leave_out_restricted=leave_out_restricted,
-        overwrite=overwrite,
-    )
+    with Console(stderr=True).status("Reading, checking and writing ..."):
+        packaged = package_table(
+            table,
+            output,
+            columns=_mapping("columns", columns),
+            default_source=source,
+            default_license=license,
+            held_out=held_out,
+            notes=notes,
+            construction=_mapping("construction", construction),
+            leave_out_restricted=leave_out_restricted,
+            overwrite=overwrite,
+        )
     for note in packaged.notes:
         _say(f"Note: {note}")
     rows = ", ".join(f"{count:,} {split}" for split, count in packaged.rows.items())

@@ -1,67 +1,25 @@
 """A database goes to the Hub whole, checked, under a tag that is never moved, or not at all."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.hub_assets.packaged import ROWS, package
 from tests.hub_write_server import CUT, READER, SIGNATURE, WRITER, WritableHub
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.hub_push import Plan, Pushed, plan_push, push, write_plan
-from valueflow.hub_assets.vidb_package import package_table
 from valueflow.hub_assets.vidb_schema import ProblemsError
 
 # huggingface_hub's own use of its HTTP library.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 REPO = "org/vidb"
-ROWS = [
-    {
-        "text": f"{word} power, text {i}.",
-        "value": "power",
-        "intensity": x,
-        "source": "made-up",
-        "license": "CC-BY-4.0",
-        "filtered": i % 2,
-    }
-    for i, (word, x) in enumerate(
-        [("I hold", 8 - 2 * i) for i in range(4)] + [("I reject", -2 * i) for i in range(4)]
-    )
-]
-
-
-def package(folder: Path, rows: list[dict[str, object]], **options: object) -> Path:
-    table = folder.with_suffix(".json")
-    table.parent.mkdir(parents=True, exist_ok=True)
-    table.write_text(json.dumps(rows))
-    return package_table(table, folder, **options).folder  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return package(tmp_path_factory.mktemp("packaged") / "first", ROWS)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
-    """A Hub that this process talks to, with a cache of its own, as somebody who may write."""
-    import huggingface_hub.constants as constants
-
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    with WritableHub() as server:
-        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "home"))
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home/hub"))
-        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
-        monkeypatch.setenv("HF_TOKEN", WRITER)
-        yield server
 
 
 def pushed(folder: Path, tag: str, **options: bool) -> tuple[Plan, Pushed]:
