@@ -111,6 +111,7 @@ def package_table(
         InputFileError: the table cannot be read, lacks columns or holds no row.
         OptionError: the folder has something in it.
     """
+    folder = folder.resolve()
     if folder.exists() and not (folder.is_dir() and (overwrite or not any(folder.iterdir()))):
         raise OptionError("output", f"{folder} is there already; choose another, or --overwrite")
     rows, notes_found = _read(
@@ -238,7 +239,7 @@ def _cells(
     if isinstance(cells["text"], str) and cells["split_hash"] is None:
         cells["split_hash"] = split_hash_of(cells["text"])
     elif cells["split_hash"] is None:
-        cells["split_hash"] = "0" * 16  # the row has no text, which is what will be reported
+        cells["split_hash"] = "0" * 16  # there is no text to hash, and that is what is reported
     try:
         value = value or load_registry().value(cells["value"], cells["theory"])
         cells["theory"], cells["value"] = value.theory, value.name
@@ -256,6 +257,8 @@ def _cells(
 
 def _number(cell: Any, kind: str) -> Any:
     """A number where the cell is one; else the cell, for the schema to name."""
+    if isinstance(cell, bool):
+        return cell
     try:
         number = float(cell)
     except (TypeError, ValueError, OverflowError):

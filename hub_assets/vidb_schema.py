@@ -217,6 +217,8 @@ def _fault(name: str, cell: Any, cells: Mapping[str, Any]) -> str:
         return "is not text"
     if not cell.strip():
         return "is empty"
+    if not cell.isascii() and any("\ud800" <= sign <= "\udfff" for sign in cell):
+        return "holds half a character (a lone surrogate), which no file can store"
     if name == "direction" and cell not in DIRECTIONS:
         return f"is none of {', '.join(DIRECTIONS)}"
     if name == "split_hash" and not re.fullmatch(r"[0-9a-f]{16}", cell):

@@ -94,6 +94,11 @@ class WritableHub(HubServer):
         return "", None
 
     def _read(self, path: str, parts: list[str], query: dict[str, list[str]], token: str) -> Answer:
+        # Models are served from among the datasets.
+        if parts[:2] == ["api", "models"]:
+            path, parts = path.replace("/models/", "/datasets/", 1), ["api", "datasets", *parts[2:]]
+        elif parts[2:3] == ["resolve"]:
+            path, parts = f"/datasets{path}", ["datasets", *parts]
         repo = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3])
         if repo in self.private and token not in (WRITER, READER):
             return 401, {"X-Error-Code": "RepoNotFound"}, b"{}"

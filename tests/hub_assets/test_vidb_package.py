@@ -91,6 +91,8 @@ def test_all_faulty_rows_are_named_at_once_and_nothing_is_written(tmp_path: Path
         ROWS[5],
         {**ROWS[5], "text": str(ROWS[5]["text"]).upper()},
         {**ROWS[6], "intensity": "much"},
+        {**ROWS[6], "intensity": True},
+        {**ROWS[6], "text": "half \ud800"},
     ]
     with pytest.raises(ProblemsError) as caught:
         package(tmp_path / "db", rows)
@@ -102,6 +104,8 @@ def test_all_faulty_rows_are_named_at_once_and_nothing_is_written(tmp_path: Path
         (5, "filtered"),
         (7, "text"),
         (8, "intensity"),
+        (9, "intensity"),
+        (10, "text"),
     ]
     assert "Did you mean 'power'" in str(caught.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db.json"]
