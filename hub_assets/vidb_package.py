@@ -245,8 +245,8 @@ def _cells(
         cells["theory"], cells["value"] = value.theory, value.name
     except UnknownNameError as error:
         faults.append(Problem(name, row.number, mapping["value"], str(error)))
-        for column in ("theory", "value", "path"):
-            del cells[column]
+        for dropped in ("theory", "value", "path"):
+            del cells[dropped]
     mark = str(row.cell(mapping, "filtered") or "").strip().lower()
     if mark not in _TRUE + _FALSE:
         message = "is none of true, false, filtered, full"

@@ -46,7 +46,7 @@ def pull_command(what: tuple[str, ...], offline: bool) -> None:
         found = hub_pull.wanted_assets(name)
         if not found:
             _say(f"The registry has no asset of the kind '{name}'.")
-        assets |= {(asset.repo_id, asset.name): asset for asset in found}
+        assets |= {(asset.name, asset.revision): asset for asset in found}
     failed = []
     for asset in assets.values():
         try:

@@ -1,10 +1,12 @@
 """A table is held to the schema, and everything that breaks it is named with its place."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
 
+from valueflow.hub_assets.licenses import LICENSES
 from valueflow.hub_assets.vidb_schema import (
     COLUMNS,
     Problem,
@@ -109,3 +111,18 @@ def test_a_long_list_of_problems_is_grouped_by_what_is_wrong() -> None:
         "  t, rows 1 (1), 2 (2), 3 (3), 4 (4), 5 (5) and 995 more, column 'intensity': is wrong",
         "  t: is odd",
     ]
+
+
+def test_the_page_about_the_database_tells_the_same_columns_and_licences() -> None:
+    page = (Path(__file__).parents[2] / "docs/vidb.md").read_text(encoding="utf-8")
+    for column in COLUMNS:
+        assert f"| `{column.name}` | {column.type} | {'yes' if column.optional else 'no'} |" in page
+    for license in LICENSES:
+        [line] = [x for x in page.splitlines() if x.startswith("| ") and license.name in names(x)]
+        assert line.split("|")[2].strip() == ("yes" if license.redistributable else "no")
+        assert ("no commercial use" in line) == (license.redistributable and license.non_commercial)
+        assert ("share alike" in line) == (license.redistributable and license.share_alike)
+
+
+def names(line: str) -> set[str]:
+    return {name.split(" (")[0].strip() for name in line.split("|")[1].split(",")}
