@@ -93,8 +93,8 @@ def download(
 
     name = f"{repo_id}@{revision}"
     asks = not (offline or constants.HF_HUB_OFFLINE or _COMMIT.fullmatch(revision))
-    unreachable = asks and _unreachable(repo_id, revision, repo_type)
     try:
+        unreachable = asks and _unreachable(repo_id, revision, repo_type)
         folder = Path(
             snapshot_download(
                 repo_id,
@@ -105,11 +105,10 @@ def download(
             )
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        lines = without_secrets(error).strip().splitlines()
         raise InputFileError(
             name,
-            f"cannot be loaded from the Hub ({lines[0] if lines else type(error).__name__}). Check "
-            f"the name, the revision and your access{advice}",
+            f"cannot be loaded from the Hub ({_reason(error)}). Check the name, the revision and "
+            f"your access{advice}",
         ) from None
     # A snapshot's folder is named for its commit.
     commit = folder.name
@@ -124,17 +123,41 @@ def download(
     return Download(folder, commit, manifest, seen_before, unreachable)
 
 
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if isinstance(error, RevisionNotFoundError):
+        return "it has no such revision"
+    if isinstance(error, GatedRepoError):
+        return "access must be asked for on its page, and you must be logged in: `hf auth login`"
+    if isinstance(error, RepositoryNotFoundError):
+        return "it shows you no such repository; for a private one, log in with `hf auth login`"
+    lines = without_secrets(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def _unreachable(repo_id: str, revision: str, repo_type: str) -> bool:
-    """Whether the Hub fails to answer; huggingface_hub then takes the cache without saying so."""
+    """Whether the Hub fails to answer.
+
+    huggingface_hub then takes the cache without saying so, and does the same where the Hub answers
+    that there is no such repository, or not for this user: that is an error here.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
     except HFValidationError:
-        return False
+        raise
     except HfHubHTTPError as error:
-        return error.response is None or error.response.status_code >= 500
+        status = getattr(error.response, "status_code", 500)
+        if status < 500 and status != 429:
+            raise
+        return True
     except Exception:
         # Errors of the connection belong to the HTTP library, which is another in each version.
         return True

@@ -114,7 +114,7 @@ def plan_push(
         remote = _remote(repo_id)
     if tag in remote.tags:
         message = "is there already, and an existing tag is never moved; choose the next version"
-        problems.append(Problem(f"{repo_id}@{tag}", None, "", message))
+        problems.insert(0, Problem(f"{repo_id}@{tag}", None, "", message))
     if problems:
         raise ProblemsError(folder, problems)
     manifest = read_manifest(folder)

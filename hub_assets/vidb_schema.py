@@ -35,6 +35,7 @@ __all__ = [
 SPLITS = ("full", "filtered")
 DIRECTIONS = ("support", "oppose", "neutral")
 _SHOWN_ROWS = 5
+_SHOWN_FILES = 3
 _SHOWN_KINDS = 50
 
 
@@ -100,22 +101,32 @@ class ProblemsError(ValueflowError):
 
     Args:
         subject: the folder or table.
-        problems: all problems; rows of a file with the same fault are shown in one line.
+        problems: all problems; places with the same fault are shown in one line.
     """
 
     def __init__(self, subject: object, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         lines = [f"{subject}: {len(self.problems):,} problem{'s' * (len(self.problems) != 1)}"]
-        kinds: defaultdict[tuple[str, str, str], list[Problem]] = defaultdict(list)
+        kinds: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
         for problem in self.problems:
-            kinds[problem.file, problem.column, problem.message].append(problem)
-        for (file, column, message), found in list(kinds.items())[:_SHOWN_KINDS]:
-            lines.append(
-                f"  {file}{_rows(found)}{f', column {column!r}' if column else ''}: {message}"
-            )
+            kinds[problem.column, problem.message].append(problem)
+        for (column, message), found in list(kinds.items())[:_SHOWN_KINDS]:
+            named = f", column {column!r}" if column else ""
+            lines.append(f"  {_places(found)}{named}: {message}")
         if len(kinds) > _SHOWN_KINDS:
             lines.append(f"  and {len(kinds) - _SHOWN_KINDS} more kinds of problem")
         super().__init__("\n".join(lines))
+
+
+def _places(problems: Sequence[Problem]) -> str:
+    files: defaultdict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        files[problem.file].append(problem)
+    shown = [f"{file}{_rows(found)}" for file, found in list(files.items())[:_SHOWN_FILES]]
+    if len(files) > _SHOWN_FILES:
+        rest = sum(map(len, list(files.values())[_SHOWN_FILES:]))
+        shown.append(f"{rest:,} more places in {len(files) - _SHOWN_FILES} more files")
+    return "; ".join(shown)
 
 
 def _rows(problems: Sequence[Problem]) -> str:

@@ -1,5 +1,7 @@
 """The commands `valueflow pull`, `package` and `push`."""
 
+import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ def pull_command(what: tuple[str, ...], offline: bool) -> None:
     has a manifest is checked against it; for what has none, the hash is shown, which the
     registry can pin. Afterwards everything works without a network.
     """
+    _no_bars_in_a_pipe()
     from valueflow.hub_assets import hub_pull
 
     assets: dict[Any, Asset] = {}
@@ -54,17 +57,15 @@ def pull_command(what: tuple[str, ...], offline: bool) -> None:
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
-        table = Table(title=pulled.name, title_justify="left", show_header=False, box=None)
         rows = "" if pulled.rows is None else f", {pulled.rows:,} rows"
-        table.add_row("from", f"{pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
-        table.add_row("here", str(pulled.folder))
-        table.add_row("has", f"{pulled.files} files{rows}")
-        if pulled.sha256:
-            table.add_row("sha256", pulled.sha256)
-        table.add_row("checked", pulled.checked)
+        click.echo(pulled.name)
+        click.echo(f"  from     {pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
+        click.echo(f"  here     {pulled.folder}")
+        click.echo(f"  has      {pulled.files} files{rows}")
+        click.echo(f"  sha256   {pulled.sha256}")
+        click.echo(f"  checked  {pulled.checked}")
         for note in pulled.notes:
-            table.add_row("note", note)
-        console.print(table, soft_wrap=True)
+            click.echo(f"  note     {note}")
     if failed:
         raise click.ClickException("\n".join(failed))
 
@@ -187,6 +188,7 @@ def push_vidb_command(
     problems are listed at once. The card and the manifest are written anew with the version and
     with what changed since the one before. Log in with `hf auth login`.
     """
+    _no_bars_in_a_pipe()
     from valueflow.hub_assets import hub_push
 
     if (offline or output) and not dry_run:
@@ -224,6 +226,12 @@ def _show_changes(changes: Any) -> None:
         r = found["correlation"]
         table.add_row(split, *(f"{found[c]:,}" for c in counts), "" if r is None else f"{r:.4f}")
     console.print(table)
+
+
+def _no_bars_in_a_pipe() -> None:
+    """Progress bars are huggingface_hub's, which reads this when it is first imported."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _mapping(option: str, text: str | None) -> dict[str, str] | None:

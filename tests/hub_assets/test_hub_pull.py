@@ -97,8 +97,24 @@ def test_a_revision_that_is_not_there_is_an_error_with_a_warm_cache_too(
 ) -> None:
     hub.keep("org/vidb", PUBLIC)
     pull()
-    with pytest.raises(InputFileError, match=f"org/vidb@{revision}: cannot be loaded"):
+    with pytest.raises(InputFileError, match=f"org/vidb@{revision}: cannot be loaded") as caught:
         pull(revision, offline=offline)
+    assert offline or "it has no such revision" in str(caught.value)
+
+
+def test_a_repository_that_is_missing_or_private_is_said_to_be_so(
+    hub: WritableHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputFileError, match="shows you no such repository"):
+        pull()
+    hub.keep("org/vidb", PUBLIC)
+    hub.private.add("org/vidb")
+    assert pull().rows == 3
+    monkeypatch.setenv("HF_TOKEN", "")
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere")
+    hub.keep("org/vidb", {**PUBLIC, "pvq_power.csv": b"text,final_rating\nNew.,1\n"})
+    with pytest.raises(InputFileError, match="log in with `hf auth login`"):
+        pull()
 
 
 def test_offline_a_warm_cache_serves_and_asks_nobody(hub: WritableHub) -> None:

@@ -105,11 +105,13 @@ def test_one_text_with_two_hashes_is_named_wherever_it_stands() -> None:
 def test_a_long_list_of_problems_is_grouped_by_what_is_wrong() -> None:
     problems = [Problem("t", row, "intensity", "is wrong", str(row)) for row in range(1, 1001)]
     problems.append(Problem("t", None, "", "is odd"))
+    problems += [Problem(file, 1, "text", "is bad") for file in "abcde"]
     message = str(ProblemsError("DIR", problems))
     assert message.splitlines() == [
-        "DIR: 1,001 problems",
+        "DIR: 1,006 problems",
         "  t, rows 1 (1), 2 (2), 3 (3), 4 (4), 5 (5) and 995 more, column 'intensity': is wrong",
         "  t: is odd",
+        "  a, row 1; b, row 1; c, row 1; 2 more places in 2 more files, column 'text': is bad",
     ]
 
 
