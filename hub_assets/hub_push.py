@@ -186,39 +186,45 @@ def push(
         OptionError: `private` for a repository that is public.
     """
     api = _api()
-    done = "Nothing was changed."
+    head = plan.head
+    done: str | None = "No data were committed."
     try:
-        if plan.head is None:
+        if head is None:
             say(f"Creating {plan.repo_id} ...")
             api.create_repo(plan.repo_id, repo_type="dataset", private=private, exist_ok=True)
-            done = "The repository is there, and no data were committed."
+            head = api.dataset_info(plan.repo_id).sha
         elif private and not api.dataset_info(plan.repo_id).private:
             raise OptionError(
                 "private", f"{plan.repo_id} is public already; change that in its settings"
             )
         say(f"Uploading {len(plan.manifest.files) + 2} files ...")
+        done = None  # to be asked
         commit = api.create_commit(
             plan.repo_id,
             repo_type="dataset",
             operations=_operations(plan),
             commit_message=f"VIDB {plan.tag}",
             commit_description=_description(plan),
-            parent_commit=plan.head,
+            parent_commit=head,
             create_pr=create_pr,
         )
         if create_pr:
             return Pushed(commit.oid, str(commit.pr_url), "")
-        done = f"Commit {commit.oid} is there without its tag; the same command again sets it."
+        done = (
+            f"Commit {commit.oid} is there; the same command again sets its tag, or says that the "
+            "tag is set."
+        )
         say(f"Tagging {plan.tag} ...")
         api.create_tag(plan.repo_id, repo_type="dataset", tag=plan.tag, revision=commit.oid)
-        done = f"Commit {commit.oid} and tag {plan.tag} were made, but could not be read back."
+        done = f"Commit {commit.oid} and tag {plan.tag} were made, but not read back."
         found = api.dataset_info(plan.repo_id, revision=plan.tag).sha
     except OptionError:
         raise
     except Exception as error:
         # Transfers go through several libraries with errors of their own, and some of those show
         # signed addresses: whatever failed, the user learns what holds now and what to do.
-        raise InputFileError(plan.repo_id, _sentence(error, done)) from None
+        what = _whether_committed(plan.repo_id, head) if done is None else done
+        raise InputFileError(plan.repo_id, _sentence(error, what)) from None
     if found != commit.oid:
         raise InputFileError(
             f"{plan.repo_id}@{plan.tag}",
@@ -226,6 +232,17 @@ def push(
             "the tag. Push again under another",
         )
     return Pushed(commit.oid, commit.commit_url, plan.tag)
+
+
+def _whether_committed(repo_id: str, head: str | None) -> str:
+    """What holds after a commit that failed; an answer that was lost does not say."""
+    try:
+        now = _api().dataset_info(repo_id).sha
+    except Exception:
+        return "Whether the data were committed is not known; the same command again is safe."
+    if now == head:
+        return "No data were committed."
+    return f"Main is at {now} now, which may be this commit; the same command again goes on."
 
 
 def _operations(plan: Plan) -> list[Any]:

@@ -4,7 +4,8 @@
         hub.fails["commit"] = 500  # this step fails until the entry is taken out
 
 Steps that can fail: `create`, `validate-yaml`, `preupload`, `batch`, `upload`, `verify`, `commit`,
-`tag`, `refs`. A fault is an HTTP status, or `CUT`: the connection ends within the request.
+`tag`, `refs`. A fault is an HTTP status, `CUT`: the connection ends within the request, or
+`CUT_AFTER`: it is carried out and the answer is lost.
 Tokens: `WRITER` may write, `READER` may not, any other is unknown.
 """
 
@@ -23,7 +24,7 @@ from tests.hub_server import Files, HubServer, commit_of
 
 WRITER = "hf_theWriterOfTheTests"
 READER = "hf_theReaderOfTheTests"
-CUT = -1
+CUT, CUT_AFTER = -1, -2
 SIGNATURE = "X-Signature=neverToBeShown"
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -63,11 +64,12 @@ class WritableHub(HubServer):
         fault = self.fails.get(step)
         if fault == CUT:
             return None
-        if fault:
+        if fault and fault != CUT_AFTER:
             return fault, {"X-Error-Message": f"told to fail, {SIGNATURE}"}, b"{}"
         if step not in ("upload", "refs", "validate-yaml") and token != WRITER:
             return (403 if token == READER else 401), {}, b'{"error": "not for you"}'
-        return act(body, query)
+        answer = act(body, query)
+        return None if fault == CUT_AFTER else answer
 
     def _step(
         self, method: str, parts: list[str]

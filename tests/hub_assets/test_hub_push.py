@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub_assets.packaged import ROWS, package
-from tests.hub_write_server import CUT, READER, SIGNATURE, WRITER, WritableHub
+from tests.hub_write_server import CUT, CUT_AFTER, READER, SIGNATURE, WRITER, WritableHub
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.hub_push import Plan, Pushed, plan_push, push, write_plan
 from valueflow.hub_assets.vidb_schema import ProblemsError
@@ -128,19 +128,20 @@ def test_a_new_repository_can_be_private_and_a_public_one_is_not_made_so(
 @pytest.mark.parametrize(
     ("step", "fault", "says"),
     [
-        ("create", 500, "Nothing was changed."),
-        ("create", CUT, "Nothing was changed."),
-        ("preupload", 500, "no data were committed"),
-        ("batch", 500, "no data were committed"),
-        ("upload", 500, "no data were committed"),
-        ("upload", CUT, "no data were committed"),
-        ("verify", 500, "no data were committed"),
+        ("create", 500, "No data were committed"),
+        ("create", CUT, "No data were committed"),
+        ("preupload", 500, "No data were committed"),
+        ("batch", 500, "No data were committed"),
+        ("upload", 500, "No data were committed"),
+        ("upload", CUT, "No data were committed"),
+        ("verify", 500, "No data were committed"),
         ("commit", 409, r"somebody else changed it meanwhile \(409\)"),
         ("commit", 403, r"you may not write there \(403\)"),
-        ("commit", 500, "no data were committed"),
-        ("commit", CUT, "no data were committed"),
-        ("tag", 500, "is there without its tag; the same command again sets it"),
-        ("tag", CUT, "is there without its tag; the same command again sets it"),
+        ("commit", 500, "No data were committed"),
+        ("commit", CUT, "No data were committed"),
+        ("commit", CUT_AFTER, "may be this commit; the same command again goes on"),
+        ("tag", 500, "is there; the same command again sets its tag"),
+        ("tag", CUT, "is there; the same command again sets its tag"),
     ],
 )
 def test_what_fails_in_the_middle_is_said_and_the_same_push_again_succeeds(
@@ -154,11 +155,12 @@ def test_what_fails_in_the_middle_is_said_and_the_same_push_again_succeeds(
     assert WRITER not in shown
     assert SIGNATURE not in shown
     assert hub.tags.get(REPO, {}) == {}
-    if step != "tag" and REPO in hub.repositories:
+    if step != "tag" and fault != CUT_AFTER and REPO in hub.repositories:
         assert list(hub.files(REPO)) == [".gitattributes"]
     hub.fails.clear()
     _, done = pushed(first, "v1.0")
     assert hub.tags[REPO] == {"v1.0": done.commit}
+    assert json.loads(hub.files(REPO)["valueflow-manifest.json"])["version"] == "v1.0"
 
 
 def test_a_cut_upload_that_recovers_is_carried_on(
