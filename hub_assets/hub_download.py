@@ -56,7 +56,12 @@ class Download:
 def without_secrets(text: object) -> str:
     """A message of a library without what must not be shown: tokens, and the queries of URLs,
     which may be signed."""
-    cleaned = re.sub(r"hf_\w+", "hf_***", str(text))
+    from huggingface_hub import get_token
+
+    cleaned = str(text)
+    if token := get_token():
+        cleaned = cleaned.replace(token, "***")
+    cleaned = re.sub(r"hf_\w+", "hf_***", cleaned)
     cleaned = re.sub(r"(?i)\bbearer\s+\S+", "Bearer ***", cleaned)
     return re.sub(r"(https?://[^\s?'\"]+)\?[^\s'\"]*", r"\1", cleaned)
 

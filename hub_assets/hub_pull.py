@@ -134,8 +134,10 @@ def _read_here(asset: Asset) -> Pulled:
     )
 
 
-def _contents(source: str, kind: str) -> tuple[int, tuple[str, ...]]:
-    """Rows that can be used, and notes."""
+def _contents(source: str, kind: str) -> tuple[int | None, tuple[str, ...]]:
+    """Rows that can be used, and notes; None for a kind that is read elsewhere."""
+    if kind not in ("vidb", "queries"):
+        return None, ()
     if kind == "queries":
         queries = load_queries(source)
         return len(queries.queries), queries.notes

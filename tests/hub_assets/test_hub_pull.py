@@ -81,6 +81,9 @@ def test_a_database_with_a_manifest_is_checked_against_it(hub: WritableHub, tmp_
     found = pull()
     assert "manifest of no version: rows, columns and hashes of its files" in found.checked
     assert found.rows == sum(bool(row["filtered"]) for row in ROWS)
+    every = open_source("org/vidb#full", "vidb")
+    assert [file.stem for file in every.files] == ["full"]
+    assert open_source(every.reference, "vidb") == every
     full = "data/pvq/power/full.parquet"
     hub.keep("org/vidb", {**files, full: files["data/pvq/power/filtered.parquet"]})
     with pytest.raises(ProblemsError, match=f"{full}: is not the file"):
@@ -202,7 +205,9 @@ def test_an_embedded_asset_needs_no_hub(hub: WritableHub) -> None:
     assert hub.requests == []
 
 
-def test_messages_lose_tokens_and_signatures() -> None:
+def test_messages_lose_tokens_and_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "of-another-form")
+    assert without_secrets("with of-another-form") == "with ***"
     text = "PUT https://host/lfs/1?X-Signature=abc&t=1 with Bearer abc.def and hf_AbC123 failed"
     assert without_secrets(text) == "PUT https://host/lfs/1 with Bearer *** and hf_*** failed"
 

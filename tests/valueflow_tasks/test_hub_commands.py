@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,60 +79,83 @@ TABLE = [
 ]
 
 
-def test_from_a_table_to_the_hub_and_back_into_an_evaluation(tmp_path: Path) -> None:
-    (tmp_path / "scored.json").write_text(json.dumps(TABLE))
+PUSH = ("push", "vidb", "db", "--repo", "org/vidb", "--tag", "v1.1")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, WritableHub]]:
+    """A machine that packaged and pushed the table, and the Hub, whose newest data are others."""
+    home = tmp_path_factory.mktemp("published")
+    (home / "scored.json").write_text(json.dumps(TABLE))
     with WritableHub() as hub:
-        machine = Machine(tmp_path, hub)
+        machine = Machine(home, hub)
         made = machine.valueflow("package", "scored.json", "-o", "db")
         assert "3 values, rows: 60 full, 39 filtered" in made
-        push = ("push", "vidb", "db", "--repo", "org/vidb", "--tag", "v1.1")
-        dry = machine.valueflow(*push, "--dry-run", HF_TOKEN=WRITER)
-        assert "would upload data/pvq/power/full.parquet" in dry
-        assert hub.repositories == {}
-        assert "org/vidb@v1.1 = " in machine.valueflow(*push, HF_TOKEN=WRITER)
-        again = machine.valueflow(*push, HF_TOKEN=WRITER, fails=True)
-        assert "an existing tag is never moved" in again
-
-        pulled = machine.valueflow("pull", "org/vidb@v1.1")
-        commit = hub.tags["org/vidb"]["v1.1"]
-        assert f"org/vidb@v1.1 = {commit}" in pulled
-        assert "6 files" in pulled or "3 files" in pulled
-        assert "manifest v1.1" in pulled
-
-        # The newest data are others; whoever names the tag does not get them.
+        assert "org/vidb@v1.1 = " in machine.valueflow(*PUSH, HF_TOKEN=WRITER)
+        # Whoever names the tag must not get these.
         hub.keep("org/vidb", {"README.md": b"# empty"})
-        code = WITHOUT_VALUEFLOW + (
-            "from datasets import load_dataset\n"
-            "pvq = load_dataset('org/vidb', 'pvq', revision='v1.1')\n"
-            "one = load_dataset('org/vidb', 'duty-justice', revision='v1.1', split='filtered')\n"
-            "every = load_dataset('org/vidb', revision='v1.1', split='full')\n"
-            "print(pvq.num_rows, one.num_rows, every.num_rows, sorted(set(pvq['full']['value'])))\n"
-            "print(sorted(one.features), one.features['intensity'].dtype)\n"
-        )
-        done = machine.run("-c", code)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines() == [
-            "{'full': 40, 'filtered': 26} 13 60 ['benevolence', 'power']",
-            "['direction', 'intensity', 'intensity_se', 'license', 'n_comparisons', 'path', "
-            "'source', 'split_hash', 'text', 'theory', 'utility', 'value'] float64",
-        ]
+        yield machine, hub
 
-        asked = len(hub.requests)
-        evaluated = machine.run(
-            *("-m", "inspect_ai", "eval", "valueflow/steer", "-T", "vidb=org/vidb@v1.1"),
-            *("-T", "values=power", "-T", "levels=2", "-T", "n_queries=2", "--display", "none"),
-            *("-M", "vidb=org/vidb@v1.1", "--model", "valueflow/respondent"),
-            *("--model-role", '{"grader": {"model": "valueflow/judge", "vidb": "org/vidb@v1.1"}}'),
-            HF_HUB_OFFLINE="1",
-        )
-        assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
-        assert len(hub.requests) == asked
+
+def test_a_dry_run_lists_what_would_be_pushed_and_a_tag_that_is_there_is_refused(
+    published: tuple[Machine, WritableHub],
+) -> None:
+    machine, hub = published
+    before = hub.steps.copy()
+    again = machine.valueflow(*PUSH, HF_TOKEN=WRITER, fails=True)
+    assert "an existing tag is never moved" in again
+    dry = machine.valueflow(*PUSH[:-1], "v1.2", "--dry-run", "-o", "preview", HF_TOKEN=WRITER)
+    assert "would upload data/pvq/power/full.parquet" in dry
+    assert "Changes since v1.1" in dry
+    assert (machine.home / "preview/data/pvq/power/full.parquet").is_file()
+    assert set(hub.steps[len(before) :]) == {"refs"}
+
+
+def test_the_dataset_loads_by_theory_and_value_where_valueflow_is_not_installed(
+    published: tuple[Machine, WritableHub],
+) -> None:
+    code = WITHOUT_VALUEFLOW + (
+        "from datasets import load_dataset\n"
+        "pvq = load_dataset('org/vidb', 'pvq', revision='v1.1')\n"
+        "one = load_dataset('org/vidb', 'duty-justice', revision='v1.1', split='filtered')\n"
+        "every = load_dataset('org/vidb', revision='v1.1', split='full')\n"
+        "print(pvq.num_rows, one.num_rows, every.num_rows, sorted(set(pvq['full']['value'])))\n"
+        "print(sorted(one.features), one.features['intensity'].dtype)\n"
+    )
+    done = published[0].run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "{'full': 40, 'filtered': 26} 13 60 ['benevolence', 'power']",
+        "['direction', 'intensity', 'intensity_se', 'license', 'n_comparisons', 'path', "
+        "'source', 'split_hash', 'text', 'theory', 'utility', 'value'] float64",
+    ]
+
+
+def test_what_was_pulled_at_the_tag_evaluates_without_a_network(
+    published: tuple[Machine, WritableHub],
+) -> None:
     from inspect_ai.log import list_eval_logs, read_eval_log
 
-    log = read_eval_log(list_eval_logs(str(tmp_path / "logs"))[0])
+    machine, hub = published
+    pulled = machine.valueflow("pull", "org/vidb@v1.1")
+    commit = hub.tags["org/vidb"]["v1.1"]
+    assert f"org/vidb@v1.1 = {commit}" in pulled
+    assert "3 files, 39 rows" in pulled
+    assert "manifest v1.1" in pulled
+    asked = len(hub.requests)
+    evaluated = machine.run(
+        *("-m", "inspect_ai", "eval", "valueflow/steer", "-T", "vidb=org/vidb@v1.1"),
+        *("-T", "values=power", "-T", "levels=2", "-T", "n_queries=2", "--display", "none"),
+        *("-M", "vidb=org/vidb@v1.1", "--model", "valueflow/respondent"),
+        *("--model-role", '{"grader": {"model": "valueflow/judge", "vidb": "org/vidb@v1.1"}}'),
+        HF_HUB_OFFLINE="1",
+    )
+    assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
+    assert len(hub.requests) == asked
+    log = read_eval_log(list_eval_logs(str(machine.home / "logs"))[0])
     assert log.status == "success"
     assert f"org/vidb@{commit}" in log.model_dump_json()
-    assert log.samples
+    assert len(log.samples or []) == 4
 
 
 def test_offline_a_warm_cache_serves_what_it_has_and_nothing_in_the_place_of_another(
@@ -166,6 +190,7 @@ def test_embedded_assets_are_reported_and_what_the_registry_lacks_is_said(tmp_pa
         missing = machine.valueflow("pull", "vidb", fails=True)
         assert "1,408 rows" in missing
         assert "vidb-filtered: snu-aidas/vidb-filtered@main: cannot be loaded" in missing
+        assert "no asset of the kind 'profiles'" in machine.valueflow("pull", "profiles")
         assert "Did you mean 'vidb'" in machine.valueflow("pull", "vidbb", fails=True)
 
 
