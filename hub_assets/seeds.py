@@ -22,5 +22,5 @@ def generator_for(seed: int, *names: object) -> np.random.Generator:
         A `numpy.random.Generator`, the same in every process for the same arguments.
     """
     text = "\x1f".join([str(seed), *map(str, names)])
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
