@@ -45,6 +45,9 @@ def _examples(*lines: str) -> str:
         "valueflow selfcheck                          truth beside estimate",
         "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
+        "valueflow report logs -o report              pictures and tables of any number of runs",
+        "valueflow compare A.eval B.eval              what changed, and what is noise",
+        "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
     ),
 )
 @click.version_option(package_name="valueflow")
