@@ -153,8 +153,10 @@ class Registry(Record):
             UnknownNameError: there is none of these kinds, or the name is in several theories.
         """
         text = str(name)
-        if theory is None and ":" in text:
-            theory, text = text.split(":", 1)
+        prefix, colon, rest = text.partition(":")
+        # Where a theory is given, a prefix may say the same once more.
+        if colon and (theory is None or self.theory(prefix) == self.theory(theory)):
+            theory, text = prefix, rest
         theories = [self.theory(theory)] if theory is not None else list(self.theories.values())
         found = [
             node for t in theories if (node := t.find(text)) is not None and node.kind in kinds

@@ -138,7 +138,9 @@ def _counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
         "truncated": sum(bool(response.get("truncated")) for response in records),
         "windows": len(windows),
         "windows_failed": sum(not is_judged(window) for window in windows),
-        "judge_calls": sum(window["calls"] for window in windows),
+        # The question whether a response declines is one call more.
+        "judge_calls": sum(window["calls"] for window in windows)
+        + sum("refusal_raw" in response for response in records),
         "judge_retries": sum(max(window["calls"] - 1, 0) for window in windows),
         "judge_repairs": sum(window["repaired"] for window in windows),
         "choice_fallbacks": sum(window.get("fallback") is not None for window in windows),

@@ -6,8 +6,9 @@ steering, whatever the number of conditions.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
@@ -19,6 +20,7 @@ __all__ = [
     "Condition",
     "children_conditions",
     "five_value_conditions",
+    "names_in_run",
     "pair_conditions",
     "pair_levels_option",
     "pairs_option",
@@ -72,17 +74,29 @@ def with_default(conditions: Iterable[Condition], registry: Registry) -> list[Co
 
     A condition that stands twice is answered once and scored on the values of both.
     """
-    merged: dict[str, Condition] = {}
+    # By targets and not by name: theories share names of children, such as caring.
+    merged: dict[tuple[tuple[str, str, int], ...], Condition] = {}
     for condition in conditions:
-        first = merged.get(condition.name)
+        key = tuple(condition.target_names)
+        first = merged.get(key)
         if first is None:
-            merged[condition.name] = condition
+            merged[key] = condition
         else:
-            both = scored_values([first, condition], registry)
-            # The design that needs more targets keeps the condition.
-            merged[condition.name] = Condition(first.targets, both, first.design, first.part_of)
+            # What the first is scored on keeps its order, which is that of a pair's targets.
+            more = tuple(value for value in condition.score_on if value not in first.score_on)
+            merged[key] = replace(first, score_on=first.score_on + more)
     default = Condition((), scored_values(merged.values(), registry))
     return [default, *merged.values()]
+
+
+def names_in_run(conditions: Sequence[Condition]) -> list[str]:
+    """A name for each condition that no other has: with the theory where the name is shared."""
+    shared = Counter(condition.name for condition in conditions)
+    return [
+        condition.name if shared[condition.name] == 1 else f"{theory}:{condition.name}"
+        for condition in conditions
+        for theory in [condition.targets[0][0].theory if condition.targets else ""]
+    ]
 
 
 def scored_values(conditions: Iterable[Condition], registry: Registry) -> tuple[Value, ...]:
@@ -185,11 +199,23 @@ def children_conditions(
     return conditions
 
 
-def pairs_option(registry: Registry, pairs: object, theory: object | None) -> list[Pair]:
+def pairs_option(
+    registry: Registry,
+    pairs: object,
+    theory: object | None,
+    levels: Sequence[tuple[int, int]] | None = None,
+) -> list[Pair]:
     """The pairs to steer: names such as `power+universalism`, or all of a theory.
 
     A pair that the catalogue lists has its levels, another one the default levels. The members may
-    stand in either order and any spelling.
+    stand in either order and any spelling; a pair of the catalogue keeps the catalogue's order.
+
+    Args:
+        registry: the catalogue.
+        pairs: the names, or None.
+        theory: whose pairs, where none is named.
+        levels: levels of every pair in place of its own, the first that of the member which is
+            named first.
 
     Raises:
         OptionError: a pair without two members, or of a value with itself.
@@ -203,8 +229,8 @@ def pairs_option(registry: Registry, pairs: object, theory: object | None) -> li
         found = [pair for pair in registry.pairs if registry.theory(pair.theory).name == wanted]
         if not found:
             raise OptionError("pairs", f"the catalogue has no pair of {wanted}; name some")
-        return found
-    chosen = [_pair(registry, word, theory) for word in words]
+        return [_at(pair, levels) for pair in found]
+    chosen = [_pair(registry, word, theory, levels) for word in words]
     sets = [frozenset(pair.values) for pair in chosen]
     for pair in chosen:
         if sets.count(frozenset(pair.values)) > 1:
@@ -212,20 +238,31 @@ def pairs_option(registry: Registry, pairs: object, theory: object | None) -> li
     return chosen
 
 
-def _pair(registry: Registry, word: str, theory: object | None) -> Pair:
-    members = [part.strip() for part in re.split(r"[&+×]", word)]
-    if len(members) != 2 or not all(members):
+def _at(pair: Pair, levels: Sequence[tuple[int, int]] | None) -> Pair:
+    """The pair at these levels, or at its own."""
+    return pair.model_copy(update={"levels": tuple(levels), "also": ()}) if levels else pair
+
+
+def _pair(
+    registry: Registry,
+    word: str,
+    theory: object | None,
+    levels: Sequence[tuple[int, int]] | None,
+) -> Pair:
+    parts = [part.strip() for part in re.split(r"[&+×]", word)]
+    if len(parts) != 2 or not all(parts):
         raise OptionError("pairs", f"{word!r} is no pair; write two values as power+universalism")
-    first = _member(registry, members[0], theory)
-    second = _member(registry, members[1], first.theory)
+    first = _member(registry, parts[0], theory)
+    second = _member(registry, parts[1], first.theory)
     if first == second:
         raise OptionError("pairs", f"{first.name} stands on both sides of {word!r}")
     for pair in registry.pairs:
-        if {first.name, second.name} == {v.name for v in registry.check_pair(pair)} and (
-            registry.theory(pair.theory).name == first.theory
-        ):
-            return pair
-    return Pair(theory=first.theory, values=(first.name, second.name))
+        members = registry.check_pair(pair)
+        if members == (first, second):
+            return _at(pair, levels)
+        if members == (second, first):
+            return _at(pair, levels and [(other, one) for one, other in levels])
+    return _at(Pair(theory=first.theory, values=(first.name, second.name)), levels)
 
 
 def _member(registry: Registry, name: str, theory: object | None) -> Value:
@@ -267,7 +304,7 @@ def pair_levels_option(registry: Registry, levels: object) -> list[tuple[int, in
     """
     if levels is None:
         return None
-    items: Sequence[object] = [levels] if isinstance(levels, str) else list(levels)  # type: ignore[call-overload]
+    items: Sequence[object] = levels if isinstance(levels, list | tuple) else [str(levels)]
     parts: list[list[object]] = []
     for item in items:
         if isinstance(item, str):

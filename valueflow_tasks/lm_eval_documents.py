@@ -86,7 +86,7 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     shared = json.dumps(run, sort_keys=True, ensure_ascii=False)
     for index, query in enumerate(design.queries):
-        for condition in design.conditions:
+        for name, condition in zip(design.names, design.conditions, strict=True):
             settings = sample_settings(design, index, condition)
             sample = read_sample({SAMPLE_KEY: settings})
             prompt, texts = steered_prompt(
@@ -94,9 +94,9 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
             )
             rows.append(
                 {
-                    "id": f"{query.id}/{condition.name}",
+                    "id": f"{query.id}/{name}",
                     "query": query.id,
-                    "condition": condition.name,
+                    "condition": name,
                     "question": query.text,
                     "prompt": prompt.user,
                     "target": "",

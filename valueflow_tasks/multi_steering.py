@@ -49,10 +49,8 @@ def steer_pair(
     """
     open_catalogue(options)
     registry = load_registry()
-    chosen = pairs_option(registry, pairs, theory)
-    conditions = pair_conditions(
-        registry, chosen, pair_levels_option(registry, levels), yes_or_no("singles", singles)
-    )
+    chosen = pairs_option(registry, pairs, theory, pair_levels_option(registry, levels))
+    conditions = pair_conditions(registry, chosen, singles=yes_or_no("singles", singles))
     return steering_task(
         steering_design(conditions, options),
         name=f"{chosen[0].theory} pairs",

@@ -14,7 +14,7 @@ from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
-from valueflow.conditions import Condition, scored_values, with_default
+from valueflow.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.evaluator_options import (
     evaluator_settings,
     open_catalogue,
@@ -68,6 +68,11 @@ class RunDesign:
     def values(self) -> tuple[Value, ...]:
         """Every value that is scored."""
         return self.conditions[0].score_on
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each condition, all different."""
+        return names_in_run(self.conditions)
 
     @property
     def planned(self) -> dict[str, int]:
@@ -141,12 +146,12 @@ def steering_task(
     registry = load_registry()
     samples = [
         Sample(
-            id=f"{query.id}/{condition.name}",
+            id=f"{query.id}/{name}",
             input=query.text,
             metadata={SAMPLE_KEY: sample_settings(design, index, condition)},
         )
         for index, query in enumerate(design.queries)
-        for condition in design.conditions
+        for name, condition in zip(design.names, design.conditions, strict=True)
     ]
     _print_plan(registry, design)
     source = design.loaded.source
@@ -160,7 +165,7 @@ def steering_task(
             "valueflow": version("valueflow"),
             "wording": WORDING_VERSION,
             "values": [f"{value.theory}:{value.name}" for value in design.values],
-            "conditions": [condition.name for condition in design.conditions],
+            "conditions": design.names,
             "levels": _levels(design.conditions),
             "method": design.method,
             "style": design.style,

@@ -116,6 +116,14 @@ def test_calls_retries_and_repairs_are_summed() -> None:
     assert counts["anchors_borrowed"] == 10
 
 
+def test_a_question_whether_a_response_declines_is_a_judge_call_too() -> None:
+    records = ladder(2)
+    before = summarize(records).counts
+    counts = summarize([{**r, "refusal_raw": "no"} for r in records]).counts
+    assert counts["judge_calls"] == before["judge_calls"] + len(records)
+    assert counts["judge_retries"] == before["judge_retries"]
+
+
 def test_a_run_without_a_default_has_means_but_no_shifts() -> None:
     summary = summarize([r for r in ladder() if not r["item"].endswith("/0#1")])
     assert all(cell.shift is None for cell in summary.cells)

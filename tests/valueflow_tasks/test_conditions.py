@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from valueflow.conditions import (
     children_conditions,
     five_value_conditions,
+    names_in_run,
     pair_conditions,
     pair_levels_option,
     pairs_option,
@@ -16,7 +17,7 @@ from valueflow.conditions import (
     with_default,
 )
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry import Pair, load_registry
 
 REGISTRY = load_registry()
 
@@ -47,6 +48,40 @@ def test_a_pair_may_be_named_in_either_order_and_keeps_its_own_levels() -> None:
     (pair,) = pairs_option(REGISTRY, "authority+liberty", "mft")
     assert pair.name == "liberty-oppression&authority-subversion"
     assert (2, -2) in REGISTRY.levels_of_pair(pair)
+
+
+def test_levels_are_those_of_the_values_in_the_order_in_which_the_user_named_them() -> None:
+    levels = pair_levels_option(REGISTRY, "2/-1")
+    pairs = pairs_option(REGISTRY, "universalism+power,power+face", None, levels)
+    found = [c.name for c in pair_conditions(REGISTRY, pairs)]
+    # The catalogue lists power before universalism.
+    assert found == ["power-1&universalism+2", "power+2&face-1"]
+    (pair,) = pairs_option(REGISTRY, "authority+liberty", "mft", [(1, 2)])
+    assert [c.name for c in pair_conditions(REGISTRY, [pair])] == [
+        "liberty-oppression+2&authority-subversion+1"
+    ]
+
+
+def test_nodes_of_two_theories_that_share_a_name_stay_conditions_of_their_own() -> None:
+    pairs = pairs_option(REGISTRY, "security+tradition,mft:tradition+mft:obedience", None)
+    found = with_default(pair_conditions(REGISTRY, pairs, [(2, 2)], singles=True), REGISTRY)
+    by_targets = {condition.targets: condition for condition in found}
+    assert len(by_targets) == len(found) == 1 + 2 * 3
+    alone = [c for c in found if c.name == "tradition+2"]
+    assert [names(c.score_on) for c in alone] == [
+        ["security", "tradition"],
+        ["authority-subversion"],
+    ]
+    ids = names_in_run(found)
+    assert len(set(ids)) == len(ids)
+    assert {"pvq:tradition+2", "mft:tradition+2", "security+2", "default"} <= set(ids)
+
+
+def test_a_pair_that_stands_twice_is_scored_in_the_order_of_its_targets() -> None:
+    pair = Pair(theory="pvq", values=("power", "universalism"))
+    found = with_default(pair_conditions(REGISTRY, [pair, pair], [(2, 1)]), REGISTRY)
+    assert [c.name for c in found] == ["default", "power+2&universalism+1"]
+    assert names(found[1].score_on) == ["power", "universalism"]
 
 
 def test_a_pair_that_the_catalogue_does_not_list_has_the_default_levels() -> None:
@@ -89,7 +124,7 @@ def test_levels_of_pairs_in_every_form_the_command_line_gives(
     assert pair_levels_option(REGISTRY, levels) == expected
 
 
-@pytest.mark.parametrize("levels", ["2", "2/0", "2/3", "2/2/2", [2, 2], []])
+@pytest.mark.parametrize("levels", [2, 2.5, "2", "2/0", "2/3", "2/2/2", [2, 2], []])
 def test_other_levels_of_pairs_are_refused(levels: object) -> None:
     with pytest.raises(OptionError):
         pair_levels_option(REGISTRY, levels)
