@@ -49,6 +49,7 @@ __all__ = [
     "load_registry",
     "read_registry",
     "registry_path",
+    "registry_with",
     "slug",
 ]
 
@@ -307,6 +308,21 @@ _own: dict[str, str] = {}
 def load_registry() -> Registry:
     """The catalogue that came with this installation, and the users' own that were added."""
     return _load(tuple(_own.items()))
+
+
+def registry_with(path: str | Path | None) -> Registry:
+    """The catalogue that came with this installation, with at most one of those that were added.
+
+    What a run draws its values, pairs and anchors from, so that the catalogue of one run adds
+    nothing to another run in the same process.
+
+    Args:
+        path: an added catalogue, or None.
+    """
+    if path is None:
+        return _load(())
+    file = str(Path(path).expanduser().resolve())
+    return _load(((file, _own[file]),))
 
 
 def added_catalogues() -> tuple[tuple[str, str], ...]:
