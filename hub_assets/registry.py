@@ -10,6 +10,8 @@ rest of the process; it can add to the catalogue and change nothing that is ther
 catalogues do not disturb each other.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -46,6 +48,7 @@ __all__ = [
     "Value",
     "add_catalogue",
     "added_catalogues",
+    "definitions_hash",
     "load_registry",
     "read_registry",
     "registry_path",
@@ -323,6 +326,18 @@ def registry_with(path: str | Path | None) -> Registry:
         return _load(())
     file = str(Path(path).expanduser().resolve())
     return _load(((file, _own[file]),))
+
+
+def definitions_hash(path: str | Path | None) -> str | None:
+    """A hash of what an added catalogue says of theories and values; None where it says nothing."""
+    if path is None:
+        return None
+    file = Path(path).expanduser().resolve()
+    theories = _parsed(file, _own[str(file)]).get("theories")
+    if not theories:
+        return None
+    text = json.dumps(theories, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def added_catalogues() -> tuple[tuple[str, str], ...]:
