@@ -10,6 +10,8 @@ rest of the process; it can add to the catalogue and change nothing that is ther
 catalogues do not disturb each other.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -46,9 +48,11 @@ __all__ = [
     "Value",
     "add_catalogue",
     "added_catalogues",
+    "definitions_hash",
     "load_registry",
     "read_registry",
     "registry_path",
+    "registry_with",
     "slug",
 ]
 
@@ -307,6 +311,33 @@ _own: dict[str, str] = {}
 def load_registry() -> Registry:
     """The catalogue that came with this installation, and the users' own that were added."""
     return _load(tuple(_own.items()))
+
+
+def registry_with(path: str | Path | None) -> Registry:
+    """The catalogue that came with this installation, with at most one of those that were added.
+
+    What a run draws its values, pairs and anchors from, so that the catalogue of one run adds
+    nothing to another run in the same process.
+
+    Args:
+        path: an added catalogue, or None.
+    """
+    if path is None:
+        return _load(())
+    file = str(Path(path).expanduser().resolve())
+    return _load(((file, _own[file]),))
+
+
+def definitions_hash(path: str | Path | None) -> str | None:
+    """A hash of what an added catalogue says of theories and values; None where it says nothing."""
+    if path is None:
+        return None
+    file = Path(path).expanduser().resolve()
+    theories = _parsed(file, _own[str(file)]).get("theories")
+    if not theories:
+        return None
+    text = json.dumps(theories, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def added_catalogues() -> tuple[tuple[str, str], ...]:

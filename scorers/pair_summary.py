@@ -8,7 +8,9 @@ For a pair with levels (l₁, l₂), s is the vector of the shifts of the two va
 - `dominance`: s₁/l₁ − s₂/l₂, in points per level: positive where the first value prevails.
 - `additivity`: `along` over the part in the intended direction of t, the sum of the two single
   effects, each on both values: 1 where the effects add, below 1 where they compete. Both are linear
-  in the means; a projection on t itself would be too small, since noise makes |t| longer.
+  in the means; a projection on t itself would be too small, since noise makes |t| longer. That of
+  a pair is the quotient of the sums over its points: a point at which the single effects all but
+  cancel has a wild quotient, which an average of quotients would not get rid of.
   `interaction_VALUE`: the value's component of s − t.
 - `retained_VALUE`: the value's shift in the pair over its shift when steered alone.
 
@@ -64,7 +66,7 @@ class PairSummary:
         values: the macro-values that were scored; one, where both members are its children or the
             pair is a value with its own child: the pair is one-dimensional then.
         default: mean of each value without steering.
-        figures: `along`, `cosine` and `additivity` averaged over the points.
+        figures: `along` and `cosine` averaged over the points, `additivity` of their sums.
     """
 
     theory: str
@@ -124,7 +126,9 @@ def _pair(
             continue
         functions = _functions(design, targets, values, cells)
         figures = {
-            figure: joint.figures(*part, ratio=figure.startswith(("additivity", "retained")))[0]
+            figure: joint.figures(
+                *_whole(figure, part), ratio=figure.startswith(("additivity", "retained"))
+            )[0]
             for figure, part in functions.items()
         }
         points.append(
@@ -142,7 +146,7 @@ def _pair(
                 parts.setdefault(figure, []).append(functions[figure])
     if not points:
         return None
-    averages = {figure: average_of(found) for figure, found in parts.items()}
+    averages = {figure: _whole(figure, average_of(found)) for figure, found in parts.items()}
     summary = PairSummary(
         theory=theory,
         name=name,
@@ -150,9 +154,21 @@ def _pair(
         values=values,
         default=tuple(design.mean((), value) for value in values),
         points=points,
-        figures={figure: _average(joint, figure, found) for figure, found in parts.items()},
+        figures={figure: _average(joint, figure, [part]) for figure, part in averages.items()},
     )
     return summary, averages
+
+
+def _whole(figure: str, part: Part) -> Part:
+    """The figure of a part: of additivity, which comes as two sums, their quotient."""
+    if figure != "additivity":
+        return part
+    cells, sums = part
+    return cells, lambda means: _quotient(sums(means))
+
+
+def _quotient(sums: Array) -> Array:
+    return np.asarray(sums[..., :1] / sums[..., 1:])
 
 
 def _shifts(means: Array) -> Array:
@@ -207,7 +223,7 @@ def _against_singles(
     for place, value in enumerate(values):
         parts[f"interaction_{value}"] = (used, partial(_interaction, n=n, place=place))
     if unit is not None:
-        parts["additivity"] = (used, partial(_additivity, n=n, unit=unit))
+        parts["additivity"] = (used, partial(_both_along, n=n, unit=unit))
     return parts
 
 
@@ -228,9 +244,10 @@ def _interaction(means: Array, n: int, place: int) -> Array:
     return (together - summed)[..., place : place + 1]
 
 
-def _additivity(means: Array, n: int, unit: Array) -> Array:
+def _both_along(means: Array, n: int, unit: Array) -> Array:
+    """(..., 2): how far the pair and the summed single effects go in the intended direction."""
     together, summed = _together_and_summed(means, n)
-    return np.asarray((together @ unit) / (summed @ unit))[..., None]
+    return np.stack([together @ unit, summed @ unit], axis=-1)
 
 
 def _length(shifts: Array) -> Array:

@@ -256,7 +256,8 @@ def _pair(
     second = _member(registry, parts[1], first.theory)
     if first == second:
         raise OptionError("pairs", f"{first.name} stands on both sides of {word!r}")
-    for pair in registry.pairs:
+    # A user's own pairs come last in the catalogue, and before it here.
+    for pair in reversed(registry.pairs):
         members = registry.check_pair(pair)
         if members == (first, second):
             return _at(pair, levels)
@@ -279,7 +280,7 @@ def squares_option(
     """The five-value squares to steer, by name; those of a theory where none is named.
 
     Raises:
-        OptionError: the theory has none.
+        OptionError: the theory has none, or a named square is of another theory.
         UnknownNameError: an unknown theory or square.
     """
     squares = registry.five_value_squares
@@ -287,6 +288,11 @@ def squares_option(
     for word in words:
         if word not in squares:
             raise UnknownNameError("square", word, squares, "`valueflow list squares` shows them.")
+        own = registry.theory(squares[word].theory).name
+        if theory is not None and registry.theory(theory).name != own:
+            raise OptionError(
+                "sets", f"{word} is a square of {own}, not of {theory}; leave the theory out"
+            )
     if words:
         return [squares[word] for word in dict.fromkeys(words)]
     wanted = registry.theory(theory or registry.defaults.steer.theory).name

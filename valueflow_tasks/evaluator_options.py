@@ -3,14 +3,26 @@
 import sys
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry import Value, add_catalogue, load_registry
+from valueflow.hub_assets.registry import (
+    Registry,
+    Value,
+    add_catalogue,
+    load_registry,
+    registry_with,
+)
 from valueflow.hub_assets.sample_settings import EvaluatorSettings
 from valueflow.hub_assets.vidb import load_vidb
 from valueflow.options import columns_option, given, number_option, one_of, positive_option
 from valueflow.run_options import EvaluatorOptions
 from valueflow.scorers.draw_windows import check_anchors
 
-__all__ = ["evaluator_settings", "open_catalogue", "planned_windows", "refusal_settings"]
+__all__ = [
+    "evaluator_settings",
+    "open_catalogue",
+    "planned_windows",
+    "refusal_settings",
+    "registry_of_run",
+]
 
 
 def open_catalogue(options: EvaluatorOptions) -> str | None:
@@ -20,6 +32,15 @@ def open_catalogue(options: EvaluatorOptions) -> str | None:
         InputFileError: it cannot be read or breaks the schema.
     """
     return None if options.catalogue is None else add_catalogue(options.catalogue)
+
+
+def registry_of_run(options: EvaluatorOptions) -> Registry:
+    """The catalogue with the user's own, if there is one, and without those of other runs.
+
+    Raises:
+        InputFileError: the user's own cannot be read or breaks the schema.
+    """
+    return registry_with(open_catalogue(options))
 
 
 def evaluator_settings(
@@ -116,7 +137,8 @@ def _own_anchors(options: EvaluatorOptions) -> str | None:
     """The table of anchors that the user's catalogue brings, where it brings exactly one."""
     if options.catalogue is None:
         return None
-    own = [a.name for a in load_registry().assets.values() if a.kind == "vidb" and a.path]
+    assets = registry_of_run(options).assets.values()
+    own = [asset.name for asset in assets if asset.kind == "vidb" and asset.path]
     return own[0] if len(own) == 1 else None
 
 

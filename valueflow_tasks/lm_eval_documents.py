@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from valueflow.evaluator_options import open_catalogue
+from valueflow.evaluator_options import registry_of_run
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval_cache import check_cache_folder
@@ -59,8 +59,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
     registry = load_registry()
     leaf = leaf_named(registry, str(rest.pop("valueflow_task", "")))
     options = read_options(rest)
-    open_catalogue(options.run)
-    registry = load_registry()
+    registry = registry_of_run(options.run)
     grader = None if judging_is_skipped() else grader_spec(options.grader)
     design = steering_design(conditions_of(registry, leaf, options), options.run)
     connections = max_connections(options)

@@ -123,7 +123,7 @@ def conditions_of(registry: Registry, leaf: Leaf, options: LmEvalOptions) -> lis
         levels = pair_levels_option(registry, options.pair_levels)
         chosen = pairs_option(registry, pairs, theory, levels)
         return pair_conditions(registry, chosen, singles=singles)
-    sets = _own(leaf, "sets", options.sets, lambda w: squares_option(registry, w, theory)[0].theory)
+    sets = _own(leaf, "sets", options.sets, lambda w: squares_option(registry, w, None)[0].theory)
     return five_value_conditions(registry, squares_option(registry, sets, theory), singles)
 
 

@@ -15,8 +15,7 @@ from valueflow.conditions import (
     pairs_option,
     squares_option,
 )
-from valueflow.evaluator_options import open_catalogue
-from valueflow.hub_assets.registry import load_registry
+from valueflow.evaluator_options import registry_of_run
 from valueflow.options import clear_errors, levels_option, values_option, yes_or_no
 from valueflow.run_design import steering_design, steering_task
 from valueflow.run_options import RunOptions, with_options
@@ -47,8 +46,7 @@ def steer_pair(
         singles: also steer each member alone, scored on both values: tells whether effects add.
         options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
     """
-    open_catalogue(options)
-    registry = load_registry()
+    registry = registry_of_run(options)
     chosen = pairs_option(registry, pairs, theory, pair_levels_option(registry, levels))
     conditions = pair_conditions(registry, chosen, singles=yes_or_no("singles", singles))
     return steering_task(
@@ -77,8 +75,7 @@ def steer_five(
         singles: also steer each value alone at each level: tells how much of it is left among five.
         options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
     """
-    open_catalogue(options)
-    registry = load_registry()
+    registry = registry_of_run(options)
     chosen = squares_option(registry, sets, theory)
     conditions = five_value_conditions(registry, chosen, yes_or_no("singles", singles))
     return steering_task(
@@ -109,8 +106,7 @@ def steer_composite(
         direct: also steer the value itself, to compare with.
         options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
     """
-    open_catalogue(options)
-    registry = load_registry()
+    registry = registry_of_run(options)
     wanted = theory or registry.defaults.steer.theory
     chosen = (
         values_option(registry, values, theory)

@@ -6,6 +6,10 @@ from valueflow.studies import Study
 __all__ = ["composite_rows", "pair_rows", "square_figure_rows", "square_rows"]
 
 
+PLACES = ("first", "second", "third", "fourth")
+"""A pair has more than two values where a child has two parents."""
+
+
 def pair_rows(study: Study) -> list[Row]:
     """One row per pair and levels."""
     rows = []
@@ -18,15 +22,14 @@ def pair_rows(study: Study) -> list[Row]:
                 "condition": point.condition,
             }
             for place, value in enumerate(pair.values):
-                name = ("first", "second")[place]
+                name = PLACES[place]
                 row[f"{name}_value"] = value
                 put(row, f"{name}_default", pair.default[place])
                 put(row, f"{name}_mean", point.mean[place])
                 put(row, f"{name}_shift", point.shift[place])
             for name, figure in point.figures.items():
-                for place, value in enumerate(pair.values):
-                    name = name.replace(f"_{value}", ("_first", "_second")[place])
-                put(row, name, figure)
+                kind, _, value = name.partition("_")
+                put(row, f"{kind}_{PLACES[pair.values.index(value)]}" if value else kind, figure)
             rows.append(row)
     return rows
 

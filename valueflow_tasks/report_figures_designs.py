@@ -35,10 +35,12 @@ field, since in grey both ends are dark."""
 
 
 def pair_planes(studies: Sequence[Study]) -> list[Drawing]:
-    """Per pair, arrows from the default point to each target, one panel per study."""
+    """Per pair of one or two values, arrows from the default to each target, a panel per study."""
     by_name: dict[tuple[str, str], list[tuple[Study, PairSummary]]] = {}
     for study in studies:
         for pair in study.summary.pairs:
+            if len(pair.values) > 2:
+                continue  # Children of several parents, which no plane shows.
             by_name.setdefault((pair.theory, pair.name), []).append((study, pair))
     drawings = []
     for (theory, name), found in by_name.items():

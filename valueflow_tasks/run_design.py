@@ -23,7 +23,7 @@ from valueflow.evaluator_options import (
     seed_of,
 )
 from valueflow.hub_assets.queries import Queries, Query, choose_queries, load_queries
-from valueflow.hub_assets.registry import Registry, Value, load_registry
+from valueflow.hub_assets.registry import Registry, Value, definitions_hash, load_registry
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY, EvaluatorSettings
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb import load_vidb
@@ -175,6 +175,7 @@ def steering_task(
             "queries_sha256": source.sha256[:16],
             "planned": design.planned,
             "evaluator": design.settings.model_dump(),
+            "own_values_sha256": definitions_hash(design.more.get("catalogue")),
             **design.more,
             **(more or {}),
         },

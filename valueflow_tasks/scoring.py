@@ -21,7 +21,7 @@ from valueflow.evaluator_options import (
     refusal_settings,
 )
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
-from valueflow.hub_assets.registry import Registry, Value, load_registry
+from valueflow.hub_assets.registry import Registry, Value, definitions_hash, registry_with
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY
 from valueflow.hub_assets.tables import SUFFIXES, Row, column_map, open_source, read_rows
 from valueflow.options import clear_errors, columns_option, given, number_option
@@ -90,7 +90,7 @@ def score(
             own.
     """
     catalogue = open_catalogue(options)
-    registry = load_registry()
+    registry = registry_with(catalogue)
     if not str(responses).endswith(SUFFIXES):
         raise InputFileError(responses, f"must be a file of responses ({', '.join(SUFFIXES)})")
     columns = columns_option("response_columns", response_columns)
@@ -127,6 +127,7 @@ def score(
             "values": [f"{v.theory}:{v.name}" for v in values],
             "planned": {"generations": 0, "judge_calls": calls},
             "evaluator": settings.model_dump(),
+            "own_values_sha256": definitions_hash(catalogue),
         },
     )
 

@@ -8,8 +8,7 @@ from typing import Any
 from inspect_ai import Task, task
 
 from valueflow.conditions import single_conditions
-from valueflow.evaluator_options import open_catalogue
-from valueflow.hub_assets.registry import load_registry
+from valueflow.evaluator_options import registry_of_run
 from valueflow.options import clear_errors, levels_option, values_option
 from valueflow.run_design import steering_design, steering_task
 from valueflow.run_options import RunOptions, with_options
@@ -39,8 +38,7 @@ def steer(
         levels: some of -2, -1, 0, 1, 2 (all); 0 is always generated.
         options: the parameters of `valueflow.run_options.RunOptions`, each one of the task's own.
     """
-    open_catalogue(options)
-    registry = load_registry()
+    registry = registry_of_run(options)
     chosen = values_option(registry, values, theory)
     design = steering_design(single_conditions(chosen, levels_option(registry, levels)), options)
     return steering_task(design, name=f"{chosen[0].theory} steering", headline="range")

@@ -32,6 +32,7 @@ _COMPARABILITY = (
     "refusal prompt version",
     "refusal phrases version",
     "wording",
+    "own values hash",
     "anchors",
     "anchors hash",
     "queries hash",

@@ -233,6 +233,7 @@ def _settings(
     found["queries"] = metadata.get("queries")
     found["queries revision"] = metadata.get("queries_revision")
     found["queries hash"] = metadata.get("queries_sha256")
+    found["own values hash"] = metadata.get("own_values_sha256")
     found["refusal check"] = sample.get("refusal_check")
     found["refusals"] = sample.get("refusals")
     for name in ("valueflow", "judge_prompt", "choice_prompt", "refusal_prompt"):

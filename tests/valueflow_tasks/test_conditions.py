@@ -161,3 +161,16 @@ def test_scored_values_come_in_the_registrys_order(order: list[str]) -> None:
     values = [REGISTRY.value(name) for name in order]
     found = scored_values(single_conditions(values, [2]), REGISTRY)
     assert found == REGISTRY.theory("pvq").values
+
+
+def test_a_theory_that_the_named_square_is_not_of_is_refused() -> None:
+    with pytest.raises(OptionError, match="duty is a square of duty, not of mft"):
+        squares_option(REGISTRY, "duty", "mft")
+    assert squares_option(REGISTRY, "duty", "duty")[0].theory == "duty"
+
+
+def test_the_levels_of_a_users_own_pair_come_before_those_of_the_catalogue() -> None:
+    own = Pair(theory="pvq", values=("power", "universalism"), levels=((2, -2),))
+    registry = REGISTRY.model_copy(update={"pairs": (*REGISTRY.pairs, own)})
+    (pair,) = pairs_option(registry, "power+universalism", None)
+    assert registry.levels_of_pair(pair) == ((2, -2),)

@@ -147,6 +147,33 @@ def test_an_own_catalogue_runs_from_steering_to_metrics(tmp_path: Path) -> None:
     assert found["thrift+2&finish-2 cosine"] > 0.97
 
 
+def test_catalogues_of_other_runs_change_neither_values_nor_anchors_of_a_run(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "first").mkdir()
+    steer_pair(theory="craft", catalogue=str(write(tmp_path / "first", OWN)), n_queries=1)
+    node = OWN["theories"]["craft"]["nodes"]["thrift"]  # type: ignore[index]
+    second = {
+        "theories": {"pvq": {"nodes": {"caution": node}}},
+        "pairs": [{"theory": "pvq", "values": ["power", "face"]}],
+        "assets": {"second-anchors": {"kind": "vidb", "title": "t", "path": "second.csv"}},
+    }
+    path = tmp_path / "second.yaml"
+    path.write_text(yaml.safe_dump(second), encoding="utf-8")
+    rows = [f"power,text {i},{i * 2 - 10}\n" for i in range(11)]
+    (tmp_path / "second.csv").write_text("value,text,intensity\n" + "".join(rows), "utf-8")
+    with_own = steer(values="power", catalogue=str(path), n_queries=1)
+    assert with_own.metadata is not None
+    assert with_own.metadata["evaluator"]["vidb"] == "second-anchors"
+    without = steer(n_queries=1).metadata
+    pairs = steer_pair(n_queries=1).metadata
+    assert without is not None
+    assert pairs is not None
+    assert without["evaluator"]["vidb"] == "vidb-mini"
+    assert len(without["values"]) == 12
+    assert len(pairs["pairs"]) == 5
+
+
 def inspect_eval_command(folder: Path, *parameters: str) -> "subprocess.CompletedProcess[str]":
     command = f"{sys.executable} -m inspect_ai eval valueflow/steer_pair --model"
     command += " valueflow/respondent --model-role grader=valueflow/judge"

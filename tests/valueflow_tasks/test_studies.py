@@ -14,11 +14,14 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import get_model
 from inspect_ai.scorer import includes
 
+from tests.hub_assets.test_catalogues import OWN, write
 from tests.valueflow_tasks.study_runs import changed, copied, records_in, run_log
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.steering import steer
 from valueflow.studies import read_studies
+
+THRIFT = OWN["theories"]["craft"]["nodes"]["thrift"]  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +157,25 @@ def test_labels_name_what_differs_and_hide_secrets(log: Path, tmp_path: Path) ->
     assert first.label == "A: valueflow/respondent"
     assert "gain_up=6" in second.label
     assert "sk-very-secret" not in json.dumps(second.settings) + second.label
+
+
+def test_logs_whose_own_catalogues_define_values_differently_stay_apart(tmp_path: Path) -> None:
+    def run(definition: str, **more: Any) -> Path:
+        nodes = {"thrift": {**THRIFT, "definition": definition}}
+        theories = {"craft": {**OWN["theories"]["craft"], "nodes": nodes}}  # type: ignore[index]
+        path = write(tmp_path, {**OWN, "theories": theories, "pairs": [], **more})
+        task = steer(theory="craft", levels=2, n_queries=2, catalogue=str(path))
+        judge = get_model("valueflow/judge", vidb="craft-anchors", memoize=False)
+        return run_log(tmp_path, task, judge)
+
+    first = run("A thrifty person wastes nothing.")
+    # What the catalogue says of other things decides no number.
+    same = run("A thrifty person wastes nothing.", five_value_squares={})
+    other = run("A thrifty person hoards.")
+    assert len(read_studies([first, same]).studies) == 1
+    found = read_studies([first, other])
+    assert len(found.studies) == 2
+    assert any("own values hash" in warning for warning in found.warnings)
 
 
 def test_a_judges_arguments_are_readable_where_the_header_has_them(tmp_path: Path) -> None:
