@@ -80,7 +80,10 @@ def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
 
 
 def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> None:
-    for task in (steer_pair(pairs="power+universalism", n_queries=3, singles=True), steer_five(n_queries=3)):
+    for task in (
+        steer_pair(pairs="power+universalism", n_queries=3, singles=True),
+        steer_five(n_queries=3),
+    ):
         log = run_log(task)
         records = [s.scores["intensity"].metadata[METADATA_KEY] for s in log.samples or []]  # type: ignore[index]
         assert flatten(summarize(records[::-1])) == pytest.approx(flatten(summarize(records)))
