@@ -1,6 +1,6 @@
 """How often 95% intervals of pair, square and composite figures hold the truth.
 
-Usage: python benchmarks/design_coverage.py [--replicates 200] [--queries 20] [--designs pair]
+Usage: python benchmarks/design_coverage.py [--replicates 200] [--queries 20 50] [--designs pair]
 
 Each replicate is one run whose responses have known intensities: a pair of values at four pairs of
 levels with the members' single conditions, a square of five values with the single conditions of

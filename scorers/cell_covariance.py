@@ -77,13 +77,16 @@ class JointCells:
         Returns:
             M figures; the error is NaN where a cell's own error is not known.
         """
-        which = [self.index[cell] for cell in cells]
+        # Each cell once and by name, so that the order in which they are given changes no draw.
+        names = sorted(set(cells))
+        which = [self.index[cell] for cell in names]
+        place = [names.index(cell) for cell in cells]
         mean, covariance = self.mean[which], self.covariance[np.ix_(which, which)]
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.atleast_1d(function(mean))
+            value = np.atleast_1d(function(mean[place]))
             if not np.isfinite(covariance).all():
                 return [Figure(float(one)) for one in value]
-            drawn = function(_draws(mean, covariance))
+            drawn = function(_draws(mean, covariance)[:, place])
         if ratio:
             low, high = np.nanpercentile(drawn, CENTRAL, axis=0)
             errors = (high - low) / 2
@@ -100,6 +103,7 @@ Part = tuple[Sequence[str], Callable[[Array], Array]]
 
 def average_of(parts: Sequence[Part]) -> Part:
     """The average over parts of what each gives, as one function of all their cells."""
+    parts = sorted(parts, key=lambda part: list(part[0]))
     cells = [cell for names, _ in parts for cell in names]
     ends = np.cumsum([len(names) for names, _ in parts])
 
@@ -116,6 +120,7 @@ def _draws(mean: Array, covariance: Array) -> Array:
     # Correlations are shrunk by their own numbers of pairs, so that an eigenvalue can be a
     # little below 0.
     size, direction = np.linalg.eigh(covariance)
-    root = direction * np.sqrt(np.maximum(size, 0))
+    # The symmetric root, which does not depend on the signs of the directions.
+    root = direction * np.sqrt(np.maximum(size, 0)) @ direction.T
     standard = np.random.default_rng(0).standard_normal((DRAWS, len(mean)))
-    return np.asarray(mean + standard @ root.T)
+    return np.asarray(mean + standard @ root)

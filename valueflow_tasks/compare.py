@@ -19,7 +19,7 @@ from valueflow.hub_assets.errors import (
     ValueflowError,
 )
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.log_reading import find_logs, read_header, read_responses
+from valueflow.log_reading import LogResponses, find_logs, read_header, read_responses
 from valueflow.scorers.comparison import CellDifference, Comparison, compare
 from valueflow.scorers.records import ResponseRecord
 
@@ -139,17 +139,20 @@ def read_models(paths: Sequence[Path], models: tuple[str, str]) -> tuple[Run, Ru
 
 def _run(headers: dict[Path, EvalLog]) -> Run:
     left_out: Counter[str] = Counter()
-    latest: dict[str, Path] = {}
-    # A retried run leaves a log for each attempt, of which the last has all that the others have.
+    attempts: dict[str, list[Path]] = {}
     for path in sorted(headers, key=lambda p: (headers[p].eval.created, p.name)):
-        task = headers[path].eval.task_id
-        if task in latest:
-            left_out["logs of earlier attempts at the same run"] += 1
-        latest[task] = path
+        attempts.setdefault(headers[path].eval.task_id, []).append(path)
+    fullest: dict[Path, LogResponses] = {}
+    for paths in attempts.values():
+        # A retried run leaves a log for each attempt. The last has all that the others have,
+        # unless it was stopped early.
+        path, log = _fullest(paths)
+        fullest[path] = log
+        if len(paths) > 1:
+            left_out["logs of other attempts at the same run"] += len(paths) - 1
     responses: list[ResponseRecord] = []
     seen: dict[tuple[str, str], Path] = {}
-    for path in latest.values():
-        log = read_responses(path)
+    for path, log in fullest.items():
         left_out.update(log.left_out)
         for response in log.responses:
             for record in response["values"].values():
@@ -163,13 +166,29 @@ def _run(headers: dict[Path, EvalLog]) -> Run:
                     )
                 seen[key] = path
         responses.extend(log.responses)
-    logs = list(latest.values())
+    logs = list(fullest)
     setups = [_setup(headers[log]) for log in logs]
     setup = {
         name: " and ".join(dict.fromkeys(one[name] for one in setups if name in one))
         for name in dict.fromkeys(name for one in setups for name in one)
     }
     return Run(headers[logs[0]].eval.model, logs, responses, left_out, setup)
+
+
+def _fullest(paths: Sequence[Path]) -> tuple[Path, LogResponses]:
+    """The log with the most scored responses, the later of equals; its error where none has any."""
+    found: list[tuple[Path, LogResponses]] = []
+    problem: InputFileError | None = None
+    for path in paths:
+        try:
+            found.append((path, read_responses(path)))
+        except InputFileError as error:
+            problem = error
+    if not found:
+        assert problem is not None
+        raise problem
+    best: tuple[Path, LogResponses] = max(reversed(found), key=lambda one: len(one[1].responses))
+    return best
 
 
 def _setup(header: EvalLog) -> dict[str, str]:

@@ -121,8 +121,8 @@ def conditions_of(registry: Registry, leaf: Leaf, options: LmEvalOptions) -> lis
     if leaf.design == "pair":
         pairs = _own(leaf, "pairs", options.pairs, lambda w: _pair_theory(registry, w, theory))
         levels = pair_levels_option(registry, options.pair_levels)
-        steered = pairs_option(registry, pairs, theory, levels)
-        return pair_conditions(registry, steered, singles=singles)
+        both = pairs_option(registry, pairs, theory, levels)
+        return pair_conditions(registry, both, singles=singles)
     sets = _own(leaf, "sets", options.sets, lambda w: squares_option(registry, w, None)[0].theory)
     return five_value_conditions(registry, squares_option(registry, sets, theory), singles)
 

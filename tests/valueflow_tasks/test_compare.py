@@ -160,17 +160,18 @@ def test_two_models_among_logs_are_chosen_by_name(logs: dict[str, Path], tmp_pat
         read_run(tmp_path)
 
 
-def test_a_retried_runs_earlier_log_is_left_out_and_counted(
-    logs: dict[str, Path], tmp_path: Path
+@pytest.mark.parametrize("year", [2001, 2101])
+def test_of_a_run_and_its_attempts_the_fullest_counts_whichever_came_last(
+    logs: dict[str, Path], tmp_path: Path, year: int
 ) -> None:
     log = read_eval_log(str(logs["plain"]))
     log.samples = (log.samples or [])[:7]
-    log.eval.created = "2001-01-01T00:00:00+00:00"
-    write_eval_log(log, str(tmp_path / "first-attempt.eval"))
+    log.eval.created = f"{year}-01-01T00:00:00+00:00"
+    write_eval_log(log, str(tmp_path / "attempt.eval"))
     shutil.copy(logs["plain"], tmp_path)
     found = read_run(tmp_path)
     assert len(found.responses) == 48
-    assert found.left_out == {"logs of earlier attempts at the same run": 1}
+    assert found.left_out == {"logs of other attempts at the same run": 1}
 
 
 def test_logs_with_the_same_responses_are_not_taken_together(

@@ -15,7 +15,9 @@ from inspect_ai.model import get_model
 from tests.hub_assets.test_catalogues import OWN, write
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.multi_steering import steer_composite, steer_five, steer_pair
+from valueflow.scorers.metrics import flatten
 from valueflow.scorers.records import METADATA_KEY
+from valueflow.scorers.summary import summarize
 from valueflow.steering import steer
 
 
@@ -75,6 +77,16 @@ def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
     log_additive = run(steer_five(n_queries=6), gain_down=5)
     assert near(log_additive, "five pvq fading", 0)
     assert log_additive["five rank_agreement"] > 0.85
+
+
+def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> None:
+    for task in (
+        steer_pair(pairs="power+universalism", n_queries=3, singles=True),
+        steer_five(n_queries=3),
+    ):
+        log = run_log(task)
+        records = [s.scores["intensity"].metadata[METADATA_KEY] for s in log.samples or []]  # type: ignore[index]
+        assert flatten(summarize(records[::-1])) == pytest.approx(flatten(summarize(records)))
 
 
 def test_composites_are_compared_with_direct_steering() -> None:
