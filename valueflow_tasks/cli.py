@@ -80,6 +80,7 @@ def main() -> None:
             "pairs",
             "squares",
             "composites",
+            "groups",
             "tasks",
             "assets",
             "queries",
