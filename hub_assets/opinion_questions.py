@@ -182,7 +182,9 @@ def load_opinions(source: object, columns: Mapping[str, str] | None = None) -> O
     if rounded:
         notes.append(f"{rounded:,} distributions sum to nearly 1; divided by their sums")
     if cut:
-        notes.append(f"{cut:,} rows have an option that seems to begin in mid-word; kept as they are")
+        notes.append(
+            f"{cut:,} rows have an option that seems to begin in mid-word; kept as they are"
+        )
     return OpinionSet(tuple(rows), opened, dict(dropped), tuple(notes))
 
 

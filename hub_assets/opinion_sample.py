@@ -67,8 +67,8 @@ def read_opinion_sample(metadata: Mapping[str, Any]) -> OpinionSample:
     """
     if OPINION_KEY not in metadata:
         raise ValueflowError(
-            f"the sample has no '{OPINION_KEY}' in its metadata; the scorer valueflow/option_choice "
-            "works on samples of the task valueflow/opinionqa"
+            f"the sample has no '{OPINION_KEY}' in its metadata; the scorer "
+            "valueflow/option_choice works on samples of the task valueflow/opinionqa"
         )
     try:
         return OpinionSample.model_validate(metadata[OPINION_KEY])

@@ -37,7 +37,9 @@ class RelevanceTable:
 
     def of(self, theory: str) -> dict[str, float]:
         """Relevance of each question to a theory's values, by the question's hash."""
-        return {question: score for (name, question), score in self.scores.items() if name == theory}
+        return {
+            question: score for (name, question), score in self.scores.items() if name == theory
+        }
 
 
 def load_relevance(source: object) -> RelevanceTable:

@@ -31,7 +31,9 @@ Rule = Literal["letter", "marked letter", "sentence", "option text", "refused", 
 
 _MARKS = r"[\s*_`#>\"'“”‘’(\[{«]*"
 _AFTER = r"[\s*_`\"'“”‘’)\]}».:,;!\-–—]*"
-_LABEL = r"(?:(?:the |my |final |best )*(?:answer|option|choice|letter|response)(?: is)?\s*[:=\-]?\s*)"
+_LABEL = (
+    r"(?:(?:the |my |final |best )*(?:answer|option|choice|letter|response)(?: is)?\s*[:=\-]?\s*)"
+)
 
 _NOT = r"(?:not|never|n't|cannot|nor|neither|rather than|instead of|unable to)"
 _COMMIT = re.compile(
@@ -109,10 +111,9 @@ def _marked_letter(text: str, options: Sequence[str], letters: str) -> tuple[int
     whole = option_key(f"{found['letter']}{after}{rest}")
     if any(whole.startswith(option_key(option)) for option in options):
         return None, False  # "A little" is an option here, and no letter.
-    if not punctuated and option_key(rest).rstrip(".") != own:
-        # "A friend would say no": the letter is a word of a sentence.
-        if not found["label"] or (letter in "AI" and not _goes_on(after + rest)):
-            return None, False
+    meant = found["label"] and (letter not in "AI" or _goes_on(after + rest))
+    if not punctuated and not meant and option_key(rest).rstrip(".") != own:
+        return None, False  # "A friend would say no": the letter is a word of a sentence.
     if option_key(rest).startswith(own):
         rest = rest[len(options[index]) :]
     others = {*_committed(rest, letters), *_bare_letters(rest, letters)} - {letter}
@@ -172,6 +173,8 @@ def _options_named(text: str, options: Sequence[str]) -> set[int]:
     }
     named = {index for _, _, index in kept}
     for start, _, _ in kept:
-        if re.search(rf"(?:^|[\s'])(?:{_NOT}|no|isn't|不|没有)\s*$", normal[max(0, start - 14) : start]):
+        if re.search(
+            rf"(?:^|[\s'])(?:{_NOT}|no|isn't|不|没有)\s*$", normal[max(0, start - 14) : start]
+        ):
             named.add(-1)
     return named

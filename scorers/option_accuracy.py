@@ -19,7 +19,7 @@ for independent.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -118,13 +118,13 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class OptionSummary:
-    """All that a run says; `counts` are of answers, except `gold_ties`, which are of rows."""
+    """All that a run says; `counts` are of answers, and `gold_ties` of rows; `groups` are names."""
 
     scopes: list[PassScope]
     differences: list[PairedDifference]
     counts: dict[str, int]
     leakage: str
-    passes: list[str] = field(default_factory=list)
+    groups: frozenset[str] = frozenset()
 
 
 def clustered_mean(
@@ -263,7 +263,7 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
         differences=[one for one in differences if one.rows],
         counts=counts,
         leakage=next((r["leakage"] for r in records if r["leakage"]), ""),
-        passes=[name for name in rows.columns if not name.startswith("baseline")],
+        groups=frozenset(rows.group.tolist()),
     )
 
 

@@ -24,6 +24,7 @@ from inspect_ai.solver import TaskState
 from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample, read_opinion_sample
 from valueflow.scorers.answer_reading import READER_VERSION, ReadAnswer, read_answer
 from valueflow.scorers.choice_judging import letter_distribution, option_letters
+from valueflow.scorers.figure import Figure
 from valueflow.scorers.option_accuracy import OptionRecord, OptionSummary, summarize_options
 from valueflow.scorers.option_gold import (
     blind_credit,
@@ -52,31 +53,40 @@ def opinion_summary() -> Metric:
 
 
 def flatten_options(summary: OptionSummary) -> dict[str, float]:
-    """A summary as one mapping, `default accuracy` first; what there is no number for is left out.
+    """A summary as one mapping; what there is no number for is left out.
 
     A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
-    then the figure.
+    then the figure. All figures are given over all rows; attributes and groups have accuracies and
+    differences, so that the list can be read (and Inspect draws it in seconds).
     """
     flat: dict[str, float] = {}
 
-    def put(name: str, value: float) -> None:
-        if not math.isnan(value):
-            flat[name] = value
+    def put(name: str, found: Figure) -> None:
+        if not math.isnan(found.value):
+            flat[name] = found.value
+            if not math.isnan(found.se):
+                flat[f"{name}_stderr"] = found.se
 
     for one in summary.scopes:
         name = " ".join(part for part in (one.pass_name, one.scope) if part)
+        if one.scope in summary.groups and one.pass_name == "baseline_others":
+            continue
         for figure, found in one.figures.items():
-            put(f"{name} {figure}", found.value)
-            put(f"{name} {figure}_stderr", found.se)
-        if one.pass_name in summary.passes:
-            flat[f"{name} count"] = one.rows
+            if not one.scope or figure == "accuracy":
+                put(f"{name} {figure}", found)
     for pair in summary.differences:
+        if pair.scope and pair.second == "baseline":
+            continue
+        if pair.scope in summary.groups and pair.second != "default":
+            continue
         name = " ".join(p for p in (f"{pair.first}-{pair.second}", pair.scope) if p)
-        put(f"{name} difference", pair.figure.value)
-        put(f"{name} difference_stderr", pair.figure.se)
-        put(f"{name} difference_low", pair.low)
-        put(f"{name} difference_high", pair.high)
-        put(f"{name} mcnemar_p", pair.p_value)
+        put(f"{name} difference", pair.figure)
+        if pair.scope not in summary.groups:
+            for end, bound in (("low", pair.low), ("high", pair.high), ("p", pair.p_value)):
+                put(f"{name} {'mcnemar_p' if end == 'p' else f'difference_{end}'}", Figure(bound))
+        if not pair.scope:
+            flat[f"{name} only_first_right"] = pair.first_only
+            flat[f"{name} only_second_right"] = pair.second_only
     flat.update(summary.counts)
     if summary.leakage.startswith(("profile", "none")):
         flat["profile_built_on_scored_questions"] = float(summary.leakage.startswith("profile"))

@@ -51,9 +51,7 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
         state.messages = conversation
         provider = str(get_model()).split("/")[0]
         if logprobs == "true" or (logprobs == "auto" and provider in ALTERNATIVES):
-            return await generate(
-                state, logprobs=True, top_logprobs=ALTERNATIVES.get(provider, 20)
-            )
+            return await generate(state, logprobs=True, top_logprobs=ALTERNATIVES.get(provider, 20))
         return await generate(state)
 
     return solve
@@ -67,6 +65,4 @@ def sample_prompt(sample: OpinionSample, style: Style, messages: list[str]) -> P
         (registry.value(name, sample.theory), registry.opinion.band(score))
         for name, score in sample.lines
     ]
-    return opinion_prompt(
-        sample.text, sample.options, persona(group, lines), messages, style
-    )
+    return opinion_prompt(sample.text, sample.options, persona(group, lines), messages, style)

@@ -1,8 +1,8 @@
 """Steer language models toward human values, and measure how far they go.
 
-The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa` and `score` are run by Inspect
-(`inspect eval valueflow/steer --model X`); the packages `valueflow.solvers`, `valueflow.scorers`
-and `valueflow.hub_assets` hold what they are made of.
+The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa` and `score` are run by
+Inspect (`inspect eval valueflow/steer --model X`); the packages `valueflow.solvers`,
+`valueflow.scorers` and `valueflow.hub_assets` hold what they are made of.
 """
 
 from importlib.metadata import version

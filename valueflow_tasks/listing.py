@@ -13,8 +13,8 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
     """The tables to show.
 
     Args:
-        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`, `groups`,
-            `tasks`, `assets` or `queries`.
+        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
+            `groups`, `tasks`, `assets` or `queries`.
         theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 

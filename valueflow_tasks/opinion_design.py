@@ -105,7 +105,9 @@ def share_option(option: str, raw: object, most: float = 1.0, *, whole: bool = T
     except ValueError:
         number = math.nan
     if isinstance(raw, bool) or not 0 <= number <= most or (number == most and not whole):
-        raise OptionError(option, f"{raw!r} is no number from 0 to {'' if whole else 'below '}{most:g}")
+        raise OptionError(
+            option, f"{raw!r} is no number from 0 to {'' if whole else 'below '}{most:g}"
+        )
     return number
 
 
@@ -166,7 +168,8 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
             open_questions.append(question)
     if not open_questions:
         raise OptionError(
-            "data", "no question is left to be asked; see groups, holdout and the profiles' questions"
+            "data",
+            "no question is left to be asked; see groups, holdout and the profiles' questions",
         )
     chosen = choose_questions(open_questions, options.n_questions, seed)
     leakage = leakage_of(registry, data, profiles)

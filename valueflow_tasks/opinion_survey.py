@@ -66,7 +66,8 @@ def opinionqa(
         threshold: least relevance, from 0 to 1, of a question that gets profile lines; 0 is every
             question, with or without a table.
         relevance: table from `valueflow build relevance`.
-        profiles: `group-value-scores` (published, embedded), or a CSV (group, theory, value, score).
+        profiles: `group-value-scores` (published, embedded), or a CSV with the columns group,
+            theory, value and score.
         groups: names of groups or attributes; all that the data have where not given.
         attributes: names of attributes.
         data: question set: `opinionqa-mini` (embedded), a file or folder, `ORG/NAME@REVISION`.
@@ -193,4 +194,6 @@ def _print_plan(design: OpinionDesign) -> None:
     asset = load_registry().assets.get(design.data.source.reference)
     if asset is not None and asset.note:
         notes.append(f"{asset.name}: {asset.note}")
-    print("\n".join([*lines, *(f"valueflow: {note}" for note in notes)]), file=sys.stderr, flush=True)
+    print(
+        "\n".join([*lines, *(f"valueflow: {note}" for note in notes)]), file=sys.stderr, flush=True
+    )

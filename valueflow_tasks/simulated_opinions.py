@@ -110,7 +110,7 @@ class OpinionAnswers:
     def _shares(self, question: OpinionQuestion, before: str) -> NDArray[np.float64]:
         pooled = self._data.pooled(question.id)
         assert pooled is not None
-        majority = np.eye(len(pooled))[int(np.argmax(pooled))]
+        majority: NDArray[np.float64] = np.eye(len(pooled))[int(np.argmax(pooled))]
         if self.options.opinion == "majority":
             return majority
         if self.options.opinion == "group":
@@ -125,7 +125,8 @@ class OpinionAnswers:
         if option is None:
             return majority
         follow = self.options.opinion_follow
-        return np.asarray(follow * np.eye(len(pooled))[option] + (1 - follow) * majority)
+        ruled: NDArray[np.float64] = np.eye(len(pooled))[option]
+        return follow * ruled + (1 - follow) * majority
 
     def _ruled(self, question: OpinionQuestion, before: str) -> int | None:
         """The option that the prompt's profile lines lead to."""
@@ -137,10 +138,10 @@ class OpinionAnswers:
                 bands[value.theory, value.name] = band
         for theory in {theory for theory, _ in bands}:
             value = turns_on(question.id, registry.theories[theory].values)
-            band = bands.get((theory, value.name))
-            if band is not None:
+            if (theory, value.name) in bands:
                 last = len(question.options) - 1
-                return {"high": 0, "very high": 0, "medium": last // 2}.get(band, last)
+                middle = {"high": 0, "very high": 0, "medium": last // 2}
+                return middle.get(bands[theory, value.name], last)
         return None
 
     @cached_property
