@@ -44,6 +44,9 @@ _COMMIT = re.compile(
     r"\s*:?\s*(?:(?i:option|answer|letter|choice|the letter)\s+)?"
     r"[*_`\"'“”‘’(\[{«]*(?P<letter>[A-Z])(?![^\W_])(?!['’])",
 )
+_DENIED = re.compile(rf"(?:(?:^|[\s'])(?:{_NOT}|no|isn't)\s+(?:(?:a|an|the|really)\s+)?|不|没有)$")
+"""What stands before the text of an option that an answer denies."""
+
 _UNSPACED = re.compile(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]")
 """Scripts that are written without spaces between words."""
 
@@ -173,8 +176,6 @@ def _options_named(text: str, options: Sequence[str]) -> set[int]:
     }
     named = {index for _, _, index in kept}
     for start, _, _ in kept:
-        if re.search(
-            rf"(?:^|[\s'])(?:{_NOT}|no|isn't|不|没有)\s*$", normal[max(0, start - 14) : start]
-        ):
+        if _DENIED.search(normal[max(0, start - 30) : start]):
             named.add(-1)
     return named
