@@ -2,7 +2,7 @@
 
 The value of a sample is NaN where its answer names no option, so that it is neither right nor
 wrong; the metric counts such answers apart. Where the provider returns logprobs, the distribution
-over the letters is read from the token that names one.
+over the letters is read from the first token of an answer that begins with a letter.
 """
 
 import math
@@ -105,7 +105,9 @@ def option_choice() -> Scorer:
             sample.options,
             filtered=bool(output.choices) and output.stop_reason == "content_filter",
         )
-        stated, covered = stated_distribution(output, len(sample.options))
+        stated, covered = None, None
+        if answer.rule in ("letter", "marked letter"):
+            stated, covered = stated_distribution(output, len(sample.options))
         record = option_record(
             sample,
             answer,

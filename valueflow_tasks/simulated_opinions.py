@@ -72,7 +72,7 @@ class OpinionAnswers:
         return bool(_OPTIONS.search(conversation))
 
     def answer(self, conversation: str) -> tuple[str, dict[str, float]]:
-        """The answer, and the log-probability of each letter that has one.
+        """The answer, and where it is a letter the log-probability of each that has one.
 
         Raises:
             ValueError: the question is not in the question set that the simulation knows.
@@ -88,6 +88,8 @@ class OpinionAnswers:
         if self.options.opinion_form == "mixed":
             forms = (letter, f"Answer: {letter}.", f"I choose {letter}", question.options[option])
             text = forms[int(generator.integers(len(forms)))]
+        if text != letter:
+            return text, {}
         stated = {
             ascii_uppercase[n]: float(np.log(share)) for n, share in enumerate(shares) if share > 0
         }
