@@ -26,7 +26,7 @@ def build_command() -> None:
     "      -T relevance=relevance.parquet -T threshold=0.3",
 )
 @click.argument("questions")
-@click.option("--model", help="A sentence-transformers model (needs valueflow[hives]).")
+@click.option("--model", help="A sentence-transformers model, or `hives` (needs valueflow[hives]).")
 @click.option("--judge", help="An Inspect model that rates the questions, in place of --model.")
 @click.option(
     "--theory", "theories", multiple=True, help="Only this theory; may be repeated. Default: all."

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.opinion_questions import OpinionQuestion
-from valueflow.hub_assets.registry import Theory, Value
+from valueflow.hub_assets.registry import Theory, Value, load_registry
 from valueflow.hub_assets.relevance_table import RELEVANCE_COLUMNS
 from valueflow.scorers.judge_answer import strip_reasoning
 
@@ -65,7 +65,7 @@ class Relevance:
 
 
 def open_encoder(model: str) -> Encoder:
-    """A sentence-transformers model, by its name on the Hub or its folder.
+    """A sentence-transformers model, by its name on the Hub, its folder or its asset (`hives`).
 
     Raises:
         OptionError: sentence-transformers is not installed, or the model cannot be loaded.
@@ -78,8 +78,10 @@ def open_encoder(model: str) -> Encoder:
             "embedding models need sentence-transformers; install valueflow[hives], or let a "
             "judge rate the questions with --judge",
         ) from None
+    asset = load_registry().assets.get(model)
+    place = asset.repo_id if asset is not None and asset.kind == "embedding-model" else model
     try:
-        encoder: Encoder = SentenceTransformer(model)
+        encoder: Encoder = SentenceTransformer(place)
     except (OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [repr(error)])[0]
         raise OptionError("model", f"{model} cannot be loaded ({reason})") from None
