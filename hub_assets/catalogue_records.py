@@ -114,10 +114,14 @@ class Theory(Record):
 
 
 class Asset(Record):
-    """A text or table that valueflow can load: embedded in the package or on the Hub."""
+    """A text or table that valueflow can load: embedded in the package or on the Hub.
+
+    Attributes:
+        built_on: the questions that a table of group profiles was computed from, in words.
+    """
 
     name: str
-    kind: Literal["vidb", "queries", "embedding-model"]
+    kind: Literal["vidb", "queries", "embedding-model", "opinion-questions", "group-profiles"]
     title: str
     embedded: str | None = None
     repo_id: str | None = None
@@ -129,6 +133,7 @@ class Asset(Record):
     license: str = "not stated"
     source: str = "the user's own"
     note: str = ""
+    built_on: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -167,6 +172,17 @@ class EvaluatorDefaults(Record):
     refusal_words: int = Field(ge=1)
 
 
+class OpinionDefaults(Record):
+    """Defaults of the task `opinionqa`."""
+
+    data: str
+    profiles: str
+    theory: str
+    lines: int = Field(ge=1)
+    seed: int
+    answer_tokens: int = Field(ge=1)
+
+
 class PairDefaults(Record):
     """Levels at which every pair is steered."""
 
@@ -182,6 +198,7 @@ class FiveValueDefaults(Record):
 class Defaults(Record):
     steer: SteerDefaults
     evaluator: EvaluatorDefaults
+    opinionqa: OpinionDefaults
     pairs: PairDefaults
     five_values: FiveValueDefaults
 

@@ -35,6 +35,7 @@ from valueflow.hub_assets.catalogue_records import (
     slug,
 )
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.opinion_records import OpinionCatalogue
 
 __all__ = [
     "Asset",
@@ -64,6 +65,7 @@ class Registry(Record):
     levels: tuple[Level, ...]
     defaults: Defaults
     assets: dict[str, Asset]
+    opinion: OpinionCatalogue
     query_families: tuple[QueryFamily, ...]
     theories: dict[str, Theory]
     pairs: tuple[Pair, ...] = ()
@@ -286,6 +288,9 @@ def _with_names(raw: dict[str, Any]) -> dict[str, Any]:
                     nodes[parent]["children"] += (node["name"],)
         theory["nodes"] = nodes
     named = {key: _named(raw.get(key) or {}) for key in ("assets", "five_value_squares")}
+    if isinstance(raw.get("opinion"), dict):
+        opinion = {key: _named(raw["opinion"].get(key)) for key in ("attributes", "presets")}
+        named["opinion"] = {**raw["opinion"], **opinion}
     return {**raw, **named, "theories": theories}
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "choose_window",
     "in_window_order",
     "is_choice_prompt",
+    "letter_distribution",
     "option_letters",
 ]
 
@@ -200,6 +201,26 @@ async def choose_window(
     return _read(output, letters)
 
 
+def letter_distribution(
+    output: ModelOutput, letters: Sequence[str]
+) -> tuple[tuple[float, ...] | None, float]:
+    """The distribution over letters at the first token that is more than markup.
+
+    Returns:
+        The probabilities, summing to 1, or None where the letters have less than `LEAST_COVERED`
+        of the probability together; and what they have.
+    """
+    logprobs = output.choices[0].logprobs if output.choices else None
+    tokens = logprobs.content if logprobs is not None else []
+    first = next((token for token in tokens if token.token.strip(_MARKUP)), None)
+    found = _letter_probabilities(first, letters)
+    # Summed from rounded logarithms, they may exceed 1 by a little.
+    total = math.fsum(found)
+    if total < LEAST_COVERED:
+        return None, total
+    return tuple(one / total for one in found), min(total, 1.0)
+
+
 def _read(output: ModelOutput, letters: Sequence[str]) -> Choice:
     raw = output.completion
     tokens = output.choices[0].logprobs if output.choices else None
@@ -209,15 +230,11 @@ def _read(output: ModelOutput, letters: Sequence[str]) -> Choice:
     if named is None or named[1] not in letters:
         problem = f"the answer begins with no letter of an option: {raw[:80]!r}"
         return Choice(None, 0.0, raw, failure="no letter found", error=problem)
-    first = next((token for token in tokens.content if token.token.strip(_MARKUP)), None)
-    found = _letter_probabilities(first, letters)
-    # Summed from rounded logarithms, they may exceed 1 by a little.
-    covered = min(math.fsum(found), 1.0)
-    if covered < LEAST_COVERED:
+    probabilities, covered = letter_distribution(output, letters)
+    if probabilities is None:
         problem = f"the letters have {covered:.2g} of the probability, less than {LEAST_COVERED}"
         return Choice(None, covered, raw, failure="no letter found", error=problem)
-    total = math.fsum(found)
-    return Choice(tuple(one / total for one in found), covered, raw)
+    return Choice(probabilities, covered, raw)
 
 
 def _letter_probabilities(token: Logprob | None, letters: Sequence[str]) -> list[float]:

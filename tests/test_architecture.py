@@ -20,6 +20,7 @@ SCORER_EDGES = {
     "intensity_scorer",
     "judging",
     "metrics",
+    "option_scorer",
     "saved_rankings",
     "choice_judging",
     "judge_response",
@@ -27,7 +28,7 @@ SCORER_EDGES = {
     "refusal_judging",
     "response_scoring",
 }
-SOLVER_EDGES = {"steering_solver"}
+SOLVER_EDGES = {"steering_solver", "profile_solver", "modular_pluralism"}
 
 
 def imported(path: Path) -> set[str]:

@@ -52,3 +52,21 @@ def test_without_data_the_run_says_which_variable_to_set() -> None:
     )  # fmt: skip
     assert done.returncode == 0
     assert "VALUEFLOW_REAL_DATA" in done.stdout
+
+
+@needs_data
+def test_simulated_respondents_score_what_the_survey_file_says() -> None:
+    line = [sys.executable, str(ROOT / "benchmarks" / "opinionqa.py"), "--data", str(DATA)]
+    done = subprocess.run([*line, "--questions", "10"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4,443 rows, 1,001 questions" in done.stdout
+    for reason in ("16 rows left out: one option", "2 rows left out: repeated question"):
+        assert reason in done.stdout
+    rows = [
+        line.split()
+        for line in done.stdout.splitlines()
+        if line.startswith(("group ", "majority ", "profile "))
+    ]
+    assert len(rows) == 4
+    for _, _, _, accuracy, expected, z, *_ in rows:
+        assert abs(float(z)) < 4, (accuracy, expected)

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.build_commands import build_command
 from valueflow.compare_commands import compare_command
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_commands import package_command, pull_command, push_command
@@ -80,6 +81,7 @@ def main() -> None:
             "pairs",
             "squares",
             "composites",
+            "groups",
             "tasks",
             "assets",
             "queries",
@@ -361,6 +363,7 @@ def plan_command(
     )
 
 
+main.add_command(build_command)
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
 

@@ -13,8 +13,8 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
     """The tables to show.
 
     Args:
-        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`, `tasks`,
-            `assets` or `queries`.
+        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
+            `groups`, `tasks`, `assets` or `queries`.
         theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 
@@ -38,6 +38,8 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
         yield _squares(registry, theory)
     if what == "composites":
         yield _composites(registry, theory)
+    if what == "groups":
+        yield _groups(registry)
     if what == "queries":
         yield _query_families(registry)
 
@@ -107,7 +109,7 @@ def _tasks() -> Table:
     from valueflow import _registry
 
     table = Table("task", "what it does", "parameters (-T name=...)", title="Inspect tasks")
-    names = ("steer", "steer_pair", "steer_five", "steer_composite", "score")
+    names = ("steer", "steer_pair", "steer_five", "steer_composite", "opinionqa", "score")
     for function in (getattr(_registry, name) for name in names):
         parameters = ", ".join(python_inspect.signature(function).parameters)
         summary = (function.__doc__ or "").strip().splitlines()[0]
@@ -120,6 +122,15 @@ def _assets(registry: Registry) -> Table:
     for asset in registry.assets.values():
         where = asset.repo_id or "embedded"
         table.add_row(asset.name, asset.kind, where, asset.revision, asset.license, asset.note)
+    return table
+
+
+def _groups(registry: Registry) -> Table:
+    table = Table("attribute", "group", "also", "sentence", title="Groups (surveys)")
+    for one in registry.opinion.attributes.values():
+        for group in one.groups:
+            also = ", ".join(group.aliases)
+            table.add_row(f"{one.name} ({one.title})", group.name, also, group.sentence)
     return table
 
 

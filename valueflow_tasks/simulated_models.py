@@ -27,6 +27,7 @@ from valueflow.options import TaskOptionError
 from valueflow.scorers.choice_judging import is_choice_prompt
 from valueflow.scorers.refusal_judging import is_refusal_prompt
 from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer, judge_choice
+from valueflow.simulated_opinions import OpinionAnswers, OpinionAnswersOptions
 from valueflow.simulated_respondent import RespondentOptions, answer, read_trailer
 
 __all__ = ["SimulatedModel", "simulated"]
@@ -53,7 +54,11 @@ class SimulatedModel(ModelAPI):
             if model_name == "judge":
                 self.judge = JudgeOptions(**model_args)
             else:
-                self.respondent = RespondentOptions(**model_args)
+                survey = {n: a for n, a in model_args.items() if n.startswith("opinion")}
+                others = {n: a for n, a in model_args.items() if n not in survey}
+                self.respondent = RespondentOptions(**others)
+                options = OpinionAnswersOptions(**survey)
+                self.opinions = OpinionAnswers(options, self.respondent.seed)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
@@ -87,9 +92,12 @@ class SimulatedModel(ModelAPI):
                     "valueflow/respondent cannot judge: name a judge with "
                     "--model-role grader=valueflow/judge"
                 )
-            text = answer(conversation, self.respondent, self.known.exemplars())
+            if self.opinions.knows(conversation):
+                text, stated = self.opinions.answer(conversation)
+            else:
+                text = answer(conversation, self.respondent, self.known.exemplars())
         output = ModelOutput.from_content(f"valueflow/{self.model_name}", text)
-        if stated and config.logprobs and self.judge.logprobs:
+        if stated and config.logprobs and (self.model_name == "respondent" or self.judge.logprobs):
             output.choices[0].logprobs = _one_token(text, stated, config.top_logprobs or 0)
         # About four characters a token: enough for displays, and nothing is billed.
         read, written = len(conversation) // 4, len(text) // 4

@@ -1,0 +1,68 @@
+"""Inspect solver: puts a survey question to the model as a group would be asked, and generates."""
+
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from valueflow.hub_assets.opinion_sample import OpinionSample, read_opinion_sample
+from valueflow.hub_assets.registry import load_registry
+from valueflow.solvers.modular_pluralism import CommunityMessages
+from valueflow.solvers.profile_wording import opinion_prompt, persona
+from valueflow.solvers.wording import Prompt, Style
+
+__all__ = ["answer_as_group", "sample_prompt"]
+
+ALTERNATIVES = {
+    "hf": 20,
+    "vllm": 20,
+    "sglang": 20,
+    "together": 20,
+    "grok": 8,
+    "fireworks": 5,
+    "valueflow": 20,
+}
+"""Providers that return logprobs for all their models, and alternatives of a token at most."""
+
+
+@solver
+def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
+    """Asks the sample's question in the sample's pass.
+
+    Args:
+        style: where the persona stands: `system` message, `user` message, or `base`, one text for
+            a base model to continue.
+        logprobs: ask for the probabilities of the letters: `auto`, `true` or `false`.
+
+    Raises:
+        OptionError: the pass `modular_pluralism` without a model in a role `community_1`.
+    """
+    communities = CommunityMessages()
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        sample = read_opinion_sample(state.metadata)
+        messages: list[str] = []
+        if sample.pass_name == "modular_pluralism":
+            messages = await communities.about(sample.question, sample.text, sample.options)
+            state.store.set("valueflow:communities", messages)
+        prompt = sample_prompt(sample, style, messages)
+        conversation: list[ChatMessage] = []
+        if prompt.system is not None:
+            conversation.append(ChatMessageSystem(content=prompt.system))
+        conversation.append(ChatMessageUser(content=prompt.user))
+        state.messages = conversation
+        provider = str(get_model()).split("/")[0]
+        if logprobs == "true" or (logprobs == "auto" and provider in ALTERNATIVES):
+            return await generate(state, logprobs=True, top_logprobs=ALTERNATIVES.get(provider, 20))
+        return await generate(state)
+
+    return solve
+
+
+def sample_prompt(sample: OpinionSample, style: Style, messages: list[str]) -> Prompt:
+    """The prompt of one sample."""
+    registry = load_registry()
+    group = None if sample.pass_name == "blind" else registry.opinion.group(sample.group)
+    lines = [
+        (registry.value(name, sample.theory), registry.opinion.band(score))
+        for name, score in sample.lines
+    ]
+    return opinion_prompt(sample.text, sample.options, persona(group, lines), messages, style)
