@@ -42,6 +42,9 @@ __all__ = [
 Array = NDArray[np.float64]
 MACRO = "macro"
 
+ORDER = ("profile", "modular_pluralism", "default", "blind", "baseline", "baseline_others")
+"""Passes as they are listed: what a reader came for stands first."""
+
 PAIRS = (
     ("default", "blind"),
     ("profile", "blind"),
@@ -245,7 +248,8 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
     counts["gold_ties"] = int(rows.tied.sum())
     scopes, differences = [], []
     for scope, mask in rows.scopes():
-        for name, columns in rows.columns.items():
+        for name in sorted(rows.columns, key=ORDER.index):
+            columns = rows.columns[name]
             figures = {}
             count = 0
             for figure, column in columns.items():
