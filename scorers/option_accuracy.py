@@ -20,27 +20,30 @@ for independent.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from valueflow.scorers.figure import Figure
+from valueflow.scorers.option_records import OptionRecord
 
 __all__ = [
     "MACRO",
-    "OptionRecord",
     "OptionSummary",
     "PairedDifference",
     "PassScope",
     "clustered_mean",
+    "flatten_options",
     "mcnemar",
     "summarize_options",
 ]
 
 Array = NDArray[np.float64]
 MACRO = "macro"
+
+ORDER = ("profile", "modular_pluralism", "default", "blind", "baseline", "baseline_others")
+"""Passes as they are listed: what a reader came for stands first."""
 
 PAIRS = (
     ("default", "blind"),
@@ -54,35 +57,6 @@ PAIRS = (
     ("modular_pluralism", "baseline"),
 )
 """Comparisons, the second subtracted from the first."""
-
-
-class OptionRecord(TypedDict):
-    """What a scored answer leaves in its log; None where there is nothing.
-
-    `correct` is the credit of the named option; `tied` says that several options share the top of
-    the group's distribution; `baseline` and `baseline_others` are the credits of the majorities.
-    """
-
-    pass_name: str
-    group: str
-    attribute: str
-    question: str
-    epoch: int
-    option: int | None
-    rule: str
-    truncated: bool
-    correct: float | None
-    tied: bool
-    baseline: float
-    baseline_others: float | None
-    lines: int
-    js: float | None
-    emd: float | None
-    baseline_js: float
-    baseline_emd: float | None
-    covered: float | None
-    leakage: str
-    reader: str
 
 
 @dataclass(frozen=True)
@@ -245,7 +219,8 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
     counts["gold_ties"] = int(rows.tied.sum())
     scopes, differences = [], []
     for scope, mask in rows.scopes():
-        for name, columns in rows.columns.items():
+        for name in sorted(rows.columns, key=ORDER.index):
+            columns = rows.columns[name]
             figures = {}
             count = 0
             for figure, column in columns.items():
@@ -265,6 +240,47 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
         leakage=next((r["leakage"] for r in records if r["leakage"]), ""),
         groups=frozenset(rows.group.tolist()),
     )
+
+
+def flatten_options(summary: OptionSummary) -> dict[str, float]:
+    """A summary as one mapping; what there is no number for is left out.
+
+    A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
+    then the figure. All figures are given over all rows; attributes and groups have accuracies and
+    differences, so that the list can be read (and Inspect draws it in seconds).
+    """
+    flat: dict[str, float] = {}
+
+    def put(name: str, found: Figure) -> None:
+        if not math.isnan(found.value):
+            flat[name] = found.value
+            if not math.isnan(found.se):
+                flat[f"{name}_stderr"] = found.se
+
+    for one in summary.scopes:
+        name = " ".join(part for part in (one.pass_name, one.scope) if part)
+        if one.scope in summary.groups and one.pass_name == "baseline_others":
+            continue
+        for figure, found in one.figures.items():
+            if not one.scope or figure == "accuracy":
+                put(f"{name} {figure}", found)
+    for pair in summary.differences:
+        if pair.scope and pair.second == "baseline":
+            continue
+        if pair.scope in summary.groups and pair.second != "default":
+            continue
+        name = " ".join(p for p in (f"{pair.first}-{pair.second}", pair.scope) if p)
+        put(f"{name} difference", pair.figure)
+        if pair.scope not in summary.groups:
+            for end, bound in (("low", pair.low), ("high", pair.high), ("p", pair.p_value)):
+                put(f"{name} {'mcnemar_p' if end == 'p' else f'difference_{end}'}", Figure(bound))
+        if not pair.scope:
+            flat[f"{name} only_first_right"] = pair.first_only
+            flat[f"{name} only_second_right"] = pair.second_only
+    flat.update(summary.counts)
+    if summary.leakage.startswith(("profile", "none")):
+        flat["profile_built_on_scored_questions"] = float(summary.leakage.startswith("profile"))
+    return flat
 
 
 def _difference(

@@ -21,20 +21,13 @@ from inspect_ai.scorer import (
 )
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample, read_opinion_sample
-from valueflow.scorers.answer_reading import READER_VERSION, ReadAnswer, read_answer
+from valueflow.hub_assets.opinion_sample import OPINION_KEY, read_opinion_sample
+from valueflow.scorers.answer_reading import read_answer
 from valueflow.scorers.choice_judging import letter_distribution, option_letters
-from valueflow.scorers.figure import Figure
-from valueflow.scorers.option_accuracy import OptionRecord, OptionSummary, summarize_options
-from valueflow.scorers.option_gold import (
-    blind_credit,
-    credit,
-    earth_mover,
-    jensen_shannon,
-    top_options,
-)
+from valueflow.scorers.option_accuracy import flatten_options, summarize_options
+from valueflow.scorers.option_records import OptionRecord, option_record
 
-__all__ = ["flatten_options", "opinion_summary", "option_choice", "option_record"]
+__all__ = ["opinion_summary", "option_choice"]
 
 
 @metric(scores="unreduced")
@@ -50,47 +43,6 @@ def opinion_summary() -> Metric:
         return dict(flatten_options(summarize_options(records)))
 
     return compute
-
-
-def flatten_options(summary: OptionSummary) -> dict[str, float]:
-    """A summary as one mapping; what there is no number for is left out.
-
-    A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
-    then the figure. All figures are given over all rows; attributes and groups have accuracies and
-    differences, so that the list can be read (and Inspect draws it in seconds).
-    """
-    flat: dict[str, float] = {}
-
-    def put(name: str, found: Figure) -> None:
-        if not math.isnan(found.value):
-            flat[name] = found.value
-            if not math.isnan(found.se):
-                flat[f"{name}_stderr"] = found.se
-
-    for one in summary.scopes:
-        name = " ".join(part for part in (one.pass_name, one.scope) if part)
-        if one.scope in summary.groups and one.pass_name == "baseline_others":
-            continue
-        for figure, found in one.figures.items():
-            if not one.scope or figure == "accuracy":
-                put(f"{name} {figure}", found)
-    for pair in summary.differences:
-        if pair.scope and pair.second == "baseline":
-            continue
-        if pair.scope in summary.groups and pair.second != "default":
-            continue
-        name = " ".join(p for p in (f"{pair.first}-{pair.second}", pair.scope) if p)
-        put(f"{name} difference", pair.figure)
-        if pair.scope not in summary.groups:
-            for end, bound in (("low", pair.low), ("high", pair.high), ("p", pair.p_value)):
-                put(f"{name} {'mcnemar_p' if end == 'p' else f'difference_{end}'}", Figure(bound))
-        if not pair.scope:
-            flat[f"{name} only_first_right"] = pair.first_only
-            flat[f"{name} only_second_right"] = pair.second_only
-    flat.update(summary.counts)
-    if summary.leakage.startswith(("profile", "none")):
-        flat["profile_built_on_scored_questions"] = float(summary.leakage.startswith("profile"))
-    return flat
 
 
 @scorer(metrics=[opinion_summary()])
@@ -126,50 +78,6 @@ def option_choice() -> Scorer:
         )
 
     return score
-
-
-def option_record(
-    sample: OpinionSample,
-    answer: ReadAnswer,
-    *,
-    epoch: int = 1,
-    truncated: bool = False,
-    stated: tuple[float, ...] | None = None,
-    covered: float | None = None,
-) -> OptionRecord:
-    """The record of one answer.
-
-    Args:
-        sample: what was asked.
-        answer: what was read.
-        epoch: number of the epoch.
-        truncated: whether the answer was cut at the limit of tokens.
-        stated: the model's own distribution over the options.
-        covered: probability of the letters before it was divided by.
-    """
-    ordered = bool(sample.ordinal)
-    return OptionRecord(
-        pass_name=sample.pass_name,
-        group=sample.group,
-        attribute=sample.attribute,
-        question=sample.question,
-        epoch=epoch,
-        option=answer.option,
-        rule=answer.rule,
-        truncated=truncated and answer.option is None,
-        correct=None if answer.option is None else credit(answer.option, sample.gold),
-        tied=len(top_options(sample.gold)) > 1,
-        baseline=blind_credit(sample.pooled, sample.gold),
-        baseline_others=blind_credit(sample.others, sample.gold) if sample.others else None,
-        lines=len(sample.lines),
-        js=jensen_shannon(stated, sample.gold) if stated else None,
-        emd=earth_mover(stated, sample.gold) if stated and ordered else None,
-        baseline_js=jensen_shannon(sample.pooled, sample.gold),
-        baseline_emd=earth_mover(sample.pooled, sample.gold) if ordered else None,
-        covered=covered,
-        leakage=sample.leakage,
-        reader=READER_VERSION,
-    )
 
 
 def stated_distribution(

@@ -3,13 +3,12 @@
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from valueflow.hub_assets.opinion_sample import OpinionSample, read_opinion_sample
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.opinion_sample import read_opinion_sample
 from valueflow.solvers.modular_pluralism import CommunityMessages
-from valueflow.solvers.profile_wording import opinion_prompt, persona
-from valueflow.solvers.wording import Prompt, Style
+from valueflow.solvers.profile_wording import sample_prompt
+from valueflow.solvers.wording import Style
 
-__all__ = ["answer_as_group", "sample_prompt"]
+__all__ = ["answer_as_group"]
 
 ALTERNATIVES = {
     "hf": 20,
@@ -55,14 +54,3 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
         return await generate(state)
 
     return solve
-
-
-def sample_prompt(sample: OpinionSample, style: Style, messages: list[str]) -> Prompt:
-    """The prompt of one sample."""
-    registry = load_registry()
-    group = None if sample.pass_name == "blind" else registry.opinion.group(sample.group)
-    lines = [
-        (registry.value(name, sample.theory), registry.opinion.band(score))
-        for name, score in sample.lines
-    ]
-    return opinion_prompt(sample.text, sample.options, persona(group, lines), messages, style)

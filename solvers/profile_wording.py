@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from valueflow.hub_assets.opinion_records import Band, Group
-from valueflow.hub_assets.registry import Value
+from valueflow.hub_assets.opinion_sample import OpinionSample
+from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.solvers.wording import Prompt, Style
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "persona",
     "profile_line",
     "question_block",
+    "sample_prompt",
 ]
 
 PROFILE_WORDING_VERSION = "1"
@@ -106,3 +108,22 @@ def community_prompt(question: str, options: Sequence[str]) -> str:
         "Say in two or three sentences what you think about this survey question and why. Do not "
         f"name a letter.\n\n{question_block(question, options)}"
     )
+
+
+def sample_prompt(
+    sample: OpinionSample, style: Style = "system", messages: Sequence[str] = ()
+) -> Prompt:
+    """The prompt of one sample of a survey run.
+
+    Args:
+        sample: what is asked, of whom, in which pass.
+        style: see `opinion_prompt`.
+        messages: of the communities, for the pass `modular_pluralism`.
+    """
+    registry = load_registry()
+    group = None if sample.pass_name == "blind" else registry.opinion.group(sample.group)
+    lines = [
+        (registry.value(name, sample.theory), registry.opinion.band(score))
+        for name, score in sample.lines
+    ]
+    return opinion_prompt(sample.text, sample.options, persona(group, lines), messages, style)

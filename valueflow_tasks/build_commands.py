@@ -62,16 +62,20 @@ def relevance_command(
     chosen = [registry.theory(name) for name in theories] or list(registry.theories.values())
     chosen = list({theory.name: theory for theory in chosen}.values())
     data = load_opinions(questions)
-    failed = 0
+    failed: list[str] = []
     with Console(stderr=True).status(f"Rating {len(data.questions):,} questions ..."):
         if model is not None:
             rows = embedding_relevance(data.questions, chosen, open_encoder(model), model)
         else:
             from inspect_ai.model import get_model
 
-            rows, failed = judge_relevance(data.questions, chosen, get_model(judge))
+            try:
+                grader = get_model(judge)
+            except Exception as error:
+                raise OptionError("judge", f"{judge} cannot be used ({error})") from None
+            rows, failed = judge_relevance(data.questions, chosen, grader)
     if not rows:
-        raise OptionError("judge", f"{judge} gave no complete rating of any question")
+        raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
     write_relevance(output, rows)
     console = Console()
     console.print(
@@ -82,4 +86,4 @@ def relevance_command(
     for note in data.notes:
         console.print(note, soft_wrap=True)
     if failed:
-        console.print(f"{failed:,} left out: the judge gave no complete rating", soft_wrap=True)
+        console.print(f"{len(failed):,} left out, the first: {failed[0]}", soft_wrap=True)

@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 
 from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample
@@ -118,7 +117,6 @@ def opinionqa(
         scorer=option_choice(),
         config=GenerateConfig(temperature=0.0, max_tokens=tokens),
         version=TASK_VERSION,
-        headline_metric=HeadlineMetric(metric=f"{design.passes[-1]} accuracy"),
         metadata=_metadata(design),
     )
 

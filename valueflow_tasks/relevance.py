@@ -151,7 +151,7 @@ def read_ratings(answer: str, values: Sequence[Value]) -> dict[str, float] | Non
 
 def judge_relevance(
     questions: Sequence[OpinionQuestion], theories: Sequence[Theory], model: Any
-) -> tuple[list[Relevance], int]:
+) -> tuple[list[Relevance], list[str]]:
     """A judge's highest rating of each question over the values of each theory, from 0 to 1.
 
     Args:
@@ -160,30 +160,33 @@ def judge_relevance(
         model: an Inspect model.
 
     Returns:
-        The rows, and how many questions and theories have none because the judge gave no complete
-        rating in `ATTEMPTS` attempts.
+        The rows; and for each question and theory that has none, why: no complete rating in
+        `ATTEMPTS` attempts, or the provider's error. One dead call loses nothing that was paid for.
     """
     from inspect_ai.model import GenerateConfig
 
     config = GenerateConfig(temperature=0.0, max_tokens=ANSWER_TOKENS)
 
-    async def rate(question: OpinionQuestion, theory: Theory) -> Relevance | None:
+    async def rate(question: OpinionQuestion, theory: Theory) -> Relevance | str:
         prompt = relevance_prompt(question, theory)
         for _ in range(ATTEMPTS):
-            output = await model.generate(prompt, config=config)
+            try:
+                output = await model.generate(prompt, config=config)
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"[:300]
             ratings = read_ratings(output.completion, theory.values)
             if ratings is not None:
                 best = max(theory.values, key=lambda value: ratings[value.name])
                 score = ratings[best.name] / 10
                 return _row(theory, question, score, best, str(model), "judge")
-        return None
+        return "no complete rating"
 
-    async def every() -> list[Relevance | None]:
+    async def every() -> list[Relevance | str]:
         return await asyncio.gather(*[rate(q, t) for t in theories for q in questions])
 
     found = asyncio.run(every())
-    rows = [row for row in found if row is not None]
-    return rows, len(found) - len(rows)
+    rows = [row for row in found if isinstance(row, Relevance)]
+    return rows, [why for why in found if isinstance(why, str)]
 
 
 def write_relevance(path: Path, rows: Iterable[Relevance]) -> None:

@@ -9,7 +9,6 @@ from scipy import stats
 
 from valueflow.scorers.option_accuracy import (
     MACRO,
-    OptionRecord,
     OptionSummary,
     PairedDifference,
     clustered_mean,
@@ -23,6 +22,7 @@ from valueflow.scorers.option_gold import (
     jensen_shannon,
     top_options,
 )
+from valueflow.scorers.option_records import OptionRecord
 
 
 def record(correct: float | None = 1.0, **fields: Any) -> OptionRecord:

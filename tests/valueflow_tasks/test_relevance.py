@@ -66,7 +66,7 @@ def ratings(**special: float) -> str:
 def test_a_judges_highest_rating_is_the_relevance() -> None:
     model = mock_model(lambda *_: output(ratings(justice=7)))
     rows, failed = judge_relevance([question("Is it fair?")], [DUTY], model)
-    assert failed == 0
+    assert failed == []
     assert [(row.value, row.relevance, row.method) for row in rows] == [("justice", 0.7, "judge")]
 
 
@@ -83,8 +83,37 @@ def test_a_judge_is_asked_again_and_its_failures_are_counted() -> None:
         [question("Is it fair?"), question("Is it hopeless?")], [DUTY], mock_model(answer)
     )
     assert len(rows) == 1
-    assert failed == 1
+    assert failed == ["no complete rating"]
     assert len(asked) == 2 + relevance.ATTEMPTS
+
+
+def test_a_call_that_fails_costs_that_question_alone() -> None:
+    def answer(messages: Any, *_: Any) -> Any:
+        if "broken" in messages[0].text:
+            raise RuntimeError("the provider is away")
+        return output(ratings(justice=5))
+
+    asked = [question("Is it fair?"), question("Is it broken?")]
+    rows, failed = judge_relevance(asked, [DUTY], mock_model(answer))
+    assert [row.question for row in rows] == [asked[0].id]
+    assert failed == ["RuntimeError: the provider is away"]
+
+
+def test_a_judge_that_rates_nothing_ends_in_one_sentence(tmp_path: Path) -> None:
+    line = [
+        "build",
+        "relevance",
+        "opinionqa-mini",
+        "--theory",
+        "duty",
+        "-o",
+        str(tmp_path / "r.csv"),
+    ]
+    for judge, message in (("nobody/model", "cannot be used"), ("valueflow/judge", "rated no")):
+        done = CliRunner().invoke(main, [*line, "--judge", judge])
+        assert done.exit_code == 1
+        assert f"judge: {judge} {message}" in done.output
+    assert not (tmp_path / "r.csv").exists()
 
 
 @pytest.mark.parametrize(
