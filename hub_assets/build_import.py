@@ -1,0 +1,233 @@
+"""Reads texts from their sources, each with its source, its licence and the labels it came with."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valueflow.hub_assets.build_recipe import Recipe, SourceSpec
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.licenses import license_of
+from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.table_rows import Row, rows_of
+from valueflow.hub_assets.tables import column_map, open_source
+from valueflow.hub_assets.vidb_schema import split_hash_of
+
+__all__ = ["ADAPTERS", "import_texts"]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is known of a source: its licence, its theory, and the likely names of its columns."""
+
+    source: str
+    license: str | None
+    columns: Mapping[str, Sequence[str]]
+    theory: str | None = None
+
+
+_TEXT = ("text", "sentence", "statement", "scenario", "content")
+_ANY = {
+    "text": _TEXT,
+    "value": ("value", "value_name", "label"),
+    "theory": ("theory", "framework"),
+    "direction": ("direction", "stance", "valence"),
+    "source": ("source", "dataset"),
+    "license": ("license", "licence"),
+}
+
+ADAPTERS = {
+    "table": Adapter("", None, _ANY),
+    "valueeval": Adapter("ValueEval", "CC-BY-4.0", {}, "pvq"),
+    "mfrc": Adapter(
+        "MFRC", "CC-BY-4.0", {**_ANY, "value": ("annotation", "value", "label")}, "mft"
+    ),
+    "social-chemistry": Adapter(
+        "Social Chemistry 101",
+        "CC-BY-SA-4.0",
+        {**_ANY, "text": ("rot", "action", *_TEXT), "value": ("rot-moral-foundations", "value")},
+        "mft",
+    ),
+    "valuenet": Adapter("ValueNet", "CC-BY-NC-SA", {**_ANY, "text": ("scenario", *_TEXT)}, "pvq"),
+    "valueprism": Adapter(
+        "ValuePrism",
+        "AI2-ImpACT-MR",
+        {**_ANY, "text": ("situation", *_TEXT), "value": ("value",)},
+    ),
+    "denevil": Adapter("Denevil", None, {**_ANY, "text": ("prompt", *_TEXT)}, "mft"),
+}
+"""Licences are those that the sources state; Denevil's must be given in the recipe."""
+
+_DIRECTIONS = {
+    "support": ("support", "supports", "supporting", "favor", "favour", "positive", "pos", "1"),
+    "oppose": ("oppose", "opposes", "opposing", "against", "negative", "neg", "-1"),
+    "neutral": ("neutral", "either", "none", "0"),
+}
+_BY_SPELLING = {spelling: name for name, found in _DIRECTIONS.items() for spelling in found}
+
+
+def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Reads all sources of a recipe.
+
+    Returns:
+        One record per distinct text, in order of first appearance: `id` (the text's hash), `text`,
+        `source`, `license`, and `labels`, value (`theory:name`) to its direction and path where
+        given. And counts: rows read, exact duplicates merged, labels that are no known value.
+
+    Raises:
+        InputFileError: a file is missing, malformed or lacks a column, or a row lacks a licence.
+    """
+    wanted = {value.name: value for value in recipe.wanted()}
+    texts: dict[str, dict[str, Any]] = {}
+    counts: Counter[str] = Counter(rows=0, exact_duplicates=0, unknown_labels=0, empty=0)
+    for source in recipe.sources:
+        for record in _records(recipe, source, wanted, counts):
+            counts["rows"] += 1
+            if not record["text"].strip():
+                counts["empty"] += 1
+                continue
+            record["id"] = split_hash_of(record["text"])
+            first = texts.setdefault(record["id"], record)
+            if first is not record:
+                counts["exact_duplicates"] += 1
+                for value, label in record["labels"].items():
+                    known = first["labels"].setdefault(value, label)
+                    if known["direction"] != label["direction"]:
+                        known["direction"] = None  # the two disagree: nothing is given
+    if not texts:
+        raise InputFileError(recipe.path(recipe.sources[0].path), "no source holds any text")
+    return list(texts.values()), {**counts, "texts": len(texts)}
+
+
+def _records(
+    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value], counts: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    adapter = ADAPTERS[source.adapter]
+    if source.adapter == "valueeval":
+        found = _valueeval(recipe, source, wanted)
+    else:
+        found = _table(recipe, source, adapter, wanted, counts)
+    for number, record in enumerate(found):
+        if source.limit is not None and number >= source.limit:
+            return
+        record["source"] = record["source"] or source.source or adapter.source
+        given = record["license"] or source.license or adapter.license
+        if given is None:
+            raise InputFileError(
+                recipe.path(source.path), f"state the licence of {record['source']}: 'license'"
+            )
+        known = license_of(given)
+        record["license"] = known.name if known else given
+        yield record
+
+
+def _table(
+    recipe: Recipe,
+    source: SourceSpec,
+    adapter: Adapter,
+    wanted: Mapping[str, Value],
+    counts: Counter[str],
+) -> Iterator[dict[str, Any]]:
+    opened = open_source(recipe.path(source.path), "vidb")
+    mapping: dict[str, str] = {}
+    current: Path | None = None
+    for row in rows_of(opened.files):
+        if row.file != current:
+            current = row.file
+            mapping = column_map(row, adapter.columns, ["text"], source.columns, "columns")
+        theory = row.cell(mapping, "theory") or source.theory or adapter.theory
+        name = row.cell(mapping, "value") or source.value
+        yield {
+            "text": str(row.cell(mapping, "text") or ""),
+            "source": row.cell(mapping, "source"),
+            "license": row.cell(mapping, "license"),
+            "labels": _labels(name, theory, _direction(row, mapping), wanted, counts),
+        }
+
+
+def _direction(row: Row, mapping: Mapping[str, str]) -> str | None:
+    cell = row.cell(mapping, "direction")
+    if cell is None or not str(cell).strip():
+        return None
+    found = _BY_SPELLING.get(str(cell).strip().lower())
+    if found is None:
+        raise InputFileError(
+            row.file,
+            f"{cell!r} is no direction; write support, oppose or neutral",
+            row=row.number,
+            column=mapping["direction"],
+        )
+    return found
+
+
+def _labels(
+    name: object,
+    theory: object,
+    direction: str | None,
+    wanted: Mapping[str, Value],
+    counts: Counter[str],
+) -> dict[str, dict[str, str | None]]:
+    """The values that a cell names (several parted by `|` or `,`), those that are wanted."""
+    found: dict[str, dict[str, str | None]] = {}
+    for part in str(name or "").replace("|", ",").split(","):
+        if not part.strip():
+            continue
+        try:
+            node = load_registry().value(part.strip(), theory, ("value", "child"))
+        except UnknownNameError:
+            counts["unknown_labels"] += 1
+            continue
+        for value in load_registry().scored_on(node):
+            if value.name in wanted:
+                path = value.name if node == value else f"{value.name}/{node.name}"
+                found[f"{value.theory}:{value.name}"] = {"direction": direction, "path": path}
+    return found
+
+
+def _valueeval(
+    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value]
+) -> Iterator[dict[str, Any]]:
+    """Arguments with their labels; a label `Power: dominance` is a child of a value of pvq.
+
+    A label whose child the theory does not have counts for the value itself.
+    """
+    texts_file = recipe.path(source.path)
+    labels_file = recipe.path(str(source.labels))
+    labels: dict[str, Mapping[str, Any]] = {}
+    columns: dict[str, tuple[str, str]] = {}
+    for file in (texts_file, labels_file):
+        if not file.is_file():
+            raise InputFileError(file, "there is no such file")
+    for row in rows_of([labels_file]):
+        if not columns:
+            columns = {c: _node(c, row) for c in row.cells if c != "Argument ID"}
+        labels[str(row.cells.get("Argument ID"))] = row.cells
+    for row in rows_of([texts_file]):
+        missing = [c for c in ("Argument ID", "Premise") if c not in row.cells]
+        if missing:
+            raise InputFileError(texts_file, f"has no column '{missing[0]}'")
+        name = str(row.cells["Argument ID"])
+        if name not in labels:
+            raise InputFileError(labels_file, f"has no labels for the argument {name}")
+        found: dict[str, dict[str, str | None]] = {}
+        for column, (value, path) in columns.items():
+            if str(labels[name][column]).strip() == "1" and value in wanted:
+                several = f"pvq:{value}" in found
+                # Under two children the path ends at their parent.
+                found[f"pvq:{value}"] = {"direction": None, "path": value if several else path}
+        text = str(row.cells["Premise"] or "")
+        if source.text == "argument":
+            text = f"{row.cells['Conclusion']} ({row.cells['Stance']}): {text}"
+        yield {"text": text, "source": None, "license": None, "labels": found}
+
+
+def _node(column: str, row: Row) -> tuple[str, str]:
+    theory = load_registry().theory("pvq")
+    value = theory.find(column.partition(":")[0])
+    if value is None or value.kind != "value":
+        raise InputFileError(row.file, "is no value of ValueEval", column=column)
+    child = theory.find(column) or theory.find(column.partition(":")[2])
+    if child is not None and child.kind == "child" and value.name in child.parents:
+        return value.name, f"{value.name}/{child.name}"
+    return value.name, value.name
