@@ -8,21 +8,26 @@ anchor from the embedded table or the table `vidb`; an unknown text is an error,
 says otherwise.
 """
 
+import json
 import math
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import log_softmax
 
+from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.table_rows import rows_of
 from valueflow.hub_assets.vidb import Vidb, load_vidb
 from valueflow.scorers.choice_judging import option_letters
 from valueflow.scorers.judge_prompt import read_judge_prompt
+from valueflow.scorers.panel_prompt import read_panel_prompt
 from valueflow.simulated_respondent import read_trailer
 
-__all__ = ["JudgeOptions", "judge_answer", "judge_choice"]
+__all__ = ["JudgeOptions", "judge_answer", "judge_choice", "panel_answer"]
 
 _NONSENSE = (
     "I find all of these equally interesting, and would rather not put them in order.",
@@ -43,6 +48,11 @@ class JudgeOptions(BaseModel):
     unless `logprobs` is false. `hidden_noise` is the spread, in log-worth, of a normal error about
     each text of each such question that its probabilities do not show.
 
+    `truth` is a CSV file (text, value, intensity) of further known intensities. A panel's question,
+    which values a text is about, is answered from it with the judge's noise in points; a text that
+    it does not list for a value has nothing to do with that value. A text whose noisy intensity is
+    within `neutral_band` points of 0 is neutral.
+
     `unknown` is what a text without a known intensity gets: `error`, or `hash`: a number in [-9, 9]
     drawn from the text itself. Such a number says nothing about the text; it lets a real model's
     responses go through the instrument offline.
@@ -60,13 +70,15 @@ class JudgeOptions(BaseModel):
     hidden_noise: float = Field(default=0.0, ge=0)
     unknown: Literal["error", "hash"] = "error"
     vidb: str | None = None
+    truth: str | None = None
+    neutral_band: float = Field(default=0.25, ge=0)
     seed: int = 0
 
 
 class KnownAnchors:
-    """Intensities by value and text, from the embedded table and a user's own."""
+    """Intensities by value and text, from the embedded table, a user's own, and a truth table."""
 
-    def __init__(self, vidb: str | None) -> None:
+    def __init__(self, vidb: str | None, truth: str | None = None) -> None:
         registry = load_registry()
         tables = [load_vidb(registry.defaults.evaluator.vidb)]
         if vidb is not None:
@@ -81,12 +93,22 @@ class KnownAnchors:
                 for anchor in table.anchors.get((value.theory, value.name), ())
             }
             self._by_title[value.title, theory.title] = (value.name, texts)
+        for (theory_name, name), told in (_truth(truth) if truth is not None else {}).items():
+            theory = registry.theories[theory_name]
+            self._by_title[theory.nodes[name].title, theory.title][1].update(told)
 
     def of(self, value_title: str, theory_title: str) -> tuple[str, dict[str, float]]:
         """The value's name and its anchors' intensities by text."""
         if (value_title, theory_title) not in self._by_title:
             raise ValueError(f"simulated judge: unknown value {value_title} ({theory_title})")
         return self._by_title[value_title, theory_title]
+
+    def of_name(self, value: str, theory_title: str) -> dict[str, float]:
+        """The intensities by text of a value, which is given by its name."""
+        for (_, theory), (name, texts) in self._by_title.items():
+            if theory == theory_title and name == value:
+                return texts
+        raise ValueError(f"simulated judge: unknown value {value} ({theory_title})")
 
     def exemplars(self) -> Vidb:
         """The table from which the method `user_texts` quotes."""
@@ -137,6 +159,57 @@ def judge_choice(
     return letters[best], dict(zip(letters, log_softmax(worth).tolist(), strict=True))
 
 
+def panel_answer(prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors) -> str:
+    """The simulated judge's answer as a member of a panel; see `JudgeOptions.truth`.
+
+    Arguments are those of `judge_answer`.
+
+    Raises:
+        ValueError: the question is none, or is about a value that there is not.
+    """
+    generator = generator_for(options.seed, "panel", conversation)
+    asked = read_panel_prompt(prompt)
+    if generator.random() < options.failure_rate:
+        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+    text, score = str(asked["text"]), asked["score"]
+    told: dict[str, str] = {}
+    for value in asked["values"]:
+        truth = known.of_name(value, str(asked["theory"])).get(text)
+        noise = float(_noise(options.noise, 2, generator) @ (1, -1)) / options.scale
+        if score is not None:
+            # Odd is what lies three standard deviations of such noise from what it sees.
+            far = 3 * math.pi / math.sqrt(3) / options.scale
+            return "odd" if abs(score - (truth or 0.0) - noise) > far else "plausible"
+        if truth is None:
+            told[value] = "none"
+        elif abs(truth + noise) <= options.neutral_band:
+            told[value] = "none" if asked["round"] == 1 else "neutral"
+        else:
+            told[value] = "support" if truth + noise > 0 else "oppose"
+    return json.dumps(told)
+
+
+def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
+    """Intensities of a truth table by (theory, value) and text."""
+    file = Path(path)
+    if not file.is_file():
+        raise InputFileError(path, "there is no such file; 'truth' is a CSV text,value,intensity")
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    values: dict[str, tuple[str, str]] = {}
+    for row in rows_of([file]):
+        try:
+            text, name, intensity = (row.cells[c] for c in ("text", "value", "intensity"))
+            if name not in values:
+                value = load_registry().value(name)
+                values[name] = (value.theory, value.name)
+            found.setdefault(values[name], {})[text] = float(intensity)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputFileError(
+                path, f"needs the columns text, value and intensity ({error})", row=row.number
+            ) from None
+    return found
+
+
 def _worths(
     prompt: str, options: JudgeOptions, known: KnownAnchors, generator: np.random.Generator
 ) -> tuple[list[tuple[str, str]], np.ndarray | None]:
@@ -168,7 +241,7 @@ def _intensity(
         return float(generator_for(options.seed, "unknown", value, text).uniform(-9, 9))
     raise ValueError(
         f"simulated judge: unknown text for {value}: {text[:80]!r}. It knows the embedded anchors, "
-        "those of its option vidb=FILE, and answers of valueflow/respondent; with "
+        "those of its options vidb=FILE and truth=FILE, and answers of valueflow/respondent; with "
         "unknown=hash any other text gets a made-up intensity"
     )
 

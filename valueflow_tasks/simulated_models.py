@@ -25,8 +25,15 @@ from pydantic import ValidationError
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.options import TaskOptionError
 from valueflow.scorers.choice_judging import is_choice_prompt
+from valueflow.scorers.panel_prompt import is_panel_prompt
 from valueflow.scorers.refusal_judging import is_refusal_prompt
-from valueflow.simulated_judge import JudgeOptions, KnownAnchors, judge_answer, judge_choice
+from valueflow.simulated_judge import (
+    JudgeOptions,
+    KnownAnchors,
+    judge_answer,
+    judge_choice,
+    panel_answer,
+)
 from valueflow.simulated_opinions import OpinionAnswers, OpinionAnswersOptions
 from valueflow.simulated_respondent import RespondentOptions, answer, read_trailer
 
@@ -64,7 +71,8 @@ class SimulatedModel(ModelAPI):
             place = ".".join(map(str, first["loc"]))
             raise TaskOptionError(f"valueflow/{model_name}: {place}: {first['msg']}") from None
         vidb = self.judge.vidb if model_name == "judge" else self.respondent.vidb
-        self.known = KnownAnchors(vidb)
+        truth = self.judge.truth if model_name == "judge" else None
+        self.known = KnownAnchors(vidb, truth)
 
     async def generate(
         self,
@@ -82,6 +90,8 @@ class SimulatedModel(ModelAPI):
                 reply = question.rpartition("\n[end of reply]")[0]
                 unknown = read_trailer(reply) is None and self.judge.unknown == "error"
                 text = "yes" if unknown else "no"
+            elif is_panel_prompt(question):
+                text = panel_answer(question, conversation, self.judge, self.known)
             elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
             else:

@@ -1,0 +1,303 @@
+"""Puts very many questions to judges, and keeps every answer the moment it is there.
+
+A number of workers take one question after the other; each writes its answer to the store before
+it takes the next. What is in the store is not asked again. A budget of calls holds exactly.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+)
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from valueflow.hub_assets.build_recipe import JudgeSpec, Recipe
+from valueflow.hub_assets.errors import OptionError, ValueflowError
+from valueflow.hub_assets.judgement_store import JudgementStore
+from valueflow.lm_eval_grader import make_grader
+from valueflow.scorers.judging import judge_cache
+
+__all__ = [
+    "Budget",
+    "BudgetSpent",
+    "CountedJudge",
+    "Question",
+    "ask_all",
+    "ask_until_read",
+    "make_judge",
+]
+
+GIVE_UP_AFTER = 10
+"""Errors of the provider in a row after which no more is asked."""
+
+QUIET_SECONDS = 30
+"""Between two lines on progress where there is no terminal."""
+
+
+class BudgetSpent(ValueflowError):
+    """The calls that a run may make are made."""
+
+
+@dataclass
+class Budget:
+    """Calls and tokens of a run, of all its judges together.
+
+    Attributes:
+        most: most calls; None for any number.
+        calls: calls made.
+        tokens_in: tokens read by judges.
+        tokens_out: tokens written by them.
+        cost: what providers that state it said it cost, in US dollars.
+        refused: whether a call was not made for want of budget.
+    """
+
+    most: int | None = None
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    refused: bool = False
+
+    def take(self) -> None:
+        """Takes a call.
+
+        Raises:
+            BudgetSpent: there is none left.
+        """
+        if self.most is not None and self.calls >= self.most:
+            self.refused = True
+            raise BudgetSpent(f"the budget of {self.most:,} calls is spent")
+        self.calls += 1
+
+
+class CountedJudge(Model):
+    """A judge whose every call is counted against a budget."""
+
+    def __init__(self, inner: Model, budget: Budget) -> None:
+        super().__init__(inner.api, inner.config, inner.model_args)
+        self.inner = inner
+        self.budget = budget
+
+    async def generate(self, input: Any, *arguments: Any, **named: Any) -> ModelOutput:
+        """See `Model.generate`.
+
+        Raises:
+            BudgetSpent: there is no call left.
+        """
+        self.budget.take()
+        named["cache"] = False  # the store is the memory
+        output = await self.inner.generate(input, *arguments, **named)
+        if output.usage is not None:
+            self.budget.tokens_in += output.usage.input_tokens
+            self.budget.tokens_out += output.usage.output_tokens
+            self.budget.cost += getattr(output.usage, "total_cost", None) or 0.0
+        return output
+
+
+def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> CountedJudge:
+    """The judge of a recipe; paths in its arguments start where the recipe lies.
+
+    Raises:
+        OptionError: Inspect cannot make it.
+    """
+    args = dict(spec.args)
+    for key in ("truth", "vidb"):
+        if isinstance(args.get(key), str) and recipe.path(args[key]).exists():
+            args[key] = str(recipe.path(args[key]))
+    grader = {"model": spec.model, "model_args": args, **spec.config}
+    try:
+        return CountedJudge(make_grader(grader, recipe.connections), budget)
+    except OptionError as error:
+        raise OptionError("judge", str(error).partition(": ")[2]) from None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to ask: its key in the store, and how.
+
+    `ask` returns the row to keep, or a row with `error` (a provider's), which is not kept.
+    """
+
+    key: str
+    ask: Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+def ask_all(
+    questions: Sequence[Question] | Iterable[Question],
+    total: int,
+    store: JudgementStore,
+    recipe: Recipe,
+    budget: Budget,
+    title: str,
+) -> None:
+    """Asks all questions whose answers are not in the store.
+
+    Args:
+        questions: taken one by one, so that not all of them need be in memory.
+        total: how many they are.
+        store: takes the answers.
+        recipe: says how many calls may be in flight.
+        budget: calls of the run.
+        title: of the progress display.
+
+    Raises:
+        BudgetSpent: the budget was spent before the end; all that was asked is kept.
+        ValueflowError: the provider failed; all answers that came are kept.
+    """
+
+    def run() -> None:
+        anyio.run(_ask, iter(questions), total, store, recipe.connections, budget, title)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+async def _ask(
+    questions: Iterator[Question],
+    total: int,
+    store: JudgementStore,
+    connections: int,
+    budget: Budget,
+    title: str,
+) -> None:
+    failures = 0
+    in_a_row = 0
+    last = ""
+    with _Display(title, total, budget) as display:
+
+        async def work() -> None:
+            nonlocal failures, in_a_row, last
+            for question in questions:
+                if question.key in store:
+                    display.known()
+                    continue
+                if budget.refused or in_a_row >= GIVE_UP_AFTER:
+                    return
+                row = await question.ask()
+                if budget.refused and "error" in row:
+                    return
+                if "error" in row:
+                    failures += 1
+                    in_a_row += 1
+                    last = row["error"]
+                    continue
+                in_a_row = 0
+                store.add(question.key, row)
+                display.asked()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(connections):
+                group.start_soon(work)
+    if budget.refused:
+        raise BudgetSpent(
+            f"{title}: the budget of {budget.most:,} calls is spent; what was judged is kept. Run "
+            "the same command again to go on"
+        )
+    if failures:
+        raise ValueflowError(
+            f"{title}: {failures:,} questions had no answer from the provider ({last}). What was "
+            "judged is kept; run the same command again to ask for the rest"
+        )
+
+
+class _Display:
+    """Live progress with rate, tokens, cost and time left; lines now and then without a terminal."""
+
+    def __init__(self, title: str, total: int, budget: Budget) -> None:
+        self.title, self.total, self.budget = title, total, budget
+        self.done = self.new = 0
+        self.began = self.told = time.monotonic()
+        self.screen = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[detail]}"),
+            TimeRemainingColumn(),
+            console=self.screen,
+            transient=True,
+            disable=not self.screen.is_terminal,
+        )
+
+    def __enter__(self) -> "_Display":
+        self.progress.__enter__()
+        self.task = self.progress.add_task(self.title, total=self.total, detail="")
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.progress.__exit__(*raised)
+
+    def known(self) -> None:
+        self.done += 1
+        self.progress.advance(self.task)
+
+    def asked(self) -> None:
+        self.done += 1
+        self.new += 1
+        now = time.monotonic()
+        if self.screen.is_terminal:
+            self.progress.update(self.task, advance=1, detail=self._detail(now))
+        elif now - self.told > QUIET_SECONDS:
+            self.told = now
+            left = (self.total - self.done) * (now - self.began) / max(self.new, 1)
+            self.screen.print(
+                f"{self.title}: {self.done:,}/{self.total:,} {self._detail(now)}, "
+                f"{left / 60:.0f} min left",
+                highlight=False,
+            )
+
+    def _detail(self, now: float) -> str:
+        budget = self.budget
+        rate = self.new / max(now - self.began, 1e-9)
+        cost = f", ${budget.cost:,.2f}" if budget.cost else ""
+        tokens = (budget.tokens_in + budget.tokens_out) / 1e6
+        return f"{rate:,.1f}/s, {tokens:,.2f}M tokens{cost}"
+
+
+async def ask_until_read(
+    model: Model,
+    prompt: str,
+    read: Callable[[str], Any],
+    correction: str,
+    attempts: int,
+) -> dict[str, Any]:
+    """Asks a question up to `attempts` times, until its answer can be read.
+
+    Returns:
+        `answer` (what `read` made of it, None where nothing could be read), `calls` and `raw`; or
+        `error`, where the provider failed.
+    """
+    messages: list[ChatMessage] = [ChatMessageUser(content=prompt)]
+    raw: list[str] = []
+    for attempt in range(attempts):
+        try:
+            output = await model.generate(
+                messages, config=GenerateConfig(), cache=judge_cache(model, attempt)
+            )
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"[:500]}
+        raw.append(output.completion)
+        found = read(output.completion)
+        if found is not None:
+            return {"answer": found, "calls": attempt + 1, "raw": raw}
+        messages = [
+            ChatMessageUser(content=prompt),
+            ChatMessageAssistant(content=output.completion.strip() or "(no answer)"),
+            ChatMessageUser(content=correction),
+        ]
+    return {"answer": None, "calls": attempts, "raw": raw}
