@@ -2,8 +2,8 @@
 
 `category_prompt` asks at once, for every value of a list, whether the text supports it, opposes it
 or has nothing to say about it; in the second round `neutral` may be answered too.
-`plausible_prompt` asks whether a score fits a text. The wording is this project's own and has a version, which goes
-into every kept judgement.
+`plausible_prompt` asks whether a score fits a text. The wording is this project's own and has a
+version, which goes into every kept judgement.
 """
 
 from __future__ import annotations

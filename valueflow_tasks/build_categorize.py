@@ -66,7 +66,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     human = recipe.path(spec.human) if spec.human else None
     asked = fingerprint(
         hash_of(source),
-        spec.model_copy(update={"human": None, "accept_votes": 1, "accept_lead": 1}),
+        spec.model_copy(update={"human": None}),
         [v.name for v in recipe.wanted()],
         recipe.seed,
         CATEGORY_PROMPT_VERSION,

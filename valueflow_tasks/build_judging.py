@@ -217,7 +217,7 @@ async def _ask(
 
 
 class _Display:
-    """Live progress with rate, tokens, cost and time left; lines now and then without a terminal."""
+    """Live progress with rate, tokens, cost and time left; lines where there is no terminal."""
 
     def __init__(self, title: str, total: int, budget: Budget) -> None:
         self.title, self.total, self.budget = title, total, budget

@@ -1,0 +1,73 @@
+"""Human ratings of texts for values: a CSV (text or id, value, rating, reviewer)."""
+
+import csv
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.vidb_schema import split_hash_of
+
+__all__ = ["Rating", "read_ratings"]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Ratings of one text for one value: their mean, its standard error (None for one rating)."""
+
+    mean: float
+    standard_error: float | None
+    count: int
+
+
+def read_ratings(path: Path) -> dict[tuple[str, str], Rating]:
+    """Ratings by (hash of the text, value). Rows without a rating are passed over: a queue file
+    that is filled in step by step can be used at any time.
+
+    Raises:
+        InputFileError: it cannot be read, lacks a column, or a rating is no number in [-10, 10].
+    """
+    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = {"value", "rating"} - set(reader.fieldnames or ())
+            if missing or not {"text", "id"} & set(reader.fieldnames or ()):
+                raise InputFileError(path, "needs the columns text (or id), value and rating")
+            for number, cells in enumerate(reader, start=1):
+                raw = (cells["rating"] or "").strip()
+                if not raw:
+                    continue
+                try:
+                    rating = float(raw)
+                except ValueError:
+                    rating = math.nan
+                if not -10 <= rating <= 10:
+                    raise InputFileError(
+                        path,
+                        f"{raw!r} is no number from -10 to 10",
+                        row=number,
+                        column="rating",
+                    )
+                try:
+                    value = load_registry().value(cells["value"], cells.get("theory") or None)
+                except UnknownNameError as error:
+                    raise InputFileError(path, str(error), row=number, column="value") from None
+                name = cells.get("id") or split_hash_of(cells.get("text") or "")
+                found[name, value.name].append(rating)
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputFileError(path, "is not UTF-8 text; save it as UTF-8") from None
+    return {key: _rating(ratings) for key, ratings in found.items()}
+
+
+def _rating(ratings: list[float]) -> Rating:
+    n = len(ratings)
+    mean = sum(ratings) / n
+    if n == 1:
+        return Rating(mean, None, 1)
+    variance = sum((r - mean) ** 2 for r in ratings) / (n - 1)
+    return Rating(mean, math.sqrt(variance / n), n)

@@ -1,0 +1,273 @@
+"""The stages `flag` and `package`: what looks odd goes to people, and the rest into the database."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from valueflow.build_judging import (
+    Budget,
+    CountedJudge,
+    Question,
+    ask_all,
+    ask_until_read,
+    make_judge,
+)
+from valueflow.hub_assets.build_folder import (
+    check_begun,
+    finish,
+    finished,
+    read_lines,
+    stage_file,
+    write_lines,
+)
+from valueflow.hub_assets.build_ratings import Rating, read_ratings
+from valueflow.hub_assets.build_recipe import Recipe, fingerprint
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import write_csv
+from valueflow.hub_assets.judgement_store import open_store
+from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.table_rows import rows_of
+from valueflow.scorers.judge_prompt import draw_labels
+from valueflow.scorers.panel_prompt import (
+    PLAUSIBLE_PROMPT_VERSION,
+    plausible_answer,
+    plausible_prompt,
+)
+
+__all__ = ["QUEUE", "flag_value", "merged_score", "package_rows", "write_queue"]
+
+FLAGS = ("id", "reason", "odd_votes", "votes", "flagged")
+QUEUE = (
+    "id",
+    "text",
+    "theory",
+    "value",
+    "direction",
+    "intensity",
+    "intensity_se",
+    "reason",
+    "rating",
+    "reviewer",
+)
+
+FAR_FROM_NEUTRAL = 5.0
+"""Points from 0 at which a text that was labelled neutral is a suspect."""
+
+
+def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> dict[str, Any]:
+    """Finds odd rows of a value: suspects by their numbers, which a panel confirms where there is
+    one.
+
+    Returns:
+        Counts: suspects, asked, flagged, unreadable answers.
+
+    Raises:
+        ValueflowError: the earlier stage is not there; budget spent; the judge failed.
+    """
+    spec = recipe.flag
+    part = stage_file(folder, "flag", value, ".csv")
+    rows = _scored(folder, value)
+    mark = fingerprint(spec, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
+    if (done := finished(part, mark)) is not None:
+        return done
+    reasons = {row["id"]: _suspicion(row) for row in rows}
+    panel = spec.panel() if spec.ask != "none" else []
+    asked = [row for row in rows if panel and (spec.ask == "all" or reasons[row["id"]])]
+    votes: dict[str, list[str | None]] = {}
+    if asked:
+        path = stage_file(folder, "flag", value, ".jsonl")
+        with open_store(path) as store:
+            check_begun(path, mark, "flag")
+            judges = [make_judge(recipe, seat, budget) for seat in panel]
+
+            def questions() -> Iterator[Question]:
+                for row in asked:
+                    for seat, judge in enumerate(judges):
+                        yield _question(recipe, value, row, seat, judge)
+
+            total = len(asked) * len(judges)
+            ask_all(questions(), total, store, recipe, budget, f"flag {value.name}")
+            for row in asked:
+                keys = [f"{row['id']}/{seat}" for seat in range(len(judges))]
+                votes[row["id"]] = [store.rows[key]["answer"] for key in keys]
+    marks = []
+    for row in rows:
+        said = votes.get(row["id"], [])
+        odd = sum(vote == "odd" for vote in said)
+        readable = sum(vote is not None for vote in said)
+        reason = reasons[row["id"]]
+        # A panel has the last word; without one, a suspect is flagged as it is.
+        flagged = 2 * odd > readable if readable else bool(reason)
+        if reason or flagged:
+            why = reason or "the panel calls the score odd"
+            votes_told = {"odd_votes": odd, "votes": readable, "flagged": int(flagged)}
+            marks.append({"id": row["id"], "reason": why, **votes_told})
+    write_csv(part, FLAGS, marks)
+    counts = {
+        "suspects": sum(bool(reason) for reason in reasons.values()),
+        "asked": len(asked),
+        "flagged": sum(mark["flagged"] for mark in marks),
+        "unreadable_answers": sum(vote is None for said in votes.values() for vote in said),
+    }
+    finish(part, mark, counts)
+    return counts
+
+
+def _suspicion(row: Mapping[str, Any]) -> str:
+    """Why a row's numbers look odd; the empty string where they do not."""
+    intensity, error, direction = row["intensity"], row["intensity_se"], row["direction"]
+    if row["n_comparisons"] == 0:
+        return "in no ranking"
+    if direction == "support" and intensity + error < 0:
+        return "labelled as supporting, ranked as opposing"
+    if direction == "oppose" and intensity - error > 0:
+        return "labelled as opposing, ranked as supporting"
+    if direction == "neutral" and abs(intensity) - error > FAR_FROM_NEUTRAL:
+        return "labelled neutral, ranked far from it"
+    return ""
+
+
+def _question(
+    recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: CountedJudge
+) -> Question:
+    async def ask() -> dict[str, Any]:
+        code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
+        theory = load_registry().theories[value.theory]
+        prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
+        said = await ask_until_read(
+            judge,
+            prompt,
+            plausible_answer,
+            "Answer with the one word 'plausible' or 'odd'.",
+            recipe.flag.attempts,
+        )
+        return said if "error" in said else {"judge": str(judge.inner), **said}
+
+    return Question(f"{row['id']}/{seat}", ask)
+
+
+def _scored(folder: Path, value: Value) -> list[dict[str, Any]]:
+    """Curated rows of a value with their numbers."""
+    scaled = stage_file(folder, "scale", value, ".csv")
+    if not scaled.is_file():
+        raise InputFileError(scaled, "is not there yet; run the stage 'scale' first")
+    numbers = {row.cells["id"]: row.cells for row in rows_of([scaled])}
+    found = []
+    for row in read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"):
+        cells = numbers[row["id"]]
+        for name in ("utility", "intensity", "intensity_se"):
+            row[name] = float(cells[name])
+        row["n_comparisons"] = int(cells["n_comparisons"])
+        found.append(row)
+    return found
+
+
+def write_queue(folder: Path, values: Sequence[Value]) -> int:
+    """Writes `flag/queue.csv`: all flagged rows, with room for a rating; how many they are."""
+    queue = []
+    for value in values:
+        marks = _marks(folder, value)
+        for row in _scored(folder, value):
+            if row["id"] in marks:
+                queue.append(row | {"reason": marks[row["id"]], "rating": None, "reviewer": None})
+    write_csv(folder / "flag" / "queue.csv", QUEUE, queue)
+    return len(queue)
+
+
+def _marks(folder: Path, value: Value) -> dict[str, str]:
+    part = stage_file(folder, "flag", value, ".csv")
+    if not part.is_file():
+        raise InputFileError(part, "is not there yet; run the stage 'flag' first")
+    cells = (row.cells for row in rows_of([part]))
+    return {str(c["id"]): str(c["reason"]) for c in cells if c["flagged"] == "1"}
+
+
+def merged_score(
+    intensity: float, intensity_se: float, rating: Rating, weight: float
+) -> tuple[float, float]:
+    """(1 - weight) * intensity + weight * mean rating, and its standard error.
+
+    A single rating tells nothing of its error; the intensity's own error then stands for both.
+    """
+    rating_se = intensity_se if rating.standard_error is None else rating.standard_error
+    merged = (1 - weight) * intensity + weight * rating.mean
+    return merged, (((1 - weight) * intensity_se) ** 2 + (weight * rating_se) ** 2) ** 0.5
+
+
+def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[str, Any]:
+    """Merges ratings, and writes the packaged database `vidb`.
+
+    Returns:
+        Counts: rows, rated and filtered rows, flagged rows that nobody has rated; and notes.
+
+    Raises:
+        ValueflowError: an earlier stage is not there, or the rows break the schema.
+    """
+    from valueflow.hub_assets.vidb_package import package_table
+
+    spec = recipe.review
+    ratings = read_ratings(recipe.path(spec.ratings)) if spec.ratings else {}
+    rows: list[dict[str, Any]] = []
+    rated = filtered = unreviewed = 0
+    for value in values:
+        marks = _marks(folder, value)
+        for row in _scored(folder, value):
+            rating = ratings.get((row["id"], value.name))
+            row["filtered"] = "false"
+            unreviewed += row["id"] in marks and rating is None
+            if rating is not None:
+                rated += 1
+                apart = abs(rating.mean - row["intensity"])
+                if apart <= spec.agree_within and rating.mean * row["intensity"] >= 0:
+                    row["filtered"] = "true"
+                    filtered += 1
+                row["intensity"], row["intensity_se"] = merged_score(
+                    row["intensity"], row["intensity_se"], rating, spec.weight
+                )
+            for dropped in ("id", "votes"):
+                del row[dropped]
+            rows.append(row)
+    with tempfile.TemporaryDirectory() as temporary:
+        table = Path(temporary) / "rows.jsonl"
+        write_lines(table, rows)
+        packaged = package_table(
+            table,
+            folder / "vidb",
+            held_out=recipe.path(recipe.package.held_out) if recipe.package.held_out else None,
+            notes=recipe.path(recipe.package.notes) if recipe.package.notes else None,
+            construction=_construction(recipe),
+            leave_out_restricted=recipe.package.leave_out_restricted,
+            overwrite=True,
+        )
+    return {
+        "rows": len(rows),
+        "rated": rated,
+        "filtered": filtered,
+        "flagged_and_not_rated": unreviewed,
+        "notes": list(packaged.notes),
+    }
+
+
+def _construction(recipe: Recipe) -> dict[str, str]:
+    """What the card says of how the intensities came about."""
+    panel, rank, scale = recipe.categorize, recipe.rank, recipe.scale
+    told = {
+        "categorisation": "values and directions from the sources"
+        if panel.values == "given"
+        else f"a panel of {len(panel.panel())} ({_models(panel.panel())}); accepted with "
+        f"{panel.accept_votes} votes or a lead of {panel.accept_lead}",
+        "ranking": f"{rank.judge.model}, windows of {rank.window_size} texts, "
+        f"{rank.windows_per_text} windows a text{', adaptive' if rank.adaptive else ''}",
+        "fit": f"Plackett-Luce, ridge {recipe.fit.ridge:g}",
+        "scale": "rising map with the neutral point at 0, fitted on "
+        + ("human ratings" if scale.fit_on == "ratings" else "direction labels"),
+    }
+    if recipe.review.ratings:
+        told["review"] = f"human ratings merged with weight {recipe.review.weight:g}"
+    return told
+
+
+def _models(panel: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(seat.model for seat in panel))
