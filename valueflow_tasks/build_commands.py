@@ -1,10 +1,11 @@
-"""The commands `valueflow build ...`: tables that studies need and that take a model to make."""
+"""The commands `valueflow build ...`: databases and tables that take a model to make."""
 
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from valueflow.build_vidb_commands import add_build_vidb
 from valueflow.hub_assets.errors import OptionError
 
 __all__ = ["build_command"]
@@ -12,7 +13,7 @@ __all__ = ["build_command"]
 
 @click.group("build")
 def build_command() -> None:
-    """Build tables that a study needs."""
+    """Build databases and the tables that a study needs."""
 
 
 @build_command.command(
@@ -87,3 +88,6 @@ def relevance_command(
         console.print(note, soft_wrap=True)
     if failed:
         console.print(f"{len(failed):,} left out, the first: {failed[0]}", soft_wrap=True)
+
+
+add_build_vidb(build_command)

@@ -1,4 +1,4 @@
-"""The stages `flag` and `package`: what looks odd goes to people, and the rest into the database."""
+"""The stages `flag` and `package`: what looks odd goes to people, the rest into the database."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

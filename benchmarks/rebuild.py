@@ -1,0 +1,270 @@
+"""Rebuild a value intensity database from real texts with simulated judges whose truth is known.
+
+    python benchmarks/rebuild.py truth --data DIR      DIR holds ValueEval's *-training.tsv
+    python benchmarks/rebuild.py size --rows 10000     time and memory of one value
+    python benchmarks/rebuild.py kills --data DIR      killed at random moments, and resumed
+
+`truth` gives every (text, value) of the ValueEval training split a seeded latent intensity, lets a
+simulated panel of seven and a simulated judge of scale 1 see it through their noise, and compares
+the database that comes out with it. `kills` compares the databases byte for byte, and counts how
+often the judge was asked. These are checks of the pipeline; they say nothing about any language
+model.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy loads
+
+import csv
+import hashlib
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import yaml
+
+from valueflow.hub_assets.build_import import import_texts
+from valueflow.hub_assets.build_recipe import read_recipe
+
+COUNTED = """
+import os, sys
+from valueflow import simulated_models
+counter = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+asked = simulated_models.SimulatedModel.generate
+async def generate(self, *arguments, **named):
+    answer = await asked(self, *arguments, **named)
+    os.write(counter, b".")
+    return answer
+simulated_models.SimulatedModel.generate = generate
+from valueflow.cli import main
+main(sys.argv[2:])
+"""
+
+
+def write_recipe(folder: Path, sources: list[dict[str, object]], **more: object) -> Path:
+    """A recipe with simulated judges, and the truth table that they know."""
+    judge: dict[str, object] = {"truth": "truth.csv", "scale": 1.0, "seed": 1}
+    panel = {"model": "valueflow/judge", "args": {**judge, "seed": 100}, "seats": 7}
+    recipe: dict[str, object] = {
+        "theories": ["pvq"],
+        "sources": sources,
+        "categorize": {"judges": [panel], "values": "labels"},
+        "rank": {"judge": {"model": "valueflow/judge", "args": judge}, "windows_per_text": 20},
+        "flag": {"judges": [{**panel, "args": {**judge, "seed": 200}}]},
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe, **more}), encoding="utf-8")
+    generator = np.random.default_rng(7)
+    with (folder / "truth.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "value", "intensity"])
+        for text in import_texts(read_recipe(path))[0]:
+            for name in sorted(text["labels"]):
+                writer.writerow([text["text"], name, f"{generator.uniform(-10, 10):.4f}"])
+    return path
+
+
+def valueeval(data: Path, limit: int | None = None) -> list[dict[str, object]]:
+    source: dict[str, object] = {"adapter": "valueeval"}
+    source["path"] = str((data / "arguments-training.tsv").resolve())
+    source["labels"] = str((data / "labels-training.tsv").resolve())
+    return [source | ({"limit": limit} if limit else {})]
+
+
+def build(recipe: Path, output: Path, *options: str) -> float:
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "valueflow.cli", "build", "vidb", str(recipe)]
+    subprocess.run([*command, "-o", str(output), *options], check=True)
+    return time.perf_counter() - begin
+
+
+def recovered(output: Path, truth: Path) -> list[dict[str, float | str]]:
+    """How near each value's rows come to their truth."""
+    import pyarrow.parquet
+
+    with truth.open(encoding="utf-8", newline="") as stream:
+        known = {(r["text"], r["value"]): float(r["intensity"]) for r in csv.DictReader(stream)}
+    found: list[dict[str, float | str]] = []
+    for path in sorted((output / "vidb" / "data").glob("*/*/full.parquet")):
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+        theory, name = path.parent.parent.name, path.parent.name
+        real = np.array([known[row["text"], f"{theory}:{name}"] for row in rows])
+        score, se, utility = (
+            np.array([row[c] for row in rows]) for c in ("intensity", "intensity_se", "utility")
+        )
+        scale = json.loads((output / "scale" / f"{theory}.{name}.json").read_text())
+        slope = 20 / (scale["utilities"][1] - scale["utilities"][0])
+        # The utility that a text of intensity 0 has: utilities are truth (scale 1) but for a shift.
+        zero = float(np.mean(utility - real))
+        off = utility - zero - real
+        clear = np.abs(real) >= 1
+        sign = np.sign(score) == np.sign(real)
+        label = np.array([{"support": 1, "oppose": -1}.get(r["direction"], 0) for r in rows])
+        found.append(
+            {
+                "value": name,
+                "rows": len(rows),
+                "correlation": float(np.corrcoef(score, real)[0, 1]),
+                "rmse": float(np.sqrt(np.mean((score - real) ** 2))),
+                "coverage_95": float(np.mean(np.abs(off) <= 1.96 * se / slope)),
+                "neutral_error": float(slope * (zero - scale["neutral"])),
+                "signs_right": float(np.mean(sign)),
+                "signs_right_from_1": float(np.mean(sign[clear])),
+                "directions_right": float(np.mean(label == np.sign(real))),
+            }
+        )
+    return found
+
+
+def show(rows: list[dict[str, float | str]]) -> None:
+    click.echo("  ".join(f"{name:>18}" for name in rows[0]))
+    for row in rows:
+        cells = (f"{c:.3f}" if isinstance(c, float) else f"{c}" for c in row.values())
+        click.echo("  ".join(f"{cell:>18}" for cell in cells))
+    counts = np.array([float(row["rows"]) for row in rows])
+    means = [
+        f"{name} {np.average([float(r[name]) for r in rows], weights=counts):.4f}"
+        for name in list(rows[0])[2:]
+        if name != "neutral_error"
+    ]
+    worst = max(abs(float(row["neutral_error"])) for row in rows)
+    click.echo(f"all {counts.sum():,.0f} rows: {', '.join(means)}, worst neutral {worst:.3f}")
+
+
+@click.group()
+def main() -> None:
+    """Checks of `valueflow build vidb` with known truth."""
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Keep the build here.")
+@click.option("--window-size", default=6, show_default=True)
+@click.option("--adaptive", is_flag=True)
+def truth(data: Path, output: Path | None, window_size: int, adaptive: bool) -> None:
+    """Recovery of a known truth on the ValueEval training split."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = output or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        judge = {"model": "valueflow/judge", "args": {"truth": "truth.csv", "seed": 1}}
+        rank = {"judge": judge, "windows_per_text": 20, "window_size": window_size}
+        recipe = write_recipe(folder, valueeval(data), rank={**rank, "adaptive": adaptive})
+        seconds = build(recipe, folder / "build")
+        show(recovered(folder / "build", folder / "truth.csv"))
+        click.echo(f"{seconds:.0f} s, {peak_memory():.0f} MiB")
+
+
+@main.command()
+@click.option("--rows", default=10_000, show_default=True)
+@click.option("--window-size", default=6, show_default=True)
+def size(rows: int, window_size: int) -> None:
+    """Time and memory of one value of so many rows, whose directions are given."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        generator = np.random.default_rng(3)
+        words = np.array([f"w{i}" for i in range(5000)])
+        texts = [" ".join(words[generator.integers(0, 5000, 25)]) for _ in range(rows)]
+        truth = generator.uniform(-10, 10, rows)
+        with (folder / "texts.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["text", "value", "direction", "intensity"])
+            for text, real in zip(texts, truth, strict=True):
+                writer.writerow([text, "power", "support" if real > 0 else "oppose", real])
+        judge = {"model": "valueflow/judge", "args": {"truth": "texts.csv"}}
+        recipe = write_recipe(
+            folder,
+            [{"path": "texts.csv", "source": "made up", "license": "CC0-1.0"}],
+            categorize={"values": "given"},
+            rank={"judge": judge, "windows_per_text": 20, "window_size": window_size},
+            curate={"balance": "none"},
+            flag={"ask": "none"},
+        )
+        seconds = build(recipe, folder / "build")
+        click.echo(f"{rows:,} rows: {seconds:.0f} s, {peak_memory():.0f} MiB")
+
+
+def peak_memory() -> float:
+    """Of the largest child process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--kills", "wanted", default=20, show_default=True)
+@click.option("--limit", default=500, show_default=True, help="Arguments of ValueEval to take.")
+@click.option("--seed", default=0, show_default=True)
+def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
+    """Killed at random moments, resumed each time: the same database for the same calls."""
+    generator = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        recipe = write_recipe(folder, valueeval(data, limit))
+        run_counted(folder, recipe, "plain", None)
+        begin = time.perf_counter()
+        shutil.copytree(folder / "plain", folder / "again")
+        run_counted(folder, recipe, "again", None)
+        idle = time.perf_counter() - begin  # what a run takes that has nothing to ask
+        begin = time.perf_counter()
+        shutil.rmtree(folder / "again")
+        run_counted(folder, recipe, "again", None)
+        whole = time.perf_counter() - begin
+        done = 0
+        while done < wanted:
+            # Long enough to get somewhere, so that the kills fall everywhere in the work.
+            wait = generator.uniform(0.2 * idle, idle + 1.5 * (whole - idle) / wanted)
+            done += run_counted(folder, recipe, "killed", wait)
+            if (folder / "killed" / "vidb").is_dir():
+                break
+        run_counted(folder, recipe, "killed", None)
+        same = contents(folder / "plain" / "vidb") == contents(folder / "killed" / "vidb")
+        rows = {name: stored(folder / name) for name in ("plain", "killed")}
+        asked = {name: (folder / f"{name}.count").stat().st_size for name in rows}
+        click.echo(f"killed {done} times; database the same byte for byte: {same}")
+        click.echo(
+            f"judgements kept: {rows['plain']:,} undisturbed, {rows['killed']:,} killed; the judge "
+            f"finished {asked['plain']:,} and {asked['killed']:,} answers"
+        )
+        if not same or rows["plain"] != rows["killed"]:
+            raise SystemExit(1)
+
+
+def run_counted(folder: Path, recipe: Path, name: str, wait: float | None) -> bool:
+    """Runs the build; kills it after `wait` seconds. Whether it was killed."""
+    command = [sys.executable, "-c", COUNTED, str(folder / f"{name}.count")]
+    command += ["build", "vidb", str(recipe), "-o", str(folder / name)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        errors = process.communicate(timeout=wait)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    if process.returncode:
+        raise SystemExit(errors.decode())
+    return False
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def stored(folder: Path) -> int:
+    """Judgements in all stores of a build; a key that stood twice would have been refused."""
+    stores = [*folder.glob("categorize/judgements.jsonl"), *folder.glob("rank/*.jsonl")]
+    stores += folder.glob("flag/*.jsonl")
+    return sum(path.read_bytes().count(b"\n") for path in stores)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The commands that build a value intensity database: `build vidb`, and each stage by itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from valueflow.hub_assets.errors import OptionError
+
+__all__ = ["add_build_vidb", "build_vidb_command"]
+
+STAGE_HELP = {
+    "import": "Read the texts of all sources.",
+    "categorize": "Ask the panel which values each text is about, and in which direction.",
+    "curate": "Leave out near duplicates, balance directions, cap rows per value.",
+    "rank": "Ask the judge about all windows.",
+    "fit": "Fit utilities and standard errors to the rankings.",
+    "scale": "Map utilities to intensities in [-10, 10] with the neutral point at 0.",
+    "flag": "Find odd rows, and write them to the queue for review.",
+    "package": "Merge human ratings and write the packaged database.",
+}
+
+
+def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        [
+            click.argument(
+                "recipe", type=click.Path(path_type=Path, dir_okay=False), metavar="RECIPE.yaml"
+            ),
+            click.option(
+                "-o",
+                "--output",
+                type=click.Path(path_type=Path, file_okay=False),
+                required=True,
+                help="Folder of the build; run again with the same one to go on.",
+            ),
+            click.option("--max-calls", type=click.IntRange(0), help="Most judge calls of a run."),
+            click.option("--values", help="Only these values, as 'benevolence,power'."),
+            click.option("--shard", help="Only the i-th of n shares of the values, as '1/4'."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "vidb",
+    epilog="\b\nExamples:\n"
+    "  valueflow build vidb recipe.yaml -o build --dry-run\n"
+    "  valueflow build vidb recipe.yaml -o build --max-calls 10000\n"
+    "  valueflow build vidb recipe.yaml -o build --until curate\n"
+    "  valueflow build vidb recipe.yaml -o build --shard 1/4\n"
+    "  valueflow build vidb recipe.yaml -o build --merge shard-2 --merge shard-3",
+)
+@_shared
+@click.option("--until", type=click.Choice(list(STAGE_HELP)), help="Stop after this stage.")
+@click.option("--dry-run", is_flag=True, help="Print expected calls and tokens; ask nobody.")
+@click.option(
+    "--merge",
+    "merged",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="Bring in the values that another folder has scored, then package; may be repeated.",
+)
+def build_vidb_command(
+    recipe: Path,
+    output: Path,
+    max_calls: int | None,
+    values: str | None,
+    shard: str | None,
+    until: str | None,
+    dry_run: bool,
+    merged: tuple[Path, ...],
+) -> None:
+    """Build a value intensity database from a recipe, stage by stage.
+
+    Every judgement is kept as it comes: a run that was stopped or killed goes on where it was. A
+    run for a share of the values (--values, --shard) stops before packaging; --merge joins such
+    shares and packages them.
+    """
+    from valueflow import build_stages
+
+    run = _run(recipe, output, max_calls, values, shard)
+    if dry_run:
+        _show_estimate(run)
+        return
+    if merged:
+        if not run.whole:
+            raise OptionError("merge", "joins whole builds; leave --values and --shard out")
+        for told in build_stages.merge(run, merged):
+            _say(f"merge {told}")
+    stages = list(build_stages.STAGES)
+    if until is not None:
+        stages = stages[: stages.index(until) + 1]
+    elif not run.whole:
+        stages.remove("package")
+    for stage in stages:
+        build_stages.run_stage(run, stage)
+    _tell_cost(run)
+    if stages[-1] == "package":
+        click.echo(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
+
+
+def add_build_vidb(group: click.Group) -> None:
+    """Attaches `vidb` and the commands of the single stages to a group."""
+    group.add_command(build_vidb_command)
+    for stage, help_text in STAGE_HELP.items():
+        group.add_command(_stage_command(stage, help_text))
+
+
+def _stage_command(stage: str, help_text: str) -> click.Command:
+    @click.command(stage, help=f"{help_text} The stage '{stage}' of `valueflow build vidb`.")
+    @_shared
+    def command(
+        recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+    ) -> None:
+        from valueflow import build_stages
+
+        if (values or shard) and stage not in build_stages.VALUE_STAGES:
+            raise OptionError("values" if values else "shard", f"'{stage}' works on all values")
+        run = _run(recipe, output, max_calls, values, shard)
+        build_stages.run_stage(run, stage)
+        _tell_cost(run)
+
+    return command
+
+
+def _run(
+    recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+) -> Any:
+    from valueflow.build_judging import Budget
+    from valueflow.build_stages import Run
+    from valueflow.hub_assets.build_recipe import read_recipe
+
+    names = tuple(n.strip() for n in values.split(",") if n.strip()) if values else None
+    return Run(read_recipe(recipe), output, Budget(max_calls), names, _shard(shard), _say)
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    number, _, shards = text.partition("/")
+    if not (number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
+        raise OptionError("shard", f"{text!r} is not of the form 1/4")
+    return int(number), int(shards)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _tell_cost(run: Any) -> None:
+    budget = run.budget
+    cost = f", ${budget.cost:,.2f}" if budget.cost else ""
+    tokens = f"{budget.tokens_in:,} tokens read, {budget.tokens_out:,} written"
+    _say(f"judge calls in this run: {budget.calls:,} ({tokens}{cost})")
+
+
+def _show_estimate(run: Any) -> None:
+    from valueflow.build_estimate import estimate
+
+    columns = ("stage", "calls", "judged already", "tokens read", "tokens written", "rests on")
+    table = Table(*columns, title="Expected of the whole build; nothing was asked")
+    for row in estimate(run.recipe, run.folder):
+        numbers = (row.calls, row.known, row.tokens_in, row.tokens_out)
+        table.add_row(row.stage, *(f"{n:,}" for n in numbers), row.basis)
+    Console().print(table)
