@@ -84,7 +84,8 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
     for source in recipe.sources:
         for record in _records(recipe, source, wanted, counts):
             counts["rows"] += 1
-            if not record["text"].strip():
+            record["text"] = record["text"].strip()
+            if not record["text"]:
                 counts["empty"] += 1
                 continue
             record["id"] = split_hash_of(record["text"])
@@ -130,13 +131,14 @@ def _table(
     counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
     opened = open_source(recipe.path(source.path), "vidb")
+    only = recipe.theories[0] if len(recipe.theories) == 1 else None
     mapping: dict[str, str] = {}
     current: Path | None = None
     for row in rows_of(opened.files):
         if row.file != current:
             current = row.file
             mapping = column_map(row, adapter.columns, ["text"], source.columns, "columns")
-        theory = row.cell(mapping, "theory") or source.theory or adapter.theory
+        theory = row.cell(mapping, "theory") or source.theory or adapter.theory or only
         name = row.cell(mapping, "value") or source.value
         yield {
             "text": str(row.cell(mapping, "text") or ""),

@@ -85,8 +85,8 @@ def scale_from_directions(
 
     Args:
         utilities: (n,) of texts with a direction.
-        supports: (n,) 1 where a text supports the value, 0 where it opposes it, 0.5 for neutral
-            (half of either).
+        supports: (n,) from 0 (opposes the value) to 1 (supports it): a label, 0.5 where it is
+            neutral, or the share of a panel's votes, which tells more.
         end_quantile: share of the texts that lie within [-10, 10] before clipping.
 
     Raises:
@@ -123,7 +123,11 @@ def _logistic(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[float, float, NDArray[np.float64]]:
     """Logistic regression with a weak normal prior (variance 100 on the standardised slope, 10,000
-    on the intercept), so that labels that part cleanly have an estimate too."""
+    on the intercept), so that labels that part cleanly have an estimate too.
+
+    Returns:
+        Intercept, slope, and their covariance (2, 2), robust to shares in place of labels.
+    """
     design = np.column_stack([np.ones_like(x), x])
     prior = np.array([1e-4, 1e-2])
     beta = np.zeros(2)
@@ -135,8 +139,10 @@ def _logistic(
         if np.abs(step).max() < 1e-10:
             break
     p = expit(design @ beta)
-    information = (design.T * (p * (1 - p))) @ design + np.diag(prior)
-    return float(beta[0]), float(beta[1]), np.linalg.inv(information)
+    inverse = np.linalg.inv((design.T * (p * (1 - p))) @ design + np.diag(prior))
+    # The sandwich, since shares of votes vary less than labels do, and texts more than the model.
+    spread = (design.T * (y - p) ** 2) @ design
+    return float(beta[0]), float(beta[1]), inverse @ spread @ inverse
 
 
 def scale_from_ratings(

@@ -243,8 +243,8 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     spec = recipe.scale
     rated = recipe.path(spec.ratings) if spec.ratings else None
     rows = list(read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"))
-    directions = [row["direction"] for row in rows]
-    mark = fingerprint(spec, hash_of(fitted), directions, hash_of(rated) if rated else None)
+    supports = [_support(row) for row in rows]
+    mark = fingerprint(spec, hash_of(fitted), supports, hash_of(rated) if rated else None)
     if (done := finished(part, mark)) is not None:
         return done
     cells = [row.cells for row in rows_of([fitted])]
@@ -257,7 +257,6 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
             given = np.array([m.mean for m in means if m is not None])
             scale = scale_from_ratings(utility[known], given)
         else:
-            supports = np.array([{"support": 1.0, "oppose": 0.0}.get(d, 0.5) for d in directions])
             scale = scale_from_directions(utility, supports, end_quantile=spec.end_quantile)
     except ValueError as reason:
         raise InputFileError(rated or fitted, f"{value.name} cannot be scaled: {reason}") from None
@@ -284,3 +283,12 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     }
     finish(part, mark, counts)
     return counts
+
+
+def _support(row: Mapping[str, Any]) -> float:
+    """From 0 (opposes) to 1 (supports): the share of the panel's votes, else the direction."""
+    votes = [vote.split(":") for vote in row["votes"].split()]
+    if votes:
+        worth = {"support": 1.0, "oppose": 0.0}
+        return sum(worth.get(k, 0.5) * int(n) for k, n in votes) / sum(int(n) for _, n in votes)
+    return {"support": 1.0, "oppose": 0.0}.get(row["direction"], 0.5)
