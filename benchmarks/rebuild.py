@@ -210,21 +210,14 @@ def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
         folder = Path(temporary)
         recipe = write_recipe(folder, valueeval(data, limit))
         run_counted(folder, recipe, "plain", None)
-        begin = time.perf_counter()
-        shutil.copytree(folder / "plain", folder / "again")
-        run_counted(folder, recipe, "again", None)
-        idle = time.perf_counter() - begin  # what a run takes that has nothing to ask
-        begin = time.perf_counter()
-        shutil.rmtree(folder / "again")
-        run_counted(folder, recipe, "again", None)
-        whole = time.perf_counter() - begin
+        answers = (folder / "plain.count").stat().st_size
         done = 0
-        while done < wanted:
-            # Long enough to get somewhere, so that the kills fall everywhere in the work.
-            wait = generator.uniform(0.2 * idle, idle + 1.5 * (whole - idle) / wanted)
-            done += run_counted(folder, recipe, "killed", wait)
-            if (folder / "killed" / "vidb").is_dir():
-                break
+        # Most kills fall while judges are asked, three in what comes after, or in the start.
+        for target in sorted(generator.integers(0, answers, max(0, wanted - 3))):
+            done += run_counted(folder, recipe, "killed", (int(target), generator.uniform(0, 0.05)))
+        for _ in range(min(3, wanted)):
+            shutil.rmtree(folder / "killed" / "vidb", ignore_errors=True)
+            done += run_counted(folder, recipe, "killed", (answers - 200, generator.uniform(0, 2)))
         run_counted(folder, recipe, "killed", None)
         same = contents(folder / "plain" / "vidb") == contents(folder / "killed" / "vidb")
         rows = {name: stored(folder / name) for name in ("plain", "killed")}
@@ -238,19 +231,27 @@ def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
             raise SystemExit(1)
 
 
-def run_counted(folder: Path, recipe: Path, name: str, wait: float | None) -> bool:
-    """Runs the build; kills it after `wait` seconds. Whether it was killed."""
-    command = [sys.executable, "-c", COUNTED, str(folder / f"{name}.count")]
+def run_counted(folder: Path, recipe: Path, name: str, kill: tuple[int, float] | None) -> bool:
+    """Runs the build; kills it so many seconds after so many answers. Whether it was killed."""
+    counter = folder / f"{name}.count"
+    command = [sys.executable, "-c", COUNTED, str(counter)]
     command += ["build", "vidb", str(recipe), "-o", str(folder / name)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    try:
-        errors = process.communicate(timeout=wait)[1]
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return True
-    if process.returncode:
-        raise SystemExit(errors.decode())
+    log = folder / f"{name}.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stderr=stream, stdout=stream)
+        if kill is not None:
+            answers, seconds = kill
+            while process.poll() is None and not (
+                counter.is_file() and counter.stat().st_size > answers
+            ):
+                time.sleep(0.001)
+            time.sleep(seconds)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                return True
+        if process.wait():
+            raise SystemExit(log.read_text())
     return False
 
 

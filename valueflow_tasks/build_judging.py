@@ -70,6 +70,10 @@ class Budget:
     cost: float = 0.0
     refused: bool = False
 
+    def spent(self) -> bool:
+        """Whether a call was not made for want of budget."""
+        return self.refused
+
     def take(self) -> None:
         """Takes a call.
 
@@ -187,10 +191,10 @@ async def _ask(
                 if question.key in store:
                     display.known()
                     continue
-                if budget.refused or in_a_row >= GIVE_UP_AFTER:
+                if budget.spent() or in_a_row >= GIVE_UP_AFTER:
                     return
                 row = await question.ask()
-                if budget.refused and "error" in row:
+                if budget.spent() and "error" in row:
                     return
                 if "error" in row:
                     failures += 1
@@ -204,7 +208,7 @@ async def _ask(
         async with anyio.create_task_group() as group:
             for _ in range(connections):
                 group.start_soon(work)
-    if budget.refused:
+    if budget.spent():
         raise BudgetSpent(
             f"{title}: the budget of {budget.most:,} calls is spent; what was judged is kept. Run "
             "the same command again to go on"

@@ -129,11 +129,19 @@ def _batches(
         *((f"bridge.{i}", pair) for i, pair in enumerate(bridges)),
     ]
     for r in range(random, rounds):
-        fit = fit_rankings(_ranked(rows, judged).rankings, n, ridge=recipe.fit.ridge)
+        # A run that was stopped has judged a part of this round too, which must not count yet.
+        before = {k: row for k, row in judged.items() if _round_of(k) < r}
+        fit = fit_rankings(_ranked(rows, before).rankings, n, ridge=recipe.fit.ridge)
         assert fit.standard_errors is not None
         generator = generator_for(recipe.seed, "neighbours", value.name, r)
         windows = neighbour_round(fit.utilities, fit.standard_errors, spec.window_size, generator)
         yield _named(str(r), windows)
+
+
+def _round_of(key: str) -> int:
+    """The round of a window; bridges belong to the first."""
+    name = key.partition(".")[0]
+    return int(name) if name.isdecimal() else 0
 
 
 def _named(round_name: str, windows: NDArray[np.int64]) -> list[Window]:

@@ -138,7 +138,7 @@ def _curate(run: Run) -> dict[str, Any]:
     if (done := finished(part, mark)) is not None:
         return done
     chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed)
-    index = []
+    index: list[dict[str, Any]] = []
     for name, members in chosen.items():
         value = load_registry().value(name)
         file = stage_file(run.folder, "curate", value, ".jsonl")
