@@ -224,7 +224,7 @@ def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
         asked = {name: (folder / f"{name}.count").stat().st_size for name in rows}
         click.echo(f"killed {done} times; database the same byte for byte: {same}")
         click.echo(
-            f"judgements kept: {rows['plain']:,} undisturbed, {rows['killed']:,} killed; the judge "
+            f"calls kept: {rows['plain']:,} undisturbed, {rows['killed']:,} killed; the judge "
             f"finished {asked['plain']:,} and {asked['killed']:,} answers"
         )
         if not same or rows["plain"] != rows["killed"]:
@@ -261,9 +261,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def stored(folder: Path) -> int:
-    """Judgements in all stores of a build; a key that stood twice would have been refused."""
-    stores = [*folder.glob("categorize/judgements.jsonl"), *folder.glob("rank/*.jsonl")]
-    stores += folder.glob("flag/*.jsonl")
+    """Calls in all journals of a build; a key that stood twice would have been refused."""
+    stores = [*folder.glob("categorize/*.calls.jsonl"), *folder.glob("rank/*.calls.jsonl")]
+    stores += folder.glob("flag/*.calls.jsonl")
     return sum(path.read_bytes().count(b"\n") for path in stores)
 
 

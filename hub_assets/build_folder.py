@@ -3,8 +3,9 @@
     import/texts.jsonl              texts with source, licence and given labels
     categorize/judgements.jsonl     the panel's answers, as they came
     categorize/rows.jsonl           (text, value) with its direction;  categorize/queue.csv
-    curate/rows.jsonl               the rows that are scored
+    curate/THEORY.VALUE.jsonl       the rows that are scored
     rank/THEORY.VALUE.jsonl         the judge's rankings, as they came
+    */*.calls.jsonl                 what judges said in each call, word for word
     fit/THEORY.VALUE.csv            utilities
     scale/THEORY.VALUE.csv, .json   intensities, and the map that made them
     flag/THEORY.VALUE.jsonl, .csv   the panel's marks;  flag/queue.csv
@@ -100,13 +101,15 @@ def check_begun(store: Path, mark: str, stage: str) -> None:
     """
     note = store.with_name(f"{store.stem}.begun.json")
     record = _record(note)
-    if record is None or not (store.is_file() and store.stat().st_size):
+    files = [file for file in (store, store.with_suffix(".calls.jsonl")) if file.is_file()]
+    if record is None or not any(file.stat().st_size for file in files):
         write_text(note, json.dumps({"fingerprint": mark}) + "\n")
     elif record.get("fingerprint") != mark:
+        named = " and ".join(map(str, files))
         raise InputFileError(
             store,
             f"holds judgements of other settings or texts (the recipe, or what came before "
-            f"'{stage}', has changed); build into another folder, or delete {store} to ask again",
+            f"'{stage}', has changed); build into another folder, or delete {named} to ask again",
         )
 
 

@@ -1,13 +1,17 @@
 """Puts very many questions to judges, and keeps every answer the moment it is there.
 
-A number of workers take one question after the other; each writes its answer to the store before
-it takes the next. What is in the store is not asked again. A budget of calls holds exactly.
+A number of workers take one question after the other; each writes its judgement to the store before
+it takes the next. What is in the store is not asked again. A judgement may take several calls (an
+answer that cannot be read is followed by a correction); each call goes to a journal beside the
+store in the very step in which the provider's code hands it over, so that a kill between two calls
+costs none of them. A budget of calls holds exactly.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.hub_assets.build_recipe import JudgeSpec, Recipe
 from valueflow.hub_assets.errors import OptionError, ValueflowError
-from valueflow.hub_assets.judgement_store import JudgementStore
+from valueflow.hub_assets.judgement_store import JudgementStore, open_store
 from valueflow.lm_eval_grader import make_grader
 from valueflow.scorers.judging import judge_cache
 
@@ -86,13 +90,42 @@ class Budget:
         self.calls += 1
 
 
+@dataclass
+class _Asking:
+    """The question that a worker is at: its key, the calls made for it, and where they are kept."""
+
+    journal: JudgementStore
+    key: str
+    number: int = 0
+
+    @property
+    def call(self) -> str:
+        return f"{self.key}#{self.number}"
+
+
+_asking: ContextVar[_Asking] = ContextVar("asking")
+
+
 class CountedJudge(Model):
-    """A judge whose every call is counted against a budget."""
+    """A judge whose every call is counted against a budget, and kept."""
 
     def __init__(self, inner: Model, budget: Budget) -> None:
         super().__init__(inner.api, inner.config, inner.model_args)
         self.inner = inner
         self.budget = budget
+        provider = inner.api.generate
+
+        async def kept(*arguments: Any, **named: Any) -> Any:
+            answered = await provider(*arguments, **named)
+            output = answered[0] if isinstance(answered, tuple) else answered
+            if isinstance(output, ModelOutput):
+                asking = _asking.get()
+                told = {"text": output.completion, "stop": output.stop_reason}
+                asking.journal.add(asking.call, told)
+            return answered
+
+        # Not after Model.generate, which lets other workers in before it returns.
+        inner.api.generate = kept  # type: ignore[method-assign]
 
     async def generate(self, input: Any, *arguments: Any, **named: Any) -> ModelOutput:
         """See `Model.generate`.
@@ -100,6 +133,11 @@ class CountedJudge(Model):
         Raises:
             BudgetSpent: there is no call left.
         """
+        asking = _asking.get()
+        asking.number += 1
+        if told := asking.journal.rows.get(asking.call):
+            name = str(self.inner)
+            return ModelOutput.from_content(name, told["text"], stop_reason=told["stop"])
         self.budget.take()
         named["cache"] = False  # the store is the memory
         output = await self.inner.generate(input, *arguments, **named)
@@ -162,7 +200,9 @@ def ask_all(
     """
 
     def run() -> None:
-        anyio.run(_ask, iter(questions), total, store, recipe.connections, budget, title)
+        with open_store(store.path.with_suffix(".calls.jsonl")) as journal:
+            store.repaired += journal.repaired
+            anyio.run(_ask, iter(questions), total, (store, journal), recipe, budget, title)
 
     try:
         asyncio.get_running_loop()
@@ -175,11 +215,12 @@ def ask_all(
 async def _ask(
     questions: Iterator[Question],
     total: int,
-    store: JudgementStore,
-    connections: int,
+    stores: tuple[JudgementStore, JudgementStore],
+    recipe: Recipe,
     budget: Budget,
     title: str,
 ) -> None:
+    store, journal = stores
     failures = 0
     in_a_row = 0
     last = ""
@@ -193,6 +234,7 @@ async def _ask(
                     continue
                 if budget.spent() or in_a_row >= GIVE_UP_AFTER:
                     return
+                _asking.set(_Asking(journal, question.key))
                 row = await question.ask()
                 if budget.spent() and "error" in row:
                     return
@@ -206,7 +248,7 @@ async def _ask(
                 display.asked()
 
         async with anyio.create_task_group() as group:
-            for _ in range(connections):
+            for _ in range(recipe.connections):
                 group.start_soon(work)
     if budget.spent():
         raise BudgetSpent(
@@ -283,11 +325,10 @@ async def ask_until_read(
     """Asks a question up to `attempts` times, until its answer can be read.
 
     Returns:
-        `answer` (what `read` made of it, None where nothing could be read), `calls` and `raw`; or
-        `error`, where the provider failed.
+        `answer` (what `read` made of it, None where nothing could be read) and `calls`; or `error`,
+        where the provider failed.
     """
     messages: list[ChatMessage] = [ChatMessageUser(content=prompt)]
-    raw: list[str] = []
     for attempt in range(attempts):
         try:
             output = await model.generate(
@@ -295,13 +336,12 @@ async def ask_until_read(
             )
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"[:500]}
-        raw.append(output.completion)
         found = read(output.completion)
         if found is not None:
-            return {"answer": found, "calls": attempt + 1, "raw": raw}
+            return {"answer": found, "calls": attempt + 1}
         messages = [
             ChatMessageUser(content=prompt),
             ChatMessageAssistant(content=output.completion.strip() or "(no answer)"),
             ChatMessageUser(content=correction),
         ]
-    return {"answer": None, "calls": attempts, "raw": raw}
+    return {"answer": None, "calls": attempts}

@@ -167,7 +167,7 @@ def _question(
         shown = [rows[number]["id"] for number in members]
         order = said.labels and [shown[labels.index(label)] for label in said.labels]
         row: dict[str, Any] = {"judge": str(judge.inner), "texts": shown, "order": order}
-        row |= {"calls": said.calls, "raw": list(said.raw)}
+        row["calls"] = said.calls
         return row | ({"failure": said.failure} if said.failure else {})
 
     return Question(key, ask)

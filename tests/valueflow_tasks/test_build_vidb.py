@@ -67,8 +67,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def judgements(folder: Path) -> dict[str, int]:
-    stores = [folder / "categorize" / "judgements.jsonl"]
-    stores += [*folder.glob("rank/*.jsonl"), *folder.glob("flag/*.jsonl")]
+    stores = [folder / "categorize" / "judgements.calls.jsonl"]
+    stores += [*folder.glob("rank/*.calls.jsonl"), *folder.glob("flag/*.calls.jsonl")]
     return {str(p.relative_to(folder)): p.read_bytes().count(b"\n") for p in stores}
 
 
@@ -134,6 +134,24 @@ def test_a_budget_holds_exactly_and_the_next_run_goes_on(built: Path, tmp_path: 
     assert sum(judgements(output).values()) == calls // 2
     assert f"judge calls in this run: {calls - calls // 2:,} " in build(recipe, output)
     assert contents(output / "vidb") == contents(built / "plain" / "vidb")
+
+
+def test_a_stop_between_an_answer_and_its_correction_loses_neither(tmp_path: Path) -> None:
+    judge = {"model": "valueflow/judge", "args": {**JUDGE, "failure_rate": 0.5}}
+    rank = {"judge": judge, "windows_per_text": 8}
+    recipe = prepare(tmp_path, 30, rank=rank, values=["power"], connections=3)
+    build(recipe, tmp_path / "plain")
+    calls = judgements(tmp_path / "plain")
+    assert calls["rank/pvq.power.calls.jsonl"] > 60  # 40 windows
+    made = 0
+    while made < sum(calls.values()):
+        command = ["build", "vidb", str(recipe), "-o", str(tmp_path / "b"), "--max-calls", "45"]
+        CliRunner().invoke(main, command)
+        assert sum(judgements(tmp_path / "b").values()) > made
+        made = sum(judgements(tmp_path / "b").values())
+    build(recipe, tmp_path / "b")
+    assert judgements(tmp_path / "b") == calls
+    assert contents(tmp_path / "b" / "vidb") == contents(tmp_path / "plain" / "vidb")
 
 
 def test_shards_join_into_the_same_database(built: Path, tmp_path: Path) -> None:
