@@ -367,7 +367,6 @@ main.add_command(build_command)
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
 
-main.add_command(build_commands)
 
 for _command in (pull_command, package_command, push_command):
     main.add_command(_command)
