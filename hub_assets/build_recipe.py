@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import Value, load_registry
@@ -17,6 +25,20 @@ __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
 ]
+
+
+OPERATION = frozenset(
+    {
+        "attempt_timeout",
+        "base_url",
+        "batch",
+        "max_connections",
+        "adaptive_connections",
+        "max_retries",
+        "timeout",
+    }
+)
+"""Parts of a judge's configuration that say how it is reached, not what it answers."""
 
 
 class _Part(BaseModel):
@@ -64,6 +86,20 @@ class JudgeSpec(_Part):
     args: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     seats: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "JudgeSpec":
+        if self.seats > 1 and "temperature" not in self.config and "seed" not in self.args:
+            raise ValueError(
+                f"{self.seats} seats of {self.model} would all answer alike, as judges answer at "
+                "temperature 0; give 'config: {temperature: 0.7}', or seat different models"
+            )
+        return self
+
+    @field_serializer("config")
+    def _what_decides_answers(self, config: dict[str, Any]) -> dict[str, Any]:
+        """For fingerprints: a build goes on with another server, timeout or number of retries."""
+        return {name: part for name, part in config.items() if name not in OPERATION}
 
     def seated(self) -> list["JudgeSpec"]:
         """One spec a seat."""
