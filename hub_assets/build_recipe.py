@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from pydantic import (
 )
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.registry import Value, added_catalogues, load_registry
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
 
@@ -244,18 +245,24 @@ class Recipe(_Part):
 
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
-        registry = load_registry()
-        theories = {registry.theory(name).name for name in self.theories}
-        values = {registry.value(name).name for name in self.values}
-        return tuple(
-            value
-            for value in registry.macro_values()
-            if (not theories or value.theory in theories) and (not values or value.name in values)
-        )
+        return _wanted(self.theories, self.values, added_catalogues())
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""
         return self.folder / Path(name).expanduser()
+
+
+@cache
+def _wanted(theories: tuple[str, ...], values: tuple[str, ...], _: object) -> tuple[Value, ...]:
+    """Kept, since it is asked for every text of a database."""
+    registry = load_registry()
+    theories = tuple(registry.theory(name).name for name in theories)
+    values = tuple(registry.value(name).name for name in values)
+    return tuple(
+        value
+        for value in registry.macro_values()
+        if (not theories or value.theory in theories) and (not values or value.name in values)
+    )
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -118,7 +118,7 @@ def test_every_macro_value_is_known_by_its_name_alone_and_children_where_no_valu
 def test_seats_that_would_all_answer_alike_are_refused(tmp_path: Path) -> None:
     source = {"path": "a.csv", "source": "s", "license": "CC0-1.0"}
     seats = {"model": "openai/gpt-4o-mini", "seats": 7}
-    with pytest.raises(InputFileError, match="would all answer alike.*temperature: 0.7"):
+    with pytest.raises(InputFileError, match=r"would all answer alike.*temperature: 0\.7"):
         recipe(tmp_path, source, categorize={"judges": [seats]})
     warm = {**seats, "config": {"temperature": 0.7}}
     assert len(recipe(tmp_path, source, categorize={"judges": [warm]}).categorize.panel()) == 7
