@@ -82,6 +82,16 @@ def test_results_are_read_as_frames_of_runs_responses_and_cells(done: tuple[Path
         assert float(row["range"]) == pytest.approx(span, abs=1e-6)
 
 
+def test_a_database_is_built_from_the_embedded_texts(tmp_path: Path) -> None:
+    built = script("rebuild_database.py", tmp_path, "-o", "db")
+    assert built.returncode == 0, built.stdout + built.stderr
+    for line in built.stdout.splitlines()[-2:]:
+        assert float(line.rpartition(" ")[2]) > 0.97
+    spent = script("rebuild_database.py", tmp_path, "-o", "other", "--max-calls", "50")
+    assert spent.returncode == 1
+    assert "the budget of 50 calls is spent" in spent.stderr
+
+
 def test_a_real_model_needs_a_real_judge(tmp_path: Path) -> None:
     refused = study(tmp_path, "openai/gpt-4o-mini")
     assert refused.returncode == 2
