@@ -2,8 +2,8 @@
 
 Two texts are near duplicates where the sets of their word triples have a Jaccard similarity of at
 least a threshold. Candidates come from MinHash signatures in bands (Broder 1997; Indyk and Motwani
-1998), which find pairs at 0.8 with a chance above 0.999; every candidate is checked on the sets
-themselves, so none is called a duplicate wrongly.
+1998), cut so that a pair at the threshold is found with a chance above 0.999; every candidate is
+checked on the sets themselves, so none is called a duplicate wrongly.
 """
 
 import zlib
@@ -16,7 +16,8 @@ from valueflow.hub_assets.vidb_schema import normalised
 
 __all__ = ["representatives"]
 
-_BANDS, _ROWS = 16, 4
+_HASHES = 64
+_MISSED = 0.001
 
 
 def representatives(texts: Mapping[str, str], threshold: float) -> dict[str, str]:
@@ -30,13 +31,14 @@ def representatives(texts: Mapping[str, str], threshold: float) -> dict[str, str
         Id to the id that stands for it. Likeness is handed on: a chain of near duplicates has one
         representative.
     """
+    rows = _rows_of_a_band(threshold)
     generator = np.random.default_rng(0)  # any fixed hash functions do
-    factors = generator.integers(1, 2**63, (_BANDS * _ROWS, 1), dtype=np.uint64) | np.uint64(1)
-    offsets = generator.integers(0, 2**63, (_BANDS * _ROWS, 1), dtype=np.uint64)
+    factors = generator.integers(1, 2**63, (_HASHES, 1), dtype=np.uint64) | np.uint64(1)
+    offsets = generator.integers(0, 2**63, (_HASHES, 1), dtype=np.uint64)
     ids = sorted(texts)
     sets: list[frozenset[int]] = []
     parent = list(range(len(ids)))
-    bands: list[defaultdict[bytes, list[int]]] = [defaultdict(list) for _ in range(_BANDS)]
+    bands: list[defaultdict[bytes, list[int]]] = [defaultdict(list) for _ in range(_HASHES // rows)]
     for number, name in enumerate(ids):
         triples = _triples(texts[name])
         sets.append(triples)
@@ -44,7 +46,7 @@ def representatives(texts: Mapping[str, str], threshold: float) -> dict[str, str
         signature = ((hashed * factors + offsets) >> np.uint64(32)).min(axis=1)
         checked: set[int] = set()
         for band, keys in enumerate(bands):
-            key = signature[band * _ROWS : (band + 1) * _ROWS].tobytes()
+            key = signature[band * rows : (band + 1) * rows].tobytes()
             for other in keys[key]:
                 if other not in checked:
                     checked.add(other)
@@ -55,6 +57,15 @@ def representatives(texts: Mapping[str, str], threshold: float) -> dict[str, str
             if not checked or not any(_root(parent, o) == _root(parent, number) for o in keys[key]):
                 keys[key].append(number)
     return {name: ids[_root(parent, number)] for number, name in enumerate(ids)}
+
+
+def _rows_of_a_band(threshold: float) -> int:
+    """The most hashes of a band (a power of 2) with which few enough pairs are missed: the more
+    hashes must agree, the fewer candidates there are to check."""
+    rows = 4
+    while rows > 1 and (1 - threshold**rows) ** (_HASHES // rows) > _MISSED:
+        rows //= 2
+    return rows
 
 
 def _triples(text: str) -> frozenset[int]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from valueflow.hub_assets.build_curate import curated
 from valueflow.hub_assets.build_recipe import CurateSpec
@@ -61,3 +62,18 @@ def test_near_duplicates_share_a_hash_across_values() -> None:
     chosen, counts = curated(both, CurateSpec(balance="none"), 0)
     assert [row["split_hash"] for part in chosen.values() for row in part] == ["b", "b"]
     assert counts["near_duplicates"] == 1
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8, 1.0])
+def test_pairs_just_above_any_threshold_are_found(threshold: float) -> None:
+    # Texts of 40 triples, of which as many are common as the threshold asks.
+    common = int(np.ceil(2 * 40 * threshold / (1 + threshold)))
+    texts = {}
+    for number in range(150):
+        shared = [f"s{number}.{i}" for i in range(common + 2)]
+        for half in "ab":
+            own = [f"{half}{number}.{i}" for i in range(40 - common)]
+            texts[f"{number}{half}"] = " ".join([*shared, *own])
+    found = representatives(texts, threshold)
+    joined = sum(found[f"{number}a"] == found[f"{number}b"] for number in range(150))
+    assert joined >= 149
