@@ -1,8 +1,9 @@
 """Reads texts from their sources, each with its source, its licence and the labels it came with."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,24 @@ __all__ = ["ADAPTERS", "import_texts"]
 
 @dataclass(frozen=True)
 class Adapter:
-    """What is known of a source: its licence, its theory, and the likely names of its columns."""
+    """What is known of a source.
+
+    Attributes:
+        source: its name.
+        license: which it states; None where the recipe must.
+        columns: our fields, and the likely names of its columns.
+        theory: of its labels.
+        labels: its own words (in small letters) for values of ours; None for a word that names
+            no value.
+        value_in_text: whether a text begins with its value, as `[POWER] I rule.`
+    """
 
     source: str
     license: str | None
     columns: Mapping[str, Sequence[str]]
     theory: str | None = None
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    value_in_text: bool = False
 
 
 _TEXT = ("text", "sentence", "statement", "scenario", "content")
@@ -41,7 +54,18 @@ ADAPTERS = {
     "table": Adapter("", None, _ANY),
     "valueeval": Adapter("ValueEval", "CC-BY-4.0", {}, "pvq"),
     "mfrc": Adapter(
-        "MFRC", "CC-BY-4.0", {**_ANY, "value": ("annotation", "value", "label")}, "mft"
+        "MFRC",
+        "CC-BY-4.0",
+        {**_ANY, "value": ("annotation", "value", "label")},
+        "mft",
+        # Foundations by the names of virtues that are children of theirs here.
+        {
+            "loyalty": "loyalty-betrayal",
+            "purity": "sanctity-degradation",
+            "proportionality": "fairness-cheating",
+            "thin morality": None,
+            "non-moral": None,
+        },
     ),
     "social-chemistry": Adapter(
         "Social Chemistry 101",
@@ -49,21 +73,34 @@ ADAPTERS = {
         {**_ANY, "text": ("rot", "action", *_TEXT), "value": ("rot-moral-foundations", "value")},
         "mft",
     ),
-    "valuenet": Adapter("ValueNet", "CC-BY-NC-SA", {**_ANY, "text": ("scenario", *_TEXT)}, "pvq"),
+    "valuenet": Adapter(
+        "ValueNet",
+        "CC-BY-NC-SA",
+        {
+            **_ANY,
+            "text": ("scenario", *_TEXT),
+            "value": ("value", "value_name"),
+            "direction": ("direction", "label"),
+        },
+        "pvq",
+        value_in_text=True,
+    ),
     "valueprism": Adapter(
         "ValuePrism",
         "AI2-ImpACT-MR",
-        {**_ANY, "text": ("situation", *_TEXT), "value": ("value",)},
+        # In some of its tables the value's name is in the column 'text', in others in 'value'.
+        {**_ANY, "text": ("situation", "action"), "value": ("value", "text")},
     ),
     "denevil": Adapter("Denevil", None, {**_ANY, "text": ("prompt", *_TEXT)}, "mft"),
 }
 """Licences are those that the sources state; Denevil's must be given in the recipe."""
 
 _DIRECTIONS = {
-    "support": ("support", "supports", "supporting", "favor", "favour", "positive", "pos", "1"),
-    "oppose": ("oppose", "opposes", "opposing", "against", "negative", "neg", "-1"),
-    "neutral": ("neutral", "either", "none", "0"),
+    "support": ("support", "supports", "supporting", "favor", "favour", "positive", "pos"),
+    "oppose": ("oppose", "opposes", "opposing", "against", "negative", "neg"),
+    "neutral": ("neutral", "either", "none"),
 }
+_BEGINS_WITH_VALUE = re.compile(r"\s*\[(?P<value>[^\]]+)\]\s*(?P<text>.*)", re.DOTALL)
 _BY_SPELLING = {spelling: name for name, found in _DIRECTIONS.items() for spelling in found}
 
 
@@ -140,8 +177,12 @@ def _table(
             mapping = column_map(row, adapter.columns, ["text"], source.columns, "columns")
         theory = row.cell(mapping, "theory") or source.theory or adapter.theory or only
         name = row.cell(mapping, "value") or source.value
+        text = str(row.cell(mapping, "text") or "")
+        if adapter.value_in_text and (begun := _BEGINS_WITH_VALUE.match(text)):
+            name, text = name or begun["value"], begun["text"]
+        name = _translated(name, adapter)
         yield {
-            "text": str(row.cell(mapping, "text") or ""),
+            "text": text,
             "source": row.cell(mapping, "source"),
             "license": row.cell(mapping, "license"),
             "labels": _labels(name, theory, _direction(row, mapping), wanted, counts),
@@ -152,15 +193,32 @@ def _direction(row: Row, mapping: Mapping[str, str]) -> str | None:
     cell = row.cell(mapping, "direction")
     if cell is None or not str(cell).strip():
         return None
-    found = _BY_SPELLING.get(str(cell).strip().lower())
+    spelling = str(cell).strip().lower()
+    found = _BY_SPELLING.get(spelling) or _by_sign(spelling)
     if found is None:
         raise InputFileError(
             row.file,
-            f"{cell!r} is no direction; write support, oppose or neutral",
+            f"{cell!r} is no direction; write support, oppose, neutral, or a number",
             row=row.number,
             column=mapping["direction"],
         )
     return found
+
+
+def _by_sign(number: str) -> str | None:
+    try:
+        found = float(number)
+    except ValueError:
+        return None
+    if found == 0:
+        return "neutral"
+    return "support" if found > 0 else "oppose" if found < 0 else None
+
+
+def _translated(names: object, adapter: Adapter) -> str:
+    """The labels of a cell with the source's own words put into ours."""
+    parts = [part.strip() for part in str(names or "").replace("|", ",").split(",")]
+    return ",".join(adapter.labels.get(part.lower(), part) or "" for part in parts)
 
 
 def _labels(

@@ -133,3 +133,66 @@ def test_how_a_judge_is_reached_is_no_part_of_what_judgements_depend_on(tmp_path
 
     assert mark(base_url="http://a", max_retries=2) == mark(base_url="http://b", timeout=9)
     assert mark(temperature=0.5) != mark(temperature=0.7)
+
+
+def imported(folder: Path, file: str, table: str, **source: Any) -> dict[str, dict[str, Any]]:
+    (folder / file).write_text(table)
+    texts, _ = import_texts(recipe(folder, {"path": file, **source}, theories=[]))
+    return {
+        text["text"]: {n.partition(":")[2]: label for n, label in text["labels"].items()}
+        for text in texts
+    }
+
+
+def test_valuenet_rows_name_their_value_in_the_text_and_their_direction_in_the_label(
+    tmp_path: Path,
+) -> None:
+    table = "scenario,label\n[POWER] I rule them.,1\n[SELF-DIRECTION] I obey.,-1.0\nPlain.,0\n"
+    found = imported(tmp_path, "train.csv", table, adapter="valuenet")
+    assert found["I rule them."]["power"]["direction"] == "support"
+    assert found["I obey."]["self-direction"]["direction"] == "oppose"
+    assert found["Plain."] == {}
+
+
+def test_mfrc_annotations_are_foundations(tmp_path: Path) -> None:
+    table = (
+        "text,subreddit,bucket,annotator,annotation,confidence\n"
+        'One.,x,y,a1,"Care,Loyalty",Confident\nTwo.,x,y,a1,Proportionality,Confident\n'
+        "Three.,x,y,a1,Non-Moral,Confident\nFour.,x,y,a1,Purity,Confident\n"
+    )
+    found = imported(tmp_path, "mfrc.csv", table, adapter="mfrc")
+    assert {text: sorted(labels) for text, labels in found.items()} == {
+        "One.": ["care-harm", "loyalty-betrayal"],
+        "Two.": ["fairness-cheating"],
+        "Three.": [],
+        "Four.": ["sanctity-degradation"],
+    }
+    assert "/loyalty" not in found["One."]["loyalty-betrayal"]["path"]
+
+
+def test_rules_of_thumb_carry_several_foundations_and_judgements_are_directions_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    table = (
+        "area\trot-moral-foundations\taction\taction-moral-judgment\trot\n"
+        "a\tcare-harm|loyalty-betrayal\thitting a friend\t-2.0\tYou should not hit friends.\n"
+    )
+    found = imported(tmp_path, "chem.tsv", table, adapter="social-chemistry")
+    assert set(found["You should not hit friends."]) == {"care-harm", "loyalty-betrayal"}
+    columns = {"text": "action", "direction": "action-moral-judgment"}
+    found = imported(tmp_path, "chem.tsv", table, adapter="social-chemistry", columns=columns)
+    assert found["hitting a friend"]["care-harm"]["direction"] == "oppose"
+
+
+@pytest.mark.parametrize("column", ["value", "text"])
+def test_valueprism_situations_have_the_value_in_either_column(tmp_path: Path, column: str) -> None:
+    table = f"situation,vrd,{column},valence\nLying to a friend,Value,Benevolence,Opposes\n"
+    found = imported(tmp_path, "prism.csv", table, adapter="valueprism")
+    assert found["Lying to a friend"]["benevolence"]["direction"] == "oppose"
+
+
+@pytest.mark.parametrize("cell", ["maybe", "nan"])
+def test_what_is_no_direction_is_named_with_its_row(tmp_path: Path, cell: str) -> None:
+    table = f"text,value,direction\nOne.,power,-1\nTwo.,power,{cell}\n"
+    with pytest.raises(InputFileError, match=r"t\.csv.*row 2.*direction"):
+        imported(tmp_path, "t.csv", table, source="s", license="MIT")
