@@ -19,7 +19,7 @@ from valueflow.hub_assets.registry import Registry, load_registry
 from valueflow.lm_eval_command_line import check_requests_are_new, output_folder
 from valueflow.lm_eval_opinion_leaves import OpinionLeaf, opinion_leaf_named
 from valueflow.lm_eval_options import clear_option_names, read_survey_options
-from valueflow.opinion_design import OpinionDesign, OpinionOptions, opinion_design
+from valueflow.opinion_design import OpinionDesign, OpinionOptions, counts_of, opinion_design
 from valueflow.opinion_plan import notes_of, profile_notes, run_metadata, sample_id
 from valueflow.options import words_option
 from valueflow.scorers.choice_judging import option_letters
@@ -56,7 +56,8 @@ def documents(**given: Any) -> dict[str, Dataset]:
     samples = [_marked(one) for one in design.samples if one.pass_name == leaf.pass_name]
     folder = output_folder(options.output, rest)
     run = {
-        **{key: part for key, part in run_metadata(design).items() if key not in ("notes",)},
+        **{key: part for key, part in run_metadata(design).items() if key != "notes"},
+        "planned": counts_of(samples),
         "task": leaf.name,
         "style": options.style,
         "output": None if folder is None else str(folder),

@@ -67,7 +67,10 @@ _PROFILE = {
 }
 
 _NO_ERROR = {ANSWERS, "gold_ties", *_PROFILE}
-_LOWER = {"refused", "unparsed", "js", "emd", "gold_ties", "profile_built_on_scored_questions"}
+_LOWER = {
+    *("refused", "unparsed", "js", "emd", "baseline_js", "baseline_emd", "gold_ties"),
+    "profile_built_on_scored_questions",
+}
 
 
 @dataclass(frozen=True)
