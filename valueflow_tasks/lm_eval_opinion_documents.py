@@ -19,7 +19,13 @@ from valueflow.hub_assets.registry import Registry, load_registry
 from valueflow.lm_eval_command_line import check_requests_are_new, output_folder
 from valueflow.lm_eval_opinion_leaves import OpinionLeaf, opinion_leaf_named
 from valueflow.lm_eval_options import clear_option_names, read_survey_options
-from valueflow.opinion_design import OpinionDesign, OpinionOptions, counts_of, opinion_design
+from valueflow.opinion_design import (
+    OpinionDesign,
+    OpinionOptions,
+    counts_of,
+    leakage_notes,
+    opinion_design,
+)
 from valueflow.opinion_plan import notes_of, profile_notes, run_metadata, sample_id
 from valueflow.options import words_option
 from valueflow.scorers.choice_judging import option_letters
@@ -133,29 +139,28 @@ def _print_plan(
 ) -> None:
     questions = len({sample.question for sample in design.samples})
     form = "comparisons of letters" if leaf.letters else "generations"
-    print(
-        f"valueflow: {leaf.name}: {questions:,} questions, {len(design.groups)} groups: "
-        f"{documents:,} {form} (--limit changes it)",
-        file=sys.stderr,
-        flush=True,
-    )
+    lines = [
+        f"{questions:,} questions, {len(design.groups)} groups: {documents:,} {form} (--limit "
+        "changes it)"
+    ]
+    leakage = leakage_notes(design.leakage)
     if leaf.pass_name == "profile":
-        for note in profile_notes(design):
-            print(f"valueflow: {leaf.name}: {note}", file=sys.stderr, flush=True)
-        if design.threshold == 0 and not threshold_given:
-            _print_once(
-                "no threshold is given, so that every profile prompt has lines; for the relevant "
-                "questions alone give valueflow_relevance and valueflow_threshold"
-            )
+        lines += [*profile_notes(design), *leakage]
+    for line in lines:
+        print(f"valueflow: {leaf.name}: {line}", file=sys.stderr, flush=True)
+    if leaf.pass_name == "profile" and design.threshold == 0 and not threshold_given:
+        _print_once(
+            "no threshold is given, so that every profile prompt has lines; for the relevant "
+            "questions alone give valueflow_relevance and valueflow_threshold"
+        )
     if design.preset is not None and not leaf.letters:
         _print_once(
             f"the preset {design.preset.name} was published with room for "
             f"{design.preset.answer_tokens} tokens; here the room is that of --gen_kwargs "
             "max_gen_toks=NUMBER"
         )
-    leakage = design.leakage.partition(":")[0]
     for note in notes_of(design):
-        if leaf.pass_name == "profile" or not note.removeprefix("leakage ").startswith(leakage):
+        if note not in leakage:
             _print_once(note)
 
 

@@ -392,7 +392,7 @@ def test_a_profile_that_was_built_on_the_questions_is_marked(
     numbers = numbers_of("valueflow_opinionqa_profile", {"data": data}, answer)
     assert numbers["profile_built_on_scored_questions"] == 1
     told = capsys.readouterr().err
-    assert "valueflow: profile built on the scored questions" in told
+    assert "valueflow_opinionqa_profile: profile built on the scored questions: the pub" in told
     assert re.search(r"valueflow_opinionqa_profile: 12 answers.*profile built on", told)
     run = json.loads(rows("valueflow_opinionqa_profile", data=data)[0]["run"])
     assert run["leakage"] == "profile built on the scored questions"
