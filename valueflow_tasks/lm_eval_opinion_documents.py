@@ -161,10 +161,10 @@ def _print_plan(
         )
     for note in notes_of(design):
         if note not in leakage:
-            _print_once(note)
+            _print_once(note, design.data.source.sha256)
 
 
 @cache
-def _print_once(line: str) -> None:
-    """For what holds for several tasks of a command."""
+def _print_once(line: str, about: str = "") -> None:
+    """For what holds for several tasks of a command; `about` tells the same line of other data."""
     print(f"valueflow: {line}", file=sys.stderr, flush=True)
