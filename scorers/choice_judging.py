@@ -25,6 +25,7 @@ from inspect_ai.util import LimitExceededError
 from valueflow.hub_assets.registry import Theory, Value
 from valueflow.scorers.judge_prompt import draw_labels, read_judge_prompt
 from valueflow.scorers.judging import judge_cache
+from valueflow.scorers.letter_shares import LEAST_COVERED, letter_shares
 
 __all__ = [
     "CHOICE_PROMPT_VERSION",
@@ -39,9 +40,6 @@ __all__ = [
 ]
 
 CHOICE_PROMPT_VERSION = "1"
-
-LEAST_COVERED = 0.5
-"""Least probability that the letters must have together at the token that names one."""
 
 ANSWER_TOKENS = 16
 """Room for the answer, in tokens; some providers accept no less."""
@@ -213,12 +211,7 @@ def letter_distribution(
     logprobs = output.choices[0].logprobs if output.choices else None
     tokens = logprobs.content if logprobs is not None else []
     first = next((token for token in tokens if token.token.strip(_MARKUP)), None)
-    found = _letter_probabilities(first, letters)
-    # Summed from rounded logarithms, they may exceed 1 by a little.
-    total = math.fsum(found)
-    if total < LEAST_COVERED:
-        return None, total
-    return tuple(one / total for one in found), min(total, 1.0)
+    return letter_shares(_letter_probabilities(first, letters))
 
 
 def _read(output: ModelOutput, letters: Sequence[str]) -> Choice:

@@ -81,7 +81,8 @@ def test_without_the_harness_nothing_but_its_tasks_is_missed(wheel: Path, tmp_pa
     # The task files alone make `import lm_eval` succeed, so nothing may take that for the harness.
     code = (
         "import sys\n"
-        "for name in ('lm_eval_documents', 'lm_eval_results', 'lm_eval_later', '_registry'):\n"
+        "for name in ('lm_eval_documents', 'lm_eval_results', 'lm_eval_later', '_registry',\n"
+        "             'lm_eval_opinion_documents', 'lm_eval_opinion_later'):\n"
         "    __import__(f'valueflow.{name}')\n"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'lm_eval']\n"
     )

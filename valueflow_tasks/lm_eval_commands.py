@@ -63,12 +63,20 @@ def score_command(
     """Judge RESPONSES that lm-eval generated, as the run itself would have.
 
     RESPONSES are samples files of lm-eval (--log_samples, --predict_only) or files that a run kept
-    because its judge failed; one run each.
+    because its judge failed; one run each. Samples of survey tasks need no judge; those of several
+    passes are put together and compared.
     """
     from valueflow.lm_eval_later import judge_later
+    from valueflow.lm_eval_opinion_later import is_survey, sum_up_surveys
 
+    surveys = [path for path in responses if is_survey(path)]
+    if surveys:
+        found = sum_up_surveys(surveys, output)
+        for name in (name for name in found if not name.endswith("_stderr")):
+            error = found.get(f"{name}_stderr")
+            click.echo(f"{name}: {found[name]:.4g}" + (f" ± {error:.2g}" if error else ""))
     failed = False
-    for path in responses:
+    for path in (path for path in responses if path not in surveys):
         numbers, names = judge_later(path, grader, output, max_connections)
         failed |= numbers.summary is None
         for name in names:

@@ -8,7 +8,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from valueflow.conditions import (
     Condition,
@@ -23,16 +23,19 @@ from valueflow.hub_assets.errors import OptionError, UnknownNameError, Valueflow
 from valueflow.hub_assets.registry import Registry
 from valueflow.lm_eval_grader import DEFAULT_CONNECTIONS
 from valueflow.lm_eval_leaves import Leaf
+from valueflow.opinion_design import OpinionOptions
 from valueflow.options import levels_option, number_option, values_option, words_option, yes_or_no
 from valueflow.run_options import RunOptions
 
 __all__ = [
     "DEFAULT_QUERIES",
     "LmEvalOptions",
+    "SurveyOptions",
     "clear_option_names",
     "conditions_of",
     "max_connections",
     "read_options",
+    "read_survey_options",
 ]
 
 PREFIX = "valueflow_"
@@ -70,33 +73,83 @@ class LmEvalOptions:
     output: str | None = None
 
 
+@dataclass(frozen=True)
+class SurveyOptions:
+    """Options of a survey task as the user gave them.
+
+    Attributes:
+        design: what the Inspect task takes too, without the passes.
+        style: where the persona stands, `user` or `base`.
+        output: folder for tables beside the results.
+    """
+
+    design: OpinionOptions
+    style: Literal["user", "base"] = "user"
+    output: str | None = None
+
+
 _RUN = {field.name for field in fields(RunOptions)}
 _OWN = {field.name for field in fields(LmEvalOptions)} - {"run"}
+_SURVEY = {field.name for field in fields(OpinionOptions)} - {"passes", "method"}
+
+_ELSEWHERE = {
+    "passes": "is no option here: every pass is a task, such as valueflow_opinionqa_profile",
+    "logprobs": "is no option here: the tasks valueflow_opinionqa_..._letters read likelihoods",
+    "answer_tokens": "is no option here; give --gen_kwargs max_gen_toks=NUMBER",
+}
+"""Options of Inspect's tasks that lm-eval has in another place."""
 
 
 def read_options(given: Mapping[str, Any]) -> LmEvalOptions:
-    """Reads the keys with the prefix `valueflow_`.
+    """Reads the keys with the prefix `valueflow_` that belong to steering.
 
     Raises:
         UnknownNameError: such a key is no option; the message offers the nearest names.
         OptionError: a style that lm-eval cannot show.
     """
+    found = _named_options(given)
+    shared = {name: setting for name, setting in found.items() if name in _RUN}
+    run = RunOptions(n_queries=DEFAULT_QUERIES)
+    run = replace(run, **{**shared, "style": _style(found)})
+    own = {name: setting for name, setting in found.items() if name in _OWN}
+    return LmEvalOptions(run=run, **own)
+
+
+def read_survey_options(given: Mapping[str, Any]) -> SurveyOptions:
+    """Reads the keys with the prefix `valueflow_` that belong to surveys.
+
+    Raises:
+        UnknownNameError: such a key is no option; the message offers the nearest names.
+        OptionError: a style, or a method, that lm-eval cannot have.
+    """
+    found = _named_options(given)
+    if found.get("method") == "modular_pluralism":
+        raise OptionError("method", "'modular_pluralism' runs under Inspect alone")
+    design = {name: setting for name, setting in found.items() if name in _SURVEY}
+    return SurveyOptions(OpinionOptions(**design), _style(found), found.get("output"))
+
+
+def _named_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Ours, without their prefix; one `--metadata` holds for tasks of all kinds."""
     found = {key.removeprefix(PREFIX): setting for key, setting in given.items() if _is_ours(key)}
     for name in found:
-        if name not in _RUN | _OWN:
-            known = [f"{PREFIX}{known}" for known in _RUN | _OWN]
+        if name in _ELSEWHERE:
+            raise OptionError(name, _ELSEWHERE[name])
+        if name not in _RUN | _OWN | _SURVEY:
+            known = [f"{PREFIX}{known}" for known in _RUN | _OWN | _SURVEY]
             raise UnknownNameError("key in --metadata", f"{PREFIX}{name}", known)
-    shared = {name: setting for name, setting in found.items() if name in _RUN}
-    style = str(shared.get("style", "user"))
+    return found
+
+
+def _style(found: Mapping[str, Any]) -> Literal["user", "base"]:
+    style = str(found.get("style", "user"))
     if style not in ("user", "base"):
         raise OptionError(
             "style",
             f"{style!r} is none of user, base; in lm-eval the persona differs from document to "
             "document, so it cannot be a system message",
         )
-    run = replace(RunOptions(n_queries=DEFAULT_QUERIES), **{**shared, "style": style})
-    own = {name: setting for name, setting in found.items() if name in _OWN}
-    return LmEvalOptions(run=run, **own)
+    return "base" if style == "base" else "user"
 
 
 def _is_ours(key: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.registry import Registry
 from valueflow.lm_eval_leaves import ALL_GROUP, LOWER_IS_BETTER, Leaf, leaves
+from valueflow.lm_eval_opinion_yaml import opinion_yaml_files
 
 __all__ = ["SCORED", "TASK_VERSION", "sync", "task_folder", "yaml_files"]
 
@@ -58,7 +59,7 @@ def yaml_files(registry: Registry) -> dict[str, str]:
     ]
     groups = [f"{ALL_GROUP}-{design}" for design in designs]
     found[f"{ALL_GROUP}.yaml"] = _group(ALL_GROUP, groups, shared)
-    return found
+    return found | opinion_yaml_files(registry)
 
 
 def sync(registry: Registry, folder: Path) -> list[Path]:

@@ -23,7 +23,15 @@ from valueflow.hub_assets.registry import Registry, load_registry
 from valueflow.hub_assets.relevance_table import RelevanceTable, load_relevance
 from valueflow.options import columns_option, given, number_option, one_of, words_option
 
-__all__ = ["OpinionDesign", "OpinionOptions", "leakage_of", "opinion_design", "share_option"]
+__all__ = [
+    "OpinionDesign",
+    "OpinionOptions",
+    "counts_of",
+    "leakage_notes",
+    "leakage_of",
+    "opinion_design",
+    "share_option",
+]
 
 METHODS = ("profile", "modular_pluralism")
 
@@ -231,7 +239,7 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
         holdout=holdout,
         seed=seed,
         preset=preset,
-        notes=[*notes, *_leakage_notes(leakage)],
+        notes=[*notes, *leakage_notes(leakage)],
     )
 
 
@@ -252,7 +260,8 @@ def leakage_of(registry: Registry, data: OpinionSet, profiles: GroupProfiles | N
     return "profile built on the scored questions"
 
 
-def _leakage_notes(leakage: str) -> list[str]:
+def leakage_notes(leakage: str) -> list[str]:
+    """What a run says aloud of it: one sentence, or none without a profile pass."""
     if leakage.startswith("profile"):
         return [
             f"{leakage}: the published table was computed from OpinionQA's own answers, so that "

@@ -4,8 +4,7 @@ inspect eval valueflow/opinionqa --model X -T threshold=0
 """
 
 import sys
-from importlib.metadata import version
-from typing import Any, get_args
+from typing import get_args
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -13,12 +12,11 @@ from inspect_ai.model import GenerateConfig
 
 from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample
 from valueflow.hub_assets.registry import load_registry
-from valueflow.opinion_design import OpinionDesign, OpinionOptions, counts_of, opinion_design
+from valueflow.opinion_design import OpinionOptions, opinion_design
+from valueflow.opinion_plan import plan_lines, run_metadata, sample_id
 from valueflow.options import clear_errors, given, number_option, one_of
-from valueflow.scorers.answer_reading import READER_VERSION
 from valueflow.scorers.option_scorer import option_choice
 from valueflow.solvers.profile_solver import answer_as_group
-from valueflow.solvers.profile_wording import PROFILE_WORDING_VERSION
 from valueflow.solvers.wording import Style
 
 __all__ = ["opinionqa"]
@@ -108,7 +106,7 @@ def opinionqa(
         given(answer_tokens, design.preset.answer_tokens if design.preset else room),
         1,
     )
-    _print_plan(design)
+    print("\n".join(plan_lines(design)), file=sys.stderr, flush=True)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in design.samples], name="OpinionQA"),
         solver=answer_as_group(
@@ -117,81 +115,13 @@ def opinionqa(
         scorer=option_choice(),
         config=GenerateConfig(temperature=0.0, max_tokens=tokens),
         version=TASK_VERSION,
-        metadata=_metadata(design),
+        metadata=run_metadata(design),
     )
 
 
 def _sample(one: OpinionSample) -> Sample:
-    group = load_registry().opinion.group(one.group)
     return Sample(
-        id=f"{one.question}/{group.safe_name}/{one.pass_name}",
+        id=sample_id(one),
         input=one.text,
         metadata={OPINION_KEY: one.model_dump(mode="json")},
-    )
-
-
-def _metadata(design: OpinionDesign) -> dict[str, Any]:
-    """What the log says of the run."""
-    found: dict[str, Any] = {
-        "valueflow": version("valueflow"),
-        "wording": PROFILE_WORDING_VERSION,
-        "answer_reader": READER_VERSION,
-        "passes": list(design.passes),
-        "groups": [group.name for group in design.groups],
-        "data": design.data.source.reference,
-        "data_revision": design.data.source.revision,
-        "data_sha256": design.data.source.sha256[:16],
-        "dropped": dict(design.data.dropped),
-        "left_out": design.left_out,
-        "holdout": design.holdout,
-        "seed": design.seed,
-        "planned": counts_of(design.samples),
-        "notes": [*design.data.notes, *design.notes],
-    }
-    if design.preset is not None:
-        found["preset"] = design.preset.model_dump()
-    if design.profiles is not None:
-        found |= {
-            "theory": design.theory,
-            "lines": design.lines,
-            "threshold": design.threshold,
-            "profiles": design.profiles.source.reference,
-            "profiles_sha256": design.profiles.source.sha256[:16],
-            "leakage": design.leakage,
-            "with_profile_lines": design.with_lines,
-        }
-    if design.relevance is not None:
-        found |= {
-            "relevance": design.relevance.source.reference,
-            "relevance_model": design.relevance.model,
-            "relevance_method": design.relevance.method,
-        }
-    return found
-
-
-def _print_plan(design: OpinionDesign) -> None:
-    planned = counts_of(design.samples)
-    text = (
-        f"valueflow: {planned['questions']:,} questions, {planned['groups']} groups, passes "
-        f"{', '.join(design.passes)}: {planned['generations']:,} generations (--limit and --epochs "
-        "change it)"
-    )
-    lines = [text]
-    if design.profiles is not None:
-        profile = sum(sample.pass_name == "profile" for sample in design.samples)
-        by = "every question (threshold 0)"
-        if design.threshold and design.relevance:
-            by = f"relevance of at least {design.threshold:g} by {design.relevance.model}"
-        lines.append(
-            f"valueflow: {design.lines} {design.theory} lines from "
-            f"{design.profiles.source.reference} in {design.with_lines:,} of {profile:,} profile "
-            f"prompts: {by}"
-        )
-    notes = [*design.data.notes, *design.notes]
-    notes += [f"{count:,} rows left out: {reason}" for reason, count in design.left_out.items()]
-    asset = load_registry().assets.get(design.data.source.reference)
-    if asset is not None and asset.note:
-        notes.append(f"{asset.name}: {asset.note}")
-    print(
-        "\n".join([*lines, *(f"valueflow: {note}" for note in notes)]), file=sys.stderr, flush=True
     )

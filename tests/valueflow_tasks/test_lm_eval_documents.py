@@ -18,6 +18,7 @@ from valueflow.lm_eval_cache import cache_folder
 from valueflow.lm_eval_command_line import judging_is_skipped, output_folder
 from valueflow.lm_eval_documents import documents
 from valueflow.lm_eval_leaves import leaves
+from valueflow.lm_eval_opinion_leaves import opinion_leaves
 from valueflow.lm_eval_yaml import sync, task_folder, yaml_files
 from valueflow.solvers.wording import definition_prompt
 from valueflow.steering import steer
@@ -62,6 +63,8 @@ def test_every_theory_is_steered_and_only_leaf_tasks_match_the_pattern() -> None
     for design in ("steer", "pair", "five"):
         for theory in ("pvq", "mft", "duty", "right"):
             assert f"valueflow_{design}_{theory}" in names
+    names += [leaf.name for leaf in opinion_leaves(load_registry())]
+    assert len(names) == 12 + 6
     for name in yaml_files(load_registry()):
         matches = fnmatch(name.removesuffix(".yaml"), "valueflow_*")
         assert matches == (name.removesuffix(".yaml") in names)

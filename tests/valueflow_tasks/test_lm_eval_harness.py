@@ -26,6 +26,7 @@ from tests.valueflow_tasks.lm_eval_models import (
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.lm_eval_leaves import leaves
+from valueflow.lm_eval_opinion_leaves import opinion_leaves
 from valueflow.lm_eval_yaml import task_folder
 
 MISSING = []
@@ -42,7 +43,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-LEAVES = [leaf.name for leaf in leaves(load_registry())]
+STEERING = [leaf.name for leaf in leaves(load_registry())]
+SURVEYS = [leaf.name for leaf in opinion_leaves(load_registry())]
+LEAVES = [*STEERING, *SURVEYS]
 SMALL = {"values": ["power"], "n_queries": 3, "windows": 2}
 OFFLINE_JUDGE = {"model": "valueflow/judge", "model_args": {"unknown": "hash"}}
 
@@ -146,11 +149,12 @@ def test_every_task_and_group_loads_and_says_what_it_needs() -> None:
     manager = TaskManager(
         include_path=str(task_folder()),
         include_defaults=False,
-        metadata=prefixed({"grader": "none", "n_queries": 1}),
+        metadata=prefixed({"grader": "none", "n_queries": 1, "n_questions": 1}),
     )
     assert sorted(manager.all_subtasks) == sorted(LEAVES)
     groups = ["valueflow", "valueflow-five", "valueflow-pair", "valueflow-steer"]
-    assert sorted(manager.all_groups) == groups
+    found = [name for name in manager.all_groups if "opinionqa" not in name]
+    assert sorted(found) == groups
     assert sorted(manager.match_tasks(["valueflow_*"])) == sorted(LEAVES)
     loaded = manager.load(sorted(LEAVES))
     assert sorted(loaded["tasks"]) == sorted(LEAVES)
@@ -159,7 +163,7 @@ def test_every_task_and_group_loads_and_says_what_it_needs() -> None:
 
 
 def test_the_command_runs_every_task_on_a_tiny_model(tiny: Path, tmp_path: Path) -> None:
-    metadata = {"n_queries": 1, "windows": 1}
+    metadata = {"n_queries": 1, "windows": 1, "n_questions": 1}
     done = command(
         *on_tiny(tiny, "valueflow_*", metadata),
         "--log_samples", "--output_path", "out",
@@ -169,12 +173,16 @@ def test_the_command_runs_every_task_on_a_tiny_model(tiny: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     results = results_in(tmp_path / "out")["results"]
     assert sorted(results) == sorted(LEAVES)
-    for name, numbers in results.items():
+    for name in SURVEYS:
+        assert results[name]["answers,none"] == 22
+    for name in STEERING:
+        numbers = results[name]
         assert numbers["scored,none"] > 0
         metric = {"steer": "range", "pair": "pair_cosine", "five": "five_fading"}
         assert math.isfinite(numbers[f"{metric[name.split('_')[1]]},none"])
     (place,) = {path.parent for path in (tmp_path / "out").glob("**/results_*.json")}
-    for name in LEAVES:
+    assert len(list(place.glob("figures_*.csv"))) == len(LEAVES)
+    for name in STEERING:
         (samples,) = place.glob(f"samples_{name}_*.jsonl")
         first = json.loads(samples.read_text().splitlines()[0])
         assert first["scored"]["values"]
@@ -209,7 +217,7 @@ def test_groups_average_their_tasks() -> None:
     assert found["groups"]["valueflow-steer"]["shift_up,none"] == pytest.approx(mean)
     everything, _ = evaluate(["valueflow"], metadata)
     assert everything["groups"]["valueflow"]["refusal_rate,none"] == 0
-    assert sorted(set(everything["results"]) & set(LEAVES)) == sorted(LEAVES)
+    assert sorted(set(everything["results"]) & set(LEAVES)) == sorted(STEERING)
 
 
 @pytest.mark.parametrize("multiturn", [True, False])
