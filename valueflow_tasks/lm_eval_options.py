@@ -10,14 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from valueflow.condition_options import pair_levels_option, pairs_option, squares_option
 from valueflow.conditions import (
     Condition,
     five_value_conditions,
     pair_conditions,
-    pair_levels_option,
-    pairs_option,
     single_conditions,
-    squares_option,
 )
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry import Registry

@@ -7,13 +7,11 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from valueflow.condition_options import pair_levels_option, pairs_option, squares_option
 from valueflow.conditions import (
     children_conditions,
     five_value_conditions,
     pair_conditions,
-    pair_levels_option,
-    pairs_option,
-    squares_option,
 )
 from valueflow.evaluator_options import registry_of_run
 from valueflow.options import clear_errors, levels_option, values_option, yes_or_no

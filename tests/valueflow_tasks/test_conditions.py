@@ -4,16 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from valueflow.condition_options import pair_levels_option, pairs_option, squares_option
 from valueflow.conditions import (
     children_conditions,
     five_value_conditions,
     names_in_run,
     pair_conditions,
-    pair_levels_option,
-    pairs_option,
     scored_values,
     single_conditions,
-    squares_option,
     with_default,
 )
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
