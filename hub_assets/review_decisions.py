@@ -10,7 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -106,7 +106,11 @@ class Decisions:
 
     def latest(self, reviewer: str) -> dict[ItemKey, Decision]:
         """The reviewer's last word on each item, items passed over among them."""
-        return {found.key: found for found in self._holding.get(reviewer, {}).values()}
+        found: dict[ItemKey, Decision] = {}
+        for decision in self._holding.get(reviewer, {}).values():
+            found.pop(decision.key, None)  # in the order of the last words
+            found[decision.key] = decision
+        return found
 
     def answers(self, queue: QueueName | None = None) -> dict[ItemKey, dict[str, Decision]]:
         """Item to reviewer to answer."""
@@ -123,11 +127,9 @@ class Decisions:
         Raises:
             InputFileError: the disk takes no more.
         """
-        decision = Decision(**{**_fields(decision), "time": _now()})
-        row = {"do": "decide", **_fields(decision), "key": None}
-        row |= decision.key._asdict()
-        del row["key"]
-        self._write(row)
+        decision = replace(decision, time=_now())
+        rest = {name: getattr(decision, name) for name in _FIELDS}
+        self._write({"do": "decide", **decision.key._asdict(), **rest})
         self.made += decision.answer is not None
         return decision
 
@@ -137,14 +139,21 @@ class Decisions:
         Raises:
             InputFileError: the disk takes no more.
         """
-        held = self._holding.get(reviewer, {})
-        number = next((n for n in reversed(held) if held[n].via == "page"), None)
+        number = self._last(reviewer)
         if number is None:
             return None
-        taken = held[number]
+        taken = self._holding[reviewer][number]
         self._write({"do": "undo", "undoes": number, "reviewer": reviewer, "time": _now()})
         self.made -= taken.answer is not None
         return taken
+
+    def can_undo(self, reviewer: str) -> bool:
+        """Whether there is anything that `undo` would take back."""
+        return self._last(reviewer) is not None
+
+    def _last(self, reviewer: str) -> str | None:
+        held = self._holding.get(reviewer, {})
+        return next((n for n in reversed(held) if held[n].via == "page"), None)
 
     def _write(self, row: dict[str, Any]) -> None:
         assert self._store is not None
@@ -164,10 +173,6 @@ class Decisions:
 
 
 _FIELDS = ("theory", "reviewer", "answer", "comment", "blind", "via", "time")
-
-
-def _fields(decision: Decision) -> dict[str, Any]:
-    return {**asdict(decision), "key": decision.key}
 
 
 def _now() -> str:

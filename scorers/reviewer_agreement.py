@@ -5,7 +5,7 @@ items that only some of them judged; items with one answer say nothing of agreem
 out. 1 is full agreement, 0 what chance would give, and below 0 is less than that.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ class Agreement:
 
 
 def agreement(
-    answers: Mapping[Hashable, Mapping[str, Any]],
+    answers: Mapping[Any, Mapping[str, Any]],
     level: Level,
     *,
     seed: int = 0,
@@ -88,6 +88,8 @@ def agreement(
         return Agreement(*counts, alpha, None, None, "one item gives no interval")
     found = _bootstrap(_sums(table, domain, level), seed, draws)
     known = found[np.isfinite(found)]
+    if not known.size:
+        return Agreement(*counts, alpha, None, None, "no draw had two different answers")
     low, high = np.quantile(known, [LOWER, UPPER])
     lost = draws - known.size
     note = f"{lost:,} of {draws:,} draws had one answer only and count for nothing" if lost else ""

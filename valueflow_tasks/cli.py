@@ -14,6 +14,7 @@ from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_commands import package_command, pull_command, push_command
 from valueflow.lm_eval_commands import lm_eval_commands
 from valueflow.report_commands import report_command
+from valueflow.review_commands import review_command
 
 __all__ = ["main"]
 
@@ -366,6 +367,7 @@ def plan_command(
 main.add_command(build_command)
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
+main.add_command(review_command)
 
 
 for _command in (pull_command, package_command, push_command):
