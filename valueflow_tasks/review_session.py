@@ -184,7 +184,8 @@ def _told(item: Item) -> list[list[str]]:
     evidence = item.evidence
     told = []
     if evidence.get("panel_votes"):
-        told.append(["The panel's votes", str(evidence["panel_votes"]).replace(":", " ")])
+        votes = ", ".join(str(evidence["panel_votes"]).split()).replace(":", " ")
+        told.append(["The panel's votes", votes])
     if "intensity" in evidence:
         score, error = evidence["intensity"], evidence["intensity_se"]
         told.append(["The judge's score", f"{score:+.1f} (standard error {error:.1f})"])
