@@ -227,9 +227,9 @@ def _decide(
                 direction = label["direction"]
             else:
                 direction = accepted(found, spec.accept_votes, spec.accept_lead)
-            direction = told.get((text["id"], value.name), direction)
             if direction == "none" and spec.values == "labels":
                 direction = "neutral"  # the source says that it is about the value
+            direction = told.get((text["id"], value.name), direction)
             counted = " ".join(f"{k}:{n}" for k, n in sorted(Counter(found).items()))
             row = {"id": text["id"], "text": text["text"], "theory": value.theory}
             row |= {"value": value.name, "votes": counted, "direction": direction}

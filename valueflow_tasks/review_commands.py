@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -228,26 +229,34 @@ def _agreement(
     folder: Path, queues: list[Any], values: set[str] | None, seed: int, output: Path | None
 ) -> None:
     from valueflow.hub_assets.review_decisions import read_decisions
-    from valueflow.review_agreement import AGREEMENT, agreement_rows, write_agreement
+    from valueflow.review_agreement import agreement_rows, write_agreement
 
     rows = agreement_rows(read_decisions(folder), queues, values, seed)
     if not rows:
         _say("Nobody has decided on anything yet.")
-    columns = [name for name in AGREEMENT if name != "theory"]
-    table = Table(*columns, title="Agreement of reviewers: Krippendorff's alpha, 95% interval")
-    for row in rows:
-        table.add_row(*(_shown(row[name]) for name in columns))
-    if rows:
-        Console().print(table)
+    for queue in dict.fromkeys(row["queue"] for row in rows):
+        _show_agreement(queue, [row for row in rows if row["queue"] == queue])
     if output is not None:
         write_agreement(output, rows)
         _say(f"wrote {output}")
 
 
-def _shown(cell: object) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+def _show_agreement(queue: str, rows: list[dict[str, Any]]) -> None:
+    title = f"{queue}: Krippendorff's alpha ({rows[0]['metric']}), 95% interval over items"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table.add_column("value")
+    for name in ("items", "with two", "reviewers", "answers", "blind", "alpha", "interval"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        numbers = [row[name] for name in ("items", "compared", "reviewers", "answers", "blind")]
+        alpha = "" if row["alpha"] is None else f"{row['alpha']:.3f}"
+        between = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+        table.add_row(row["value"], *(f"{number:,}" for number in numbers), alpha, between)
+    console = Console()
+    console.print(table)
+    for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
+        named = [row["value"] for row in rows if row["note"] == note]
+        console.print(f"{', '.join(named)}: {note}", highlight=False, soft_wrap=True)
 
 
 def _say(text: str) -> None:
