@@ -244,11 +244,11 @@ def _agreement(
 def _show_agreement(queue: str, rows: list[dict[str, Any]]) -> None:
     title = f"{queue}: Krippendorff's alpha ({rows[0]['metric']}), 95% interval over items"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
-    table.add_column("value")
-    for name in ("items", "with two", "reviewers", "answers", "blind", "alpha", "interval"):
+    table.add_column("value", overflow="fold")
+    for name in ("items", "with two", "reviewers", "blind", "alpha", "interval"):
         table.add_column(name, justify="right")
     for row in rows:
-        numbers = [row[name] for name in ("items", "compared", "reviewers", "answers", "blind")]
+        numbers = [row[name] for name in ("items", "compared", "reviewers", "blind")]
         alpha = "" if row["alpha"] is None else f"{row['alpha']:.3f}"
         between = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
         table.add_row(row["value"], *(f"{number:,}" for number in numbers), alpha, between)
