@@ -91,6 +91,8 @@ class Decisions:
         self._events = 0
         self._holding: dict[str, dict[str, Decision]] = {}
         """Reviewer to the number of the event to the decision, in the order of the events."""
+        self._latest: dict[str, dict[ItemKey, Decision]] = {}
+        """Reviewer to the last words, oldest first; made anew after an undo."""
         for row in rows.values():
             self._take(row)
 
@@ -104,13 +106,18 @@ class Decisions:
         same = (known for known in self._holding if known.casefold() == name.casefold())
         return next(same, name)
 
-    def latest(self, reviewer: str) -> dict[ItemKey, Decision]:
-        """The reviewer's last word on each item, items passed over among them."""
-        found: dict[ItemKey, Decision] = {}
-        for decision in self._holding.get(reviewer, {}).values():
-            found.pop(decision.key, None)  # in the order of the last words
-            found[decision.key] = decision
-        return found
+    def latest(self, reviewer: str) -> Mapping[ItemKey, Decision]:
+        """The reviewer's last word on each item, items passed over among them; oldest first."""
+        if reviewer not in self._latest:
+            self._latest[reviewer] = {}
+            for decision in self._holding.get(reviewer, {}).values():
+                self._put_last(decision)
+        return self._latest[reviewer]
+
+    def _put_last(self, decision: Decision) -> None:
+        words = self._latest[decision.reviewer]
+        words.pop(decision.key, None)
+        words[decision.key] = decision
 
     def answers(self, queue: QueueName | None = None) -> dict[ItemKey, dict[str, Decision]]:
         """Item to reviewer to answer."""
@@ -163,13 +170,17 @@ class Decisions:
 
     def _take(self, row: Mapping[str, Any]) -> None:
         self._events += 1
-        held = self._holding.setdefault(row["reviewer"], {})
+        reviewer = row["reviewer"]
+        held = self._holding.setdefault(reviewer, {})
         if row["do"] == "undo":
             held.pop(row["undoes"], None)
+            self._latest.pop(reviewer, None)
             return
         key = ItemKey(row["queue"], row["id"], row["value"])
-        rest = {name: row[name] for name in _FIELDS}
-        held[row["key"]] = Decision(key, **rest)
+        decision = Decision(key, **{name: row[name] for name in _FIELDS})
+        held[row["key"]] = decision
+        if reviewer in self._latest:
+            self._put_last(decision)
 
 
 _FIELDS = ("theory", "reviewer", "answer", "comment", "blind", "via", "time")

@@ -224,6 +224,7 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
     return {
         "rows": len(rows),
         "rated": rated,
+        "reviewers": len(gathered.reviewers),
         "filtered": filtered,
         "flagged_and_not_rated": unreviewed,
         "notes": [*gathered.notes, *packaged.notes],

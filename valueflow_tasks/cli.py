@@ -49,6 +49,8 @@ def _examples(*lines: str) -> str:
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
         "valueflow report logs -o report              pictures and tables of any number of runs",
         "valueflow compare A.eval B.eval              what changed, and what is noise",
+        "valueflow build vidb recipe.yaml -o build    a database from your own texts and judges",
+        "valueflow review build                       what its judges left to people",
         "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
     ),
 )

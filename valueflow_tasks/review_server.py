@@ -81,7 +81,9 @@ def make_app(session: Session, token: str, hosts: frozenset[str]) -> Any:
         return None
 
     def _plain(status: int, text: str) -> Response:
-        return JSONResponse({"error": text}, status_code=status)
+        # What was asked may hold halves of characters, and the answer names it.
+        plain = text.encode("utf-8", "replace").decode("utf-8")
+        return JSONResponse({"error": plain}, status_code=status)
 
     async def page(request: Request) -> Response:
         if (no := refused(request)) is not None:

@@ -101,7 +101,7 @@ class Session:
 
     def _keep(self, asked: Mapping[str, Any], item: Item, answer: Answer | None) -> dict[str, Any]:
         reviewer = self._who(asked)
-        comment = str(asked.get("comment") or "").strip()
+        comment = _writable(str(asked.get("comment") or "").strip())
         if len(comment) > LONGEST_COMMENT:
             raise OptionError("comment", f"keep it under {LONGEST_COMMENT:,} characters")
         self.decisions.add(
@@ -148,7 +148,7 @@ class Session:
         shown: dict[str, Any] = {
             "name": _name(item.key),
             "queue": item.key.queue,
-            "text": item.text,
+            "text": _writable(item.text),
             "value": value.title,
             "theory": registry.theories[value.theory].title,
             "definition": value.definition,
@@ -177,6 +177,11 @@ class Session:
 
 def _name(key: ItemKey) -> str:
     return "/".join(key)
+
+
+def _writable(text: str) -> str:
+    """The text without halves of characters, which no file in UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _told(item: Item) -> list[list[str]]:

@@ -142,6 +142,20 @@ def test_what_was_skipped_comes_again_when_it_is_asked_for(client: TestClient) -
     assert ask(client, "skip", again=True, item=order[0])["item"]["name"] == order[1]
 
 
+def test_half_a_character_in_a_comment_breaks_nothing(client: TestClient) -> None:
+    item = ask(client, "next")["item"]["name"]
+    kind = {"content-type": "application/json"}
+
+    def sent(what: str, **fields: str) -> int:
+        body = json.dumps({"reviewer": "Ada", "item": item, **fields})
+        return client.post(f"/{TOKEN}/{what}", content=body, headers=kind).status_code
+
+    assert sent("skip", comment="a\ud800b") == 200
+    assert ask(client, "undo")["comment"] == "a?b"
+    assert sent("decide", answer="\ud800") == 400
+    assert sent("skip", reviewer="\ud800") == 400
+
+
 def test_reviewers_see_how_far_others_are_and_not_what_they_said(folder: Path) -> None:
     with open_decisions(folder) as decisions:
         client = client_of(session_of(folder, decisions))
