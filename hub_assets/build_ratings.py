@@ -3,6 +3,7 @@
 import csv
 import math
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.vidb_schema import split_hash_of
 
-__all__ = ["Rating", "read_ratings"]
+__all__ = ["RatedRow", "Rating", "pooled", "rating_rows", "read_ratings"]
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,31 @@ class Rating:
     count: int
 
 
+@dataclass(frozen=True)
+class RatedRow:
+    """One rating: hash of the text, name of the value, who gave it (empty: not said), and what."""
+
+    id: str
+    value: str
+    reviewer: str
+    rating: float
+
+
 def read_ratings(path: Path) -> dict[tuple[str, str], Rating]:
-    """Ratings by (hash of the text, value). Rows without a rating are passed over: a queue file
-    that is filled in step by step can be used at any time.
+    """Ratings by (hash of the text, value); see `rating_rows`."""
+    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in rating_rows(path):
+        found[row.id, row.value].append(row.rating)
+    return {key: pooled(ratings) for key, ratings in found.items()}
+
+
+def rating_rows(path: Path) -> Iterator[RatedRow]:
+    """Ratings in the file's order. Rows without a rating are passed over: a queue file that is
+    filled in step by step can be used at any time.
 
     Raises:
         InputFileError: it cannot be read, lacks a column, or a rating is no number in [-10, 10].
     """
-    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
@@ -56,15 +74,16 @@ def read_ratings(path: Path) -> dict[tuple[str, str], Rating]:
                 except UnknownNameError as error:
                     raise InputFileError(path, str(error), row=number, column="value") from None
                 name = cells.get("id") or split_hash_of(cells.get("text") or "")
-                found[name, value.name].append(rating)
+                reviewer = " ".join((cells.get("reviewer") or "").split())
+                yield RatedRow(name, value.name, reviewer, rating)
     except OSError as error:
         raise InputFileError(path, f"cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise InputFileError(path, "is not UTF-8 text; save it as UTF-8") from None
-    return {key: _rating(ratings) for key, ratings in found.items()}
 
 
-def _rating(ratings: list[float]) -> Rating:
+def pooled(ratings: Sequence[float]) -> Rating:
+    """Ratings of one row as one."""
     n = len(ratings)
     mean = sum(ratings) / n
     if n == 1:

@@ -60,8 +60,15 @@ class JudgementStore:
 
 
 @contextmanager
-def open_store(path: Path) -> Iterator[JudgementStore]:
+def open_store(
+    path: Path,
+    busy: str = "another process is adding judgements to it; wait until that one is done",
+) -> Iterator[JudgementStore]:
     """Opens a store for reading and adding; the file is made where there is none.
+
+    Args:
+        path: the file.
+        busy: what to say where another process has it open.
 
     Raises:
         InputFileError: another process has it open; the folder cannot be written to; or a row in
@@ -72,9 +79,7 @@ def open_store(path: Path) -> Iterator[JudgementStore]:
         lock = FileLock(f"{path}.lock")
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputFileError(
-            path, "another process is adding judgements to it; wait until that one is done"
-        ) from None
+        raise InputFileError(path, busy) from None
     except OSError as error:
         raise InputFileError(path, f"cannot be written to ({error.strerror})") from None
     try:

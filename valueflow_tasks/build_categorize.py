@@ -32,6 +32,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.judgement_store import JudgementStore, open_store
 from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.review_directions import Settled, keep_settled, settle_directions
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.vidb_schema import DIRECTIONS, split_hash_of
 from valueflow.scorers.judge_prompt import draw_labels
@@ -71,10 +72,11 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         recipe.seed,
         CATEGORY_PROMPT_VERSION,
     )
-    mark = fingerprint(asked, spec, hash_of(human) if human else None)
+    settled = Settled() if human else settle_directions(folder)
+    mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
     if (done := finished(part, mark)) is not None:
         return done
-    told = _human_directions(human) if human else {}
+    told = _human_directions(human) if human else settled.directions
     repaired = 0
     votes: dict[str, dict[str, list[str]]] = {}
     unreadable = 0
@@ -90,6 +92,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
                 unreadable += _count_votes(pending, store, votes, len(panel), number)
                 pending = _divided(pending, votes, spec)
     rows, queue = _decide(texts, votes, told, recipe)
+    keep_settled(folder, settled)
     write_lines(part, rows)
     write_csv(folder / "categorize" / "queue.csv", QUEUE, queue)
     counts = {
@@ -224,9 +227,9 @@ def _decide(
                 direction = label["direction"]
             else:
                 direction = accepted(found, spec.accept_votes, spec.accept_lead)
-            direction = told.get((text["id"], value.name), direction)
             if direction == "none" and spec.values == "labels":
                 direction = "neutral"  # the source says that it is about the value
+            direction = told.get((text["id"], value.name), direction)
             counted = " ".join(f"{k}:{n}" for k, n in sorted(Counter(found).items()))
             row = {"id": text["id"], "text": text["text"], "theory": value.theory}
             row |= {"value": value.name, "votes": counted, "direction": direction}

@@ -17,18 +17,17 @@ from valueflow.hub_assets.build_folder import (
     check_begun,
     finish,
     finished,
-    read_lines,
     stage_file,
     write_lines,
 )
-from valueflow.hub_assets.build_ratings import Rating, read_ratings
+from valueflow.hub_assets.build_ratings import Rating
 from valueflow.hub_assets.build_recipe import Recipe, fingerprint
-from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.judgement_store import open_store
 from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.scored_rows import flag_reasons, scored_rows
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.table_rows import rows_of
+from valueflow.review_ratings import gather_ratings, review_told
 from valueflow.scorers.judge_prompt import draw_labels
 from valueflow.scorers.panel_prompt import (
     PLAUSIBLE_PROMPT_VERSION,
@@ -68,7 +67,7 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
     """
     spec = recipe.flag
     part = stage_file(folder, "flag", value, ".csv")
-    rows = _scored(folder, value)
+    rows = scored_rows(folder, value)
     mark = fingerprint(spec, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
     if (done := finished(part, mark)) is not None:
         return done
@@ -148,40 +147,16 @@ def _question(
     return Question(f"{row['id']}/{seat}", ask)
 
 
-def _scored(folder: Path, value: Value) -> list[dict[str, Any]]:
-    """Curated rows of a value with their numbers."""
-    scaled = stage_file(folder, "scale", value, ".csv")
-    if not scaled.is_file():
-        raise InputFileError(scaled, "is not there yet; run the stage 'scale' first")
-    numbers = {row.cells["id"]: row.cells for row in rows_of([scaled])}
-    found = []
-    for row in read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"):
-        cells = numbers[row["id"]]
-        for name in ("utility", "intensity", "intensity_se"):
-            row[name] = float(cells[name])
-        row["n_comparisons"] = int(cells["n_comparisons"])
-        found.append(row)
-    return found
-
-
 def write_queue(folder: Path, values: Sequence[Value]) -> int:
     """Writes `flag/queue.csv`: all flagged rows, with room for a rating; how many they are."""
     queue = []
     for value in values:
-        marks = _marks(folder, value)
-        for row in _scored(folder, value):
+        marks = flag_reasons(folder, value)
+        for row in scored_rows(folder, value):
             if row["id"] in marks:
                 queue.append(row | {"reason": marks[row["id"]], "rating": None, "reviewer": None})
     write_csv(folder / "flag" / "queue.csv", QUEUE, queue)
     return len(queue)
-
-
-def _marks(folder: Path, value: Value) -> dict[str, str]:
-    part = stage_file(folder, "flag", value, ".csv")
-    if not part.is_file():
-        raise InputFileError(part, "is not there yet; run the stage 'flag' first")
-    cells = (row.cells for row in rows_of([part]))
-    return {str(c["id"]): str(c["reason"]) for c in cells if c["flagged"] == "1"}
 
 
 def merged_score(
@@ -197,7 +172,8 @@ def merged_score(
 
 
 def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[str, Any]:
-    """Merges ratings, and writes the packaged database `vidb`.
+    """Merges ratings, those of the recipe and those of `DIR/review`, and writes the packaged
+    database `vidb`.
 
     Returns:
         Counts: rows, rated and filtered rows, flagged rows that nobody has rated; and notes.
@@ -208,13 +184,16 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
     from valueflow.hub_assets.vidb_package import package_table
 
     spec = recipe.review
-    ratings = read_ratings(recipe.path(spec.ratings)) if spec.ratings else {}
+    scored = {value: scored_rows(folder, value) for value in values}
+    keys = {(row["id"], value.name) for value, found in scored.items() for row in found}
+    file = recipe.path(spec.ratings) if spec.ratings else None
+    gathered = gather_ratings(file, folder, keys)
     rows: list[dict[str, Any]] = []
     rated = filtered = unreviewed = 0
     for value in values:
-        marks = _marks(folder, value)
-        for row in _scored(folder, value):
-            rating = ratings.get((row["id"], value.name))
+        marks = flag_reasons(folder, value)
+        for row in scored.pop(value):
+            rating = gathered.ratings.get((row["id"], value.name))
             row["filtered"] = "false"
             unreviewed += row["id"] in marks and rating is None
             if rating is not None:
@@ -229,6 +208,7 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
             for dropped in ("id", "votes"):
                 del row[dropped]
             rows.append(row)
+    told = review_told(gathered, folder, spec.weight, recipe.categorize.human is not None)
     with tempfile.TemporaryDirectory() as temporary:
         table = Path(temporary) / "rows.jsonl"
         write_lines(table, rows)
@@ -237,23 +217,24 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
             folder / "vidb",
             held_out=recipe.path(recipe.package.held_out) if recipe.package.held_out else None,
             notes=recipe.path(recipe.package.notes) if recipe.package.notes else None,
-            construction=_construction(recipe),
+            construction=_construction(recipe) | told,
             leave_out_restricted=recipe.package.leave_out_restricted,
             overwrite=True,
         )
     return {
         "rows": len(rows),
         "rated": rated,
+        "reviewers": len(gathered.reviewers),
         "filtered": filtered,
         "flagged_and_not_rated": unreviewed,
-        "notes": list(packaged.notes),
+        "notes": [*gathered.notes, *packaged.notes],
     }
 
 
 def _construction(recipe: Recipe) -> dict[str, str]:
     """What the card says of how the intensities came about."""
     panel, rank, scale = recipe.categorize, recipe.rank, recipe.scale
-    told = {
+    return {
         "categorisation": "values and directions from the sources"
         if panel.values == "given"
         else f"a panel of {len(panel.panel())} ({_models(panel.panel())}); accepted with "
@@ -264,9 +245,6 @@ def _construction(recipe: Recipe) -> dict[str, str]:
         "scale": "rising map with the neutral point at 0, fitted on "
         + ("human ratings" if scale.fit_on == "ratings" else "direction labels"),
     }
-    if recipe.review.ratings:
-        told["review"] = f"human ratings merged with weight {recipe.review.weight:g}"
-    return told
 
 
 def _models(panel: Sequence[Any]) -> str:

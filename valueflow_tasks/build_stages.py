@@ -24,6 +24,7 @@ from valueflow.hub_assets.build_recipe import Recipe, fingerprint
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.review_notes import direction_notes
 
 __all__ = ["SHARED_STAGES", "STAGES", "VALUE_STAGES", "Run", "merge", "run_stage", "share_of"]
 
@@ -70,7 +71,10 @@ def run_stage(run: Run, stage: str) -> None:
     if stage == "import":
         run.say(_told(stage, _import(run)))
     elif stage == "categorize":
-        run.say(_told(stage, categorize(run.recipe, run.folder, run.budget)))
+        counts = categorize(run.recipe, run.folder, run.budget)
+        run.say(_told(stage, counts))
+        for note in direction_notes(run.folder, counts["unresolved"], run.recipe.categorize.human):
+            run.say(f"  note: {note}")
     elif stage == "curate":
         run.say(_told(stage, _curate(run)))
     elif stage == "package":
@@ -81,7 +85,9 @@ def run_stage(run: Run, stage: str) -> None:
             run.say(_told(f"{stage} {value.theory}:{value.name}", _of_value(run, stage, value)))
         if stage == "flag" and run.whole:
             queued = write_queue(run.folder, share_of(run))
-            run.say(f"flag: {queued:,} rows for review in {run.folder / 'flag' / 'queue.csv'}")
+            told = f"flag: {queued:,} rows for review in {run.folder / 'flag' / 'queue.csv'}"
+            show = f"; `valueflow review {run.folder} --queue ratings` shows them" if queued else ""
+            run.say(f"{told}{show}")
 
 
 def _of_value(run: Run, stage: str, value: Value) -> Mapping[str, Any]:

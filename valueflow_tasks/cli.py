@@ -14,6 +14,7 @@ from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_commands import package_command, pull_command, push_command
 from valueflow.lm_eval_commands import lm_eval_commands
 from valueflow.report_commands import report_command
+from valueflow.review_commands import review_command
 
 __all__ = ["main"]
 
@@ -48,6 +49,8 @@ def _examples(*lines: str) -> str:
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
         "valueflow report logs -o report              pictures and tables of any number of runs",
         "valueflow compare A.eval B.eval              what changed, and what is noise",
+        "valueflow build vidb recipe.yaml -o build    a database from your own texts and judges",
+        "valueflow review build                       what its judges left to people",
         "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
     ),
 )
@@ -366,6 +369,7 @@ def plan_command(
 main.add_command(build_command)
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
+main.add_command(review_command)
 
 
 for _command in (pull_command, package_command, push_command):
