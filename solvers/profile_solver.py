@@ -6,6 +6,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from valueflow.hub_assets.opinion_sample import read_opinion_sample
 from valueflow.solvers.modular_pluralism import CommunityMessages
 from valueflow.solvers.profile_wording import sample_prompt
+from valueflow.solvers.shared_answers import SharedAnswers
 from valueflow.solvers.wording import Style
 
 __all__ = ["answer_as_group"]
@@ -24,7 +25,7 @@ ALTERNATIVES = {
 
 @solver
 def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
-    """Asks the sample's question in the sample's pass.
+    """Asks the sample's question in the sample's pass; the same prompt once in an epoch.
 
     Args:
         style: where the persona stands: `system` message, `user` message, or `base`, one text for
@@ -35,6 +36,7 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
         OptionError: the pass `modular_pluralism` without a model in a role `community_1`.
     """
     communities = CommunityMessages()
+    shared = SharedAnswers()
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         sample = read_opinion_sample(state.metadata)
@@ -48,9 +50,16 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
             conversation.append(ChatMessageSystem(content=prompt.system))
         conversation.append(ChatMessageUser(content=prompt.user))
         state.messages = conversation
-        provider = str(get_model()).split("/")[0]
-        if logprobs == "true" or (logprobs == "auto" and provider in ALTERNATIVES):
-            return await generate(state, logprobs=True, top_logprobs=ALTERNATIVES.get(provider, 20))
-        return await generate(state)
+        model = get_model()
+        provider = str(model).split("/")[0]
+
+        async def ask() -> TaskState:
+            if logprobs == "true" or (logprobs == "auto" and provider in ALTERNATIVES):
+                alternatives = ALTERNATIVES.get(provider, 20)
+                return await generate(state, logprobs=True, top_logprobs=alternatives)
+            return await generate(state)
+
+        # One solver may serve several models.
+        return await shared.answer(state, (str(model), id(model.api), prompt, state.epoch), ask)
 
     return solve

@@ -7,9 +7,16 @@ from valueflow.hub_assets.opinion_sample import OpinionSample
 from valueflow.hub_assets.registry import load_registry
 from valueflow.opinion_design import OpinionDesign, counts_of
 from valueflow.scorers.answer_reading import READER_VERSION
-from valueflow.solvers.profile_wording import PROFILE_WORDING_VERSION
+from valueflow.solvers.profile_wording import PROFILE_WORDING_VERSION, sample_prompt
 
-__all__ = ["notes_of", "plan_lines", "profile_notes", "run_metadata", "sample_id"]
+__all__ = [
+    "notes_of",
+    "plan_lines",
+    "planned_counts",
+    "profile_notes",
+    "run_metadata",
+    "sample_id",
+]
 
 
 def sample_id(one: OpinionSample) -> str:
@@ -33,7 +40,7 @@ def run_metadata(design: OpinionDesign) -> dict[str, Any]:
         "left_out": design.left_out,
         "holdout": design.holdout,
         "seed": design.seed,
-        "planned": counts_of(design.samples),
+        "planned": planned_counts(design),
         "notes": [*design.data.notes, *design.notes],
     }
     if design.preset is not None:
@@ -57,13 +64,23 @@ def run_metadata(design: OpinionDesign) -> dict[str, Any]:
     return found
 
 
+def planned_counts(design: OpinionDesign) -> dict[str, int]:
+    """Planned numbers of questions, groups, samples, and generations: a prompt is asked once."""
+    messages = {"modular_pluralism": ("heard by the model",)}
+    prompts = {sample_prompt(s, "system", messages.get(s.pass_name, ())) for s in design.samples}
+    counts = counts_of(design.samples)
+    return {**counts, "samples": counts["generations"], "generations": len(prompts)}
+
+
 def plan_lines(design: OpinionDesign) -> list[str]:
     """What is printed before a run, one line each: what it asks, then what a reader should know."""
-    planned = counts_of(design.samples)
+    planned = planned_counts(design)
+    same = planned["samples"] - planned["generations"]
+    shared = f"; {same:,} samples have the prompt and so the answer of another" if same else ""
     lines = [
         f"{planned['questions']:,} questions, {planned['groups']} groups, passes "
         f"{', '.join(design.passes)}: {planned['generations']:,} generations (--limit and --epochs "
-        "change it)"
+        f"change it){shared}"
     ]
     return [f"valueflow: {line}" for line in [*lines, *profile_notes(design), *notes_of(design)]]
 

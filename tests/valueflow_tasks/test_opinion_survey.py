@@ -29,10 +29,13 @@ RESPONDENT = "valueflow/respondent"
 INCOME = "INCOME_$100,000 or more"
 
 
+HARNESS_OPTIONS = ("limit", "epochs", "fail_on_error")
+
+
 def run(
     model: Any = RESPONDENT, roles: Any = None, model_args: Any = None, **options: Any
 ) -> EvalLog:
-    arguments = {key: options.pop(key) for key in ("limit", "epochs") if key in options}
+    arguments = {key: options.pop(key) for key in HARNESS_OPTIONS if key in options}
     log = inspect_eval(
         opinionqa(**{"groups": "RELIG_Atheist", "n_questions": 6, **options}),
         model=model,
@@ -103,7 +106,7 @@ def test_the_command_of_the_documentation_runs_offline(tmp_path: Path) -> None:
     ]
     done = subprocess.run([*map(str, line)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "passes blind, default, profile: 12 generations" in done.stderr + done.stdout
+    assert "passes blind, default, profile: 10 generations" in done.stderr + done.stdout
     assert "default accuracy" in done.stdout
 
 
@@ -407,6 +410,46 @@ def test_epochs_and_rescoring_give_the_same_figures() -> None:
     assert found["questions"] == 4
     again = inspect_score(log, option_choice(), action="overwrite", display="none")
     assert metrics_of(again) == pytest.approx(found)
+
+
+def test_a_prompt_that_several_samples_share_is_asked_once_an_epoch(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[str] = []
+
+    def answer(messages: Any, *_: Any) -> ModelOutput:
+        asked.append("\n".join(message.text for message in messages))
+        return output("B" if len(asked) % 2 else "A")
+
+    log = run(mock_model(answer), n_questions=2, passes="blind,default", epochs=2, groups=None)
+    # Two questions, of no group and of 22 groups, in two epochs.
+    assert len(asked) == (2 + 2 * 22) * 2
+    assert "46 generations" in capsys.readouterr().err
+    assert log.eval.metadata is not None
+    assert log.eval.metadata["planned"]["samples"] == 88
+    assert log.samples is not None
+    blind = [sample for sample in log.samples if str(sample.id).endswith("/blind")]
+    given = {(str(s.id).split("/")[0], s.epoch, s.output.completion) for s in blind}
+    assert len(blind) == 88
+    assert len(given) == 4
+    borrowed = [sample for sample in blind if "valueflow:answer_of" in sample.store]
+    assert len(borrowed) == 84
+    assert all(sample.messages[-1].text == sample.output.completion for sample in blind)
+
+
+def test_a_prompt_whose_call_failed_is_asked_again_by_the_next_sample() -> None:
+    failed: list[str] = []
+
+    def answer(messages: Any, *_: Any) -> ModelOutput:
+        if not failed:
+            failed.append(messages[-1].text)
+            raise RuntimeError("the line is cut")
+        return output("A")
+
+    log = run(mock_model(answer), n_questions=1, passes="blind", groups=None, fail_on_error=False)
+    assert log.samples is not None
+    assert sum(sample.error is not None for sample in log.samples) == 1
+    assert sum(sample.output.completion == "A" for sample in log.samples) == 21
 
 
 def test_communities_are_heard_once_a_question_and_shown_to_the_model() -> None:
