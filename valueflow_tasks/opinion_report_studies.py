@@ -84,6 +84,16 @@ class OpinionStudy:
         return sorted({record["pass_name"] for record in self.records}, key=ORDER.index)
 
     @property
+    def left_out(self) -> dict[str, int]:
+        """Rows of the data that were not asked, by reason; the largest number over the logs."""
+        found: dict[str, int] = {}
+        for log in self.logs:
+            for kind in ("dropped", "left_out"):
+                for reason, count in (log.metadata.get(kind) or {}).items():
+                    found[str(reason)] = max(found.get(str(reason), 0), int(count))
+        return found
+
+    @property
     def is_leaked(self) -> bool:
         """Whether its profiles were built on the questions that they are scored on."""
         return "profile" in self.passes and self.summary.leakage.startswith(LEAKED)
