@@ -5,49 +5,42 @@ groups and models have room on the left.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
-
+from valueflow.opinion_report_marks import (
+    LOOKS,
+    draw_point,
+    draw_scopes,
+    handle_of,
+    key_below,
+    label_scopes,
+    labels_on_the_left,
+    offset_of,
+    pass_key,
+    passes_of,
+    row_height,
+    rows_axis,
+    scope_names,
+    share_axis,
+)
 from valueflow.opinion_report_rows import (
     accuracy_rows,
     difference_rows,
     pass_title,
-    scope_rank,
     scope_title,
 )
 from valueflow.opinion_report_studies import LEAKED, OpinionStudy
 from valueflow.report_style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
     Drawing,
     flat,
     line_style,
     panels,
     wrapped,
 )
-from valueflow.scorers.option_accuracy import MACRO
 
 __all__ = ["accuracies", "differences", "distances", "group_accuracies", "models"]
 
-LOOKS = {
-    "profile": {"color": VERMILION, "marker": "^"},
-    "modular_pluralism": {"color": GREEN, "marker": "D"},
-    "default": {"color": BLUE, "marker": "o"},
-    "blind": {"color": GREY, "marker": "s"},
-    "baseline": {"color": BLACK, "marker": "|"},
-}
-"""Passes in the order in which they stand in a row, from above."""
-
 WIDE = ("all", "mean of attributes", "attribute")
-
-Point = tuple[float, float, float]
-"""A number and the ends of its interval; NaN where there is none."""
 
 
 def accuracies(studies: Sequence[OpinionStudy]) -> list[Drawing]:
@@ -104,19 +97,19 @@ def group_accuracies(studies: Sequence[OpinionStudy]) -> list[Drawing]:
         names = list(dict.fromkeys(row["scope"] for row in rows))
         if not names:
             continue
-        passes = _passes(study)
-        figure, grid = panels(1, 6.9, _row_height(len(passes)) * len(names) + 0.5)
+        passes = passes_of(study)
+        figure, grid = panels(1, 6.9, row_height(len(passes)) * len(names) + 0.5)
         axes = flat(grid)[0]
-        _draw_scopes(axes, rows, names, passes, "accuracy", 100)
-        _label_scopes(axes, names)
+        draw_scopes(axes, rows, names, passes, "accuracy", 100)
+        label_scopes(axes, names)
         attribute = [scope_title(name).partition(":")[0] for name in names]
         for place in range(1, len(names)):
             if attribute[place] != attribute[place - 1]:
                 axes.axhline(place - 0.5, color="#777777", linewidth=0.7)
-        _share_axis(axes, "accuracy (%)")
+        share_axis(axes, "accuracy (%)")
         if study.tag:
             axes.set_title(wrapped(study.label, 70), loc="left")
-        _pass_key(figure, [study])
+        pass_key(figure, [study])
         drawings.append(
             Drawing(
                 name="survey_groups" + (f"_{study.tag}" if study.tag else ""),
@@ -135,16 +128,16 @@ def models(studies: Sequence[OpinionStudy]) -> list[Drawing]:
     """Accuracy over all rows, study by study; where there are several."""
     if len(studies) < 2:
         return []
-    present = [name for name in LOOKS if any(name in _passes(study) for study in studies)]
-    figure, grid = panels(1, 6.6, _row_height(len(present)) * len(studies) + 0.7)
+    present = [name for name in LOOKS if any(name in passes_of(study) for study in studies)]
+    figure, grid = panels(1, 6.6, row_height(len(present)) * len(studies) + 0.7)
     axes = flat(grid)[0]
     for place, study in enumerate(studies):
         rows = [r for r in accuracy_rows(study.label, study.summary) if r["kind"] == "all"]
         rows = [{**row, "scope": place} for row in rows]
-        _draw_scopes(axes, rows, list(range(len(studies))), present, "accuracy", 100)
-    _rows_axis(axes, [wrapped(study.label, 34) for study in studies])
-    _share_axis(axes, "accuracy (%)")
-    _pass_key(figure, studies)
+        draw_scopes(axes, rows, list(range(len(studies))), present, "accuracy", 100)
+    rows_axis(axes, [wrapped(study.label, 34) for study in studies])
+    share_axis(axes, "accuracy (%)")
+    pass_key(figure, studies)
     return [
         Drawing(
             name="survey_models",
@@ -169,7 +162,7 @@ def differences(studies: Sequence[OpinionStudy]) -> list[Drawing]:
     comparisons = list(dict.fromkeys(r["comparison"] for own in rows.values() for r in own))
     if not comparisons:
         return []
-    names = _names([row for own in rows.values() for row in own])
+    names = scope_names([row for own in rows.values() for row in own])
     height = max(0.3, 0.12 * len(studies) + 0.14)
     figure, grid = panels(len(comparisons), 3.0, height * len(names) + 0.75)
     ends = [
@@ -182,21 +175,21 @@ def differences(studies: Sequence[OpinionStudy]) -> list[Drawing]:
     most = min(103.0, max(10.0, *ends) * 1.08)
     for axes, comparison in zip(flat(grid), comparisons, strict=True):
         for number, study in enumerate(studies):
-            offset = _offset(number, len(studies))
+            offset = offset_of(number, len(studies))
             look = {k: v for k, v in line_style(number).items() if k != "linestyle"}
             for row in rows[study.label]:
                 if row["comparison"] == comparison:
                     point = (100 * row["difference"], 100 * row["lower"], 100 * row["upper"])
-                    _point(axes, names.index(row["scope"]) + offset, point, look)
-        axes.axvline(0, color="#777777", linewidth=0.8, zorder=0)
+                    draw_point(axes, names.index(row["scope"]) + offset, point, look)
+        axes.axvline(0, color="#777777", linewidth=0.8, zorder=1)
         axes.set_xlim(-most, most)
         axes.set_title(wrapped(comparison, 34), loc="left")
         axes.set_xlabel("difference (percentage points)")
-        _label_scopes(axes, names)
-    _labels_on_the_left(grid)
+        label_scopes(axes, names)
+    labels_on_the_left(grid)
     if len(studies) > 1:
-        handles = [_handle({**line_style(n), "linestyle": "none"}) for n in range(len(studies))]
-        _key(figure, handles, [study.label for study in studies])
+        handles = [handle_of({**line_style(n), "linestyle": "none"}) for n in range(len(studies))]
+        key_below(figure, handles, [study.label for study in studies])
     return [
         Drawing(
             name="survey_differences",
@@ -236,26 +229,26 @@ def _scope_panels(
         ]
         for study in studies
     }
-    names = _names([row for own in rows.values() for row in own])
-    most = max(len(_passes(study)) for study in studies)
+    names = scope_names([row for own in rows.values() for row in own])
+    most = max(len(passes_of(study)) for study in studies)
     lone = len(studies) == 1
-    height = _row_height(most) * len(names) + (0.5 if lone else 0.8)
+    height = row_height(most) * len(names) + (0.5 if lone else 0.8)
     figure, grid = panels(len(studies), 6.4 if lone else 3.6, height, 2)
     ends = [row[f"{field}_upper"] for own in rows.values() for row in own]
     ends += [row[field] for own in rows.values() for row in own]
     right = max([end for end in ends if end is not None and not math.isnan(end)])
     for axes, study in zip(flat(grid), studies, strict=True):
-        _draw_scopes(axes, rows[study.label], names, _passes(study), field, scale)
-        _label_scopes(axes, names)
+        draw_scopes(axes, rows[study.label], names, passes_of(study), field, scale)
+        label_scopes(axes, names)
         if scale == 100:
-            _share_axis(axes, axis)
+            share_axis(axes, axis)
         else:
             axes.set_xlim(0, max(0.01, right * 1.06))
             axes.set_xlabel(axis)
         if not lone:
             axes.set_title(wrapped(study.label, 42), loc="left")
-    _labels_on_the_left(grid)
-    _pass_key(figure, studies)
+    labels_on_the_left(grid)
+    pass_key(figure, studies)
     return [
         Drawing(
             name=name,
@@ -288,117 +281,3 @@ def _told(study: OpinionStudy, field: str = "accuracy", scale: float = 100) -> s
 def _has(study: OpinionStudy, figure: str) -> bool:
     """Whether a pass of the study, and not the baseline alone, has a number."""
     return any(figure in s.figures for s in study.summary.scopes if s.pass_name in study.passes)
-
-
-def _passes(study: OpinionStudy) -> list[str]:
-    return [name for name in LOOKS if name in study.passes or name == "baseline"]
-
-
-def _names(rows: Sequence[dict[str, object]]) -> list[str]:
-    """The scopes of some rows: all, the mean of attributes where there are several, attributes."""
-    back: dict[str, str] = {"all": "", "mean of attributes": MACRO}
-    names: set[str] = {str(row["scope"]) for row in rows}
-    if sum(name not in back for name in names) < 2:
-        names -= {"mean of attributes"}
-    return sorted(names, key=lambda name: scope_rank(str(back.get(name, name))))
-
-
-def _row_height(marks: int) -> float:
-    return max(0.3, 0.11 * marks + 0.06)
-
-
-def _offset(place: int, of: int) -> float:
-    return (place - (of - 1) / 2) * min(0.22, 0.72 / of)
-
-
-def _draw_scopes(
-    axes: Axes,
-    rows: Sequence[dict[str, object]],
-    names: Sequence[object],
-    passes: Sequence[str],
-    field: str,
-    scale: float,
-) -> None:
-    drawn = {pass_title(name): name for name in passes}
-    models_only = [name for name in passes if name != "baseline"]
-    for row in rows:
-        name = drawn.get(str(row["pass"]))
-        if name is None or row["scope"] not in names or row[field] is None:
-            continue
-        numbers = [row[key] for key in (field, f"{field}_lower", f"{field}_upper")]
-        value, low, high = (math.nan if n is None else scale * float(str(n)) for n in numbers)
-        place = names.index(row["scope"])
-        if name == "baseline":
-            # A bar through the whole row, which the passes are held against.
-            axes.plot([value, value], [place - 0.4, place + 0.4], color=BLACK, linewidth=1.6)
-        else:
-            at = place + _offset(models_only.index(name), len(models_only))
-            _point(axes, at, (value, low, high), LOOKS[name])
-
-
-def _point(axes: Axes, at: float, point: Point, look: dict[str, str]) -> None:
-    value, low, high = point
-    if not math.isnan(low):
-        axes.plot([low, high], [at, at], color=look["color"], linewidth=1.1, zorder=2)
-    axes.plot(
-        value, at, markersize=4.5, linestyle="none", color=look["color"], marker=look["marker"],
-        zorder=3, clip_on=False,
-    )  # fmt: skip
-
-
-def _label_scopes(axes: Axes, names: Sequence[str]) -> None:
-    back: dict[str, Callable[[], str]] = {
-        "all": lambda: "All",
-        "mean of attributes": lambda: "Mean of attributes",
-    }
-    _rows_axis(axes, [wrapped(back.get(n, lambda n=n: scope_title(n))(), 30) for n in names])
-
-
-def _rows_axis(axes: Axes, labels: Sequence[str]) -> None:
-    """Rows from above, with a shade on every second one."""
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    for place in range(0, len(labels), 2):
-        axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", zorder=0, linewidth=0)
-
-
-def _labels_on_the_left(grid: Sequence[Sequence[Axes]]) -> None:
-    """Rows are named once in a line of panels."""
-    for line in grid:
-        for axes in line[1:]:
-            axes.set_yticklabels([])
-
-
-def _share_axis(axes: Axes, label: str) -> None:
-    axes.set_xlim(0, 100)
-    axes.set_xticks(range(0, 101, 20))
-    axes.set_xlabel(label)
-
-
-def _handle(look: dict[str, str]) -> Line2D:
-    return Line2D([], [], markersize=5, linestyle="none", color=look["color"],
-                  marker=look["marker"])  # fmt: skip
-
-
-def _pass_key(figure: Canvas, studies: Sequence[OpinionStudy]) -> None:
-    """A legend below the panels that names the passes, and marks those that are not evidence."""
-    present = [name for name in LOOKS if any(name in _passes(study) for study in studies)]
-    leaked = any(study.is_leaked for study in studies)
-    labels = [
-        f"{pass_title(name)} ({LEAKED})" if name == "profile" and leaked else pass_title(name)
-        for name in present
-    ]
-    handles = [_handle(LOOKS[name]) for name in present]
-    for name, handle in zip(present, handles, strict=True):
-        if name == "baseline":
-            handle.set(markersize=9, markeredgewidth=1.6)
-    _key(figure, handles, labels)
-
-
-def _key(figure: Canvas, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
-    width = max(40, int(figure.get_figwidth() * 13))
-    told = [wrapped(label, width) for label in labels]
-    lines = sum(label.count("\n") + 1 for label in told)
-    figure.set_figheight(figure.get_figheight() + 0.17 * lines)
-    figure.legend(handles, told, loc="outside lower left", ncols=1)

@@ -31,10 +31,12 @@ def opinion_sections_of(found: OpinionStudies) -> list[Section]:
     return [
         Section("survey_runs", "Survey runs", [], [], some("survey_studies", "survey_logs")),
         Section("survey_by_attribute", "Accuracy by attribute", [_ACCURACY],
-                models(studies) + accuracies(studies), some("survey_accuracy")),
+                models(studies) + accuracies(studies),
+                some("survey_accuracy", "survey_attributes")),
         Section("survey_by_pass", "Differences between passes",
                 [_DIFFERENCES] if "survey_differences" in tables else [], differences(studies),
-                some("survey_differences", "survey_group_differences")),
+                some("survey_differences", "survey_attribute_differences",
+                     "survey_group_differences")),
         Section("survey_by_group", "Accuracy by group", [], group_accuracies(studies),
                 some("survey_groups")),
         Section("survey_by_question", "Gains and losses by question",
@@ -53,7 +55,7 @@ def opinion_sections_of(found: OpinionStudies) -> list[Section]:
 _ACCURACY = (
     "An answer is right where it names the group's most frequent option. Accuracy is over answers "
     "that name an option; accuracy all counts refused and unparsed answers as wrong. The "
-    "group-blind majority is the strong rival: a pass that does not beat it knows less about "
+    "group-blind majority is a strong rival: a pass that does not beat it knows less about "
     "groups than their common opinion does. Standard errors follow a ± sign."
 )
 

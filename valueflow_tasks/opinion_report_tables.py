@@ -1,6 +1,7 @@
 """The tables of a report on survey runs: one per subject, in files and on the page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from valueflow.opinion_report_rows import (
     Row,
@@ -29,8 +30,6 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
     """All tables that hold a row; shares stay shares in the files and are percent on the page."""
     studies = found.studies
     accuracy = [row for s in studies for row in accuracy_rows(s.label, s.summary)]
-    wide = [row for row in accuracy if row["kind"] != "group"]
-    groups = [row for row in accuracy if row["kind"] == "group"]
     differing = [row for s in studies for row in difference_rows(s.label, s.summary)]
     questions = [
         row for s in studies for row in question_rows(s.label, s.records, s.questions, s.golds)
@@ -39,23 +38,24 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
     tables = [
         _table("survey_studies", "Survey studies", [_study_row(s) for s in studies]),
         _table("survey_logs", "Survey logs", log_rows(studies)),
-        _table("survey_accuracy", "Accuracy by attribute", _without(wide, _DISTANCE_COLUMNS)),
-        _table("survey_groups", "Accuracy by group", _without(groups, _DISTANCE_COLUMNS)),
-        _table(
-            "survey_differences",
-            "Differences",
-            [row for row in differing if row["kind"] != "group"],
+        *_by_kind(
+            ["survey_accuracy", "survey_attributes", "survey_groups"],
+            "Accuracy",
+            [
+                {name: cell for name, cell in row.items() if name not in _DISTANCE_COLUMNS}
+                for row in accuracy
+            ],
         ),
-        _table(
-            "survey_group_differences",
-            "Differences by group",
-            [row for row in differing if row["kind"] == "group"],
+        *_by_kind(
+            ["survey_differences", "survey_attribute_differences", "survey_group_differences"],
+            "Differences",
+            differing,
         ),
         _table(
             "survey_gains",
             "Largest gains and losses",
             [row for s in studies for row in _extremes(s)],
-            hidden=("groups_gained", "groups_lost", "question_hash"),
+            hidden=["comparison", "net", "groups_gained", "groups_lost", "question_hash"],
         ),
         _table("survey_questions", "All questions and comparisons", questions, file_only=True),
         _table("survey_distances", "Distribution match", [_distance_row(r) for r in distances]),
@@ -70,6 +70,9 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
             "survey_settings", "All settings", [row for s in studies for row in setting_rows(s)]
         ),
     ]
+    if len(studies) == 1:
+        # A lone study needs no name in every row.
+        tables = [replace(table, hidden=table.hidden | {"study"}) for table in tables]
     return [table for table in tables if table.rows]
 
 
@@ -94,8 +97,14 @@ def _stem(column: str) -> str:
     return column
 
 
-def _without(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    return [{name: cell for name, cell in row.items() if name not in columns} for row in rows]
+def _by_kind(names: Sequence[str], title: str, rows: Sequence[Row]) -> list[Table]:
+    """Three tables: over all rows, by attribute and by group."""
+    kinds = (("all", "mean of attributes"), ("attribute",), ("group",))
+    ends = ("", " by attribute", " by group")
+    return [
+        _table(name, title + end, [row for row in rows if row["kind"] in some], ["kind"])
+        for name, end, some in zip(names, ends, kinds, strict=True)
+    ]
 
 
 def _extremes(study: OpinionStudy) -> list[Row]:
