@@ -178,7 +178,7 @@ def differences(studies: Sequence[OpinionStudy]) -> list[Drawing]:
             offset = offset_of(number, len(studies))
             look = {k: v for k, v in line_style(number).items() if k != "linestyle"}
             for row in rows[study.label]:
-                if row["comparison"] == comparison:
+                if row["comparison"] == comparison and row["scope"] in names:
                     point = (100 * row["difference"], 100 * row["lower"], 100 * row["upper"])
                     draw_point(axes, names.index(row["scope"]) + offset, point, look)
         axes.axvline(0, color="#777777", linewidth=0.8, zorder=1)

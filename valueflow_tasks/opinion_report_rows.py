@@ -1,5 +1,6 @@
 """Rows of a survey report's tables, from records and summaries alone: no log and no harness."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
@@ -118,8 +119,8 @@ def accuracy_rows(label: str, summary: OptionSummary) -> list[Row]:
             row[f"{name}_se"] = figure.se if figure else None
             low, high = one.bounds.get(name, (None, None))
             if name != "accuracy_all":
-                row[f"{name}_lower"] = None if low is None else max(0.0, low)
-                row[f"{name}_upper"] = None if high is None else min(1.0, high)
+                row[f"{name}_lower"] = _within(low, 0)
+                row[f"{name}_upper"] = _within(high, 0)
         for name in ("refused", "unparsed", "covered", "with_lines"):
             share = one.figures.get(name)
             # Lines in the prompt are of the profile pass alone.
@@ -147,8 +148,8 @@ def difference_rows(label: str, summary: OptionSummary) -> list[Row]:
             "answers": pair.rows,
             "difference": pair.figure.value,
             "difference_se": pair.figure.se,
-            "lower": max(-1.0, pair.low),
-            "upper": min(1.0, pair.high),
+            "lower": _within(pair.low, -1),
+            "upper": _within(pair.high, -1),
             "only_first_right": pair.first_only,
             "only_second_right": pair.second_only,
             "mcnemar_p": pair.p_value,
@@ -283,6 +284,11 @@ def _pair_rank(place: int) -> tuple[bool, int, int]:
 
 _NEAR = ("modular_pluralism", "blind", "default", "baseline")
 """Second passes, from the last that is shown to the first."""
+
+
+def _within(end: float | None, least: float) -> float | None:
+    """An interval's end, no farther than the number itself can go; NaN stays."""
+    return end if end is None or math.isnan(end) else min(1.0, max(least, end))
 
 
 def _scope(scope: str) -> str:
