@@ -113,7 +113,7 @@ def group_accuracies(studies: Sequence[OpinionStudy]) -> list[Drawing]:
         drawings.append(
             Drawing(
                 name="survey_groups" + (f"_{study.tag}" if study.tag else ""),
-                title="Accuracy by group and pass" + (f": {study.label}" if study.tag else ""),
+                title="Accuracy by group and pass" + (f", study {study.tag}" if study.tag else ""),
                 caption="As above, for each group. Intervals are wide, and of many groups some "
                 "differ by chance. An interval without width means that all answers were alike.",
                 alt=f"Accuracy of {len(names)} groups in the passes "

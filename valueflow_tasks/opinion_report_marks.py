@@ -152,9 +152,12 @@ def handle_of(look: dict[str, str]) -> Line2D:
 def pass_key(figure: Canvas, studies: Sequence[OpinionStudy]) -> None:
     """A legend below the panels that names the passes, and marks those that are not evidence."""
     present = [name for name in LOOKS if any(name in passes_of(study) for study in studies)]
-    leaked = any(study.is_leaked for study in studies)
+    leaked = [study for study in studies if study.is_leaked]
+    which = "" if len(leaked) == len(studies) else f"{', '.join(study.tag for study in leaked)}: "
     labels = [
-        f"{pass_title(name)} ({LEAKED})" if name == "profile" and leaked else pass_title(name)
+        f"{pass_title(name)} ({which}{LEAKED})"
+        if name == "profile" and leaked
+        else pass_title(name)
         for name in present
     ]
     handles = [handle_of(LOOKS[name]) for name in present]

@@ -108,6 +108,11 @@ def accuracy_rows(label: str, summary: OptionSummary) -> list[Row]:
             "kind": scope_kind(summary, one.scope),
             "scope": _scope(one.scope),
             "pass": pass_title(one.pass_name),
+            "accuracy": None,
+            "accuracy_se": None,
+            "accuracy_lower": None,
+            "accuracy_upper": None,
+            "mark": _mark(summary, one.pass_name),
             "answers": one.rows,
             "named": one.counts.get("accuracy", 0),
         }
@@ -126,7 +131,6 @@ def accuracy_rows(label: str, summary: OptionSummary) -> list[Row]:
             # Lines in the prompt are of the profile pass alone.
             hidden = name == "with_lines" and one.pass_name != "profile"
             row[name] = share.value if share and not hidden else None
-        row["mark"] = _mark(summary, one.pass_name)
         rows.append((scope_rank(one.scope), ORDER.index(one.pass_name), row))
     return [row for _, _, row in sorted(rows, key=lambda item: item[:2])]
 
@@ -145,15 +149,15 @@ def difference_rows(label: str, summary: OptionSummary) -> list[Row]:
             "comparison": f"{pass_title(pair.first)} − {pass_title(pair.second)}",
             "kind": scope_kind(summary, pair.scope),
             "scope": _scope(pair.scope),
-            "answers": pair.rows,
             "difference": pair.figure.value,
             "difference_se": pair.figure.se,
             "lower": _within(pair.low, -1),
             "upper": _within(pair.high, -1),
-            "only_first_right": pair.first_only,
-            "only_second_right": pair.second_only,
             "mcnemar_p": pair.p_value,
             "mark": _mark(summary, pair.first),
+            "answers": pair.rows,
+            "only_first_right": pair.first_only,
+            "only_second_right": pair.second_only,
         }
         place = PAIRS.index((pair.first, pair.second))
         rows.append((_pair_rank(place), scope_rank(pair.scope), row))

@@ -18,7 +18,7 @@ from valueflow.report_tables import Table
 
 __all__ = ["opinion_tables_of"]
 
-SHARES = ("accuracy", "accuracy_all", "refused", "unparsed", "covered", "with_lines", "difference")
+SHARES = ("accuracy", "accuracy_all", "refused", "unparsed", "covered", "with_lines")
 DISTANCES = ("js", "emd")
 
 _DISTANCE_COLUMNS = tuple(
@@ -87,7 +87,7 @@ def _table(
     forms = {column: "percent" for column in columns if _stem(column) in SHARES}
     forms |= {column: "fine" for column in columns if _stem(column) in DISTANCES}
     if "difference" in columns:
-        forms |= {"lower": "percent", "upper": "percent"}
+        forms |= dict.fromkeys(("difference", "difference_se", "lower", "upper"), "points")
     return Table(name, title, columns, rows, forms, frozenset(hidden), file_only)
 
 

@@ -204,4 +204,5 @@ def _short(label: str, short: Mapping[str, str]) -> str:
 
 
 def _heading(name: str, form: str = "") -> str:
-    return name.replace("_", " ") + (" (%)" if form == "percent" else "")
+    unit = {"percent": " (%)", "points": " (points)"}.get(form, "")
+    return name.replace("_", " ") + unit

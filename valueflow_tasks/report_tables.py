@@ -39,8 +39,8 @@ class Table:
         name: the file's name without suffix.
         title: its heading.
         columns, rows: what it holds.
-        forms: columns that the page shows in percent (`percent`, of shares) or with three decimals
-            (`fine`).
+        forms: columns that the page shows in percent (`percent`, of shares), in percentage points
+            (`points`, of differences of shares) or with three decimals (`fine`).
         hidden: columns that the page leaves to the file.
         file_only: whether the page names the file alone.
     """
@@ -107,7 +107,7 @@ def demonstration_assets(studies: Iterable[Study]) -> dict[str, str]:
 def as_text(cell: object, form: str = "") -> str:
     """A cell as the page shows it, in one of the forms of `Table`."""
     if form and isinstance(cell, float) and not math.isnan(cell):
-        text = f"{100 * cell:.1f}" if form == "percent" else f"{cell:.3f}"
+        text = f"{cell:.3f}" if form == "fine" else f"{100 * cell:.1f}"
         return text.replace("-", "−")
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""

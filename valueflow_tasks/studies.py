@@ -39,7 +39,17 @@ LABELLED = 3
 """Most differing settings that a label names."""
 
 # Settings that no label needs where another one says the same.
-_FOLLOWING = {"anchors revision": "anchors", "queries revision": "queries"}
+_FOLLOWING = {
+    "anchors revision": "anchors",
+    "queries revision": "queries",
+    "data revision": "data",
+    "data hash": "data",
+    "leakage": "data",
+    "profiles hash": "profiles",
+    "relevance hash": "relevance",
+    "relevance model": "relevance",
+    "relevance method": "relevance",
+}
 
 # Settings whose difference makes studies incomparable, and not just different.
 _COMPARABILITY = (
@@ -282,10 +292,10 @@ def labels_of(settings: Sequence[Settings]) -> list[str]:
             name
             for name in names
             if name != "model"
-            and _FOLLOWING.get(name) not in names
             and len({other.get(name) for other in _beside(one, settings, name)}) > 1
         ]
-        words = [_word(name, one[name]) for name in differing if name in one]
+        told = [name for name in differing if _FOLLOWING.get(name) not in differing]
+        words = [_word(name, one[name]) for name in told if name in one]
         more = len(words) - LABELLED
         shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
         labels.append(f"{one['model']} ({', '.join(shown)})" if shown else one["model"])
