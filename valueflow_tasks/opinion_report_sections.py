@@ -9,7 +9,8 @@ from valueflow.opinion_report_figures import (
     group_accuracies,
     models,
 )
-from valueflow.opinion_report_rows import main_comparison, pass_title
+from valueflow.opinion_report_questions import main_comparison
+from valueflow.opinion_report_rows import pass_title
 from valueflow.opinion_report_studies import LEAKED, OpinionStudies, OpinionStudy
 from valueflow.opinion_report_tables import opinion_tables_of
 from valueflow.report_page import Section

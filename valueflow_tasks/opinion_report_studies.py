@@ -13,15 +13,8 @@ from valueflow.opinion_report_logs import AskedQuestion, OpinionLog, read_opinio
 from valueflow.run_logs import Settings
 from valueflow.scorers.option_accuracy import ORDER, OptionSummary, summarize_options
 from valueflow.scorers.option_records import OptionRecord
-from valueflow.studies import (
-    Progress,
-    Skipped,
-    labels_of,
-    last_attempts,
-    read_each,
-    setting_warnings,
-    tag_of,
-)
+from valueflow.studies import Progress, Skipped, last_attempts, read_each
+from valueflow.study_labels import labels_of, setting_warnings, tag_of
 
 __all__ = ["LEAKED", "OpinionStudies", "OpinionStudy", "opinion_studies_of"]
 

@@ -3,15 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from valueflow.opinion_report_rows import (
-    Row,
-    accuracy_rows,
-    answer_rows,
-    difference_rows,
-    extreme_rows,
-    main_comparison,
-    question_rows,
-)
+from valueflow.opinion_report_questions import extreme_rows, main_comparison, question_rows
+from valueflow.opinion_report_rows import Row, accuracy_rows, answer_rows, difference_rows
 from valueflow.opinion_report_studies import OpinionStudies, OpinionStudy
 from valueflow.report_rows import log_rows, setting_rows, usage_rows
 from valueflow.report_tables import Table

@@ -24,14 +24,8 @@ from valueflow.cli import main
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample, Pass
 from valueflow.opinion_report_logs import AskedQuestion
-from valueflow.opinion_report_rows import (
-    accuracy_rows,
-    answer_rows,
-    difference_rows,
-    extreme_rows,
-    main_comparison,
-    question_rows,
-)
+from valueflow.opinion_report_questions import extreme_rows, main_comparison, question_rows
+from valueflow.opinion_report_rows import accuracy_rows, answer_rows, difference_rows
 from valueflow.opinion_survey import opinionqa
 from valueflow.report import Report, write_report
 from valueflow.scorers.answer_reading import ReadAnswer
