@@ -73,7 +73,7 @@ def _question_row(
     own: Mapping[str, Mapping[int, int]],
 ) -> Row:
     options = "; ".join(
-        f"{letter} {text}" for letter, text in zip(ascii_uppercase, question.options, strict=False)
+        f"{letter}: {text}" for letter, text in zip(ascii_uppercase, question.options, strict=False)
     )
     return {
         "study": label,

@@ -9,8 +9,6 @@ from valueflow.opinion_report_figures import (
     group_accuracies,
     models,
 )
-from valueflow.opinion_report_questions import main_comparison
-from valueflow.opinion_report_rows import pass_title
 from valueflow.opinion_report_studies import LEAKED, OpinionStudies, OpinionStudy
 from valueflow.opinion_report_tables import opinion_tables_of
 from valueflow.report_page import Section
@@ -29,6 +27,7 @@ def opinion_sections_of(found: OpinionStudies) -> list[Section]:
     def some(*names: str) -> list[Table]:
         return [tables[name] for name in names if name in tables]
 
+    gains = [name for name in tables if name.startswith("survey_gains")]
     return [
         Section("survey_runs", "Survey runs", [], [], some("survey_studies", "survey_logs")),
         Section("survey_by_attribute", "Accuracy by attribute", [_ACCURACY],
@@ -41,8 +40,7 @@ def opinion_sections_of(found: OpinionStudies) -> list[Section]:
         Section("survey_by_group", "Accuracy by group", [], group_accuracies(studies),
                 some("survey_groups")),
         Section("survey_by_question", "Gains and losses by question",
-                _question_text(studies) if "survey_gains" in tables else [], [],
-                some("survey_gains", "survey_questions")),
+                [_QUESTIONS] if gains else [], [], some(*gains, "survey_questions")),
         Section("survey_distributions", "Distribution match", [],
                 distances(studies), some("survey_distances")),
         Section("survey_reading", "How answers were read", [_READING], [],
@@ -73,22 +71,13 @@ _READING = (
 )
 
 
-def _question_text(studies: list[OpinionStudy]) -> list[str]:
-    told = []
-    for study in studies:
-        comparison = main_comparison(study.passes)
-        if comparison:
-            first, second = map(pass_title, comparison)
-            name = f"{study.tag}: " if study.tag else ""
-            told.append(f"{name}{first} (first) against {second} (second)")
-    return [
-        f"{'; '.join(told)}. Up to ten gains and ten losses, by the net number of groups' answers: "
-        "gained are those that only the first pass got right, lost those that only the second did. "
-        "Letters are options with the number of groups: groups say is the groups' own most "
-        "frequent option, first says and second says are the model's answers. The largest of many "
-        "differences are large partly by chance; they show where to look, and prove nothing. The "
-        "files name the groups."
-    ]
+_QUESTIONS = (
+    "Up to ten gains and ten losses by the net number of answers: gained are those that only the "
+    "first pass got right, lost those that only the second did. Letters are options with the "
+    "number of groups: groups say is the groups' own most frequent option, first says and second "
+    "says are the model's answers in the two passes. The largest of many differences are large "
+    "partly by chance; they show where to look, and prove nothing. The files name the groups."
+)
 
 
 def opinion_cautions(found: OpinionStudies) -> list[str]:

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from valueflow.opinion_report_questions import extreme_rows, main_comparison, question_rows
-from valueflow.opinion_report_rows import Row, accuracy_rows, answer_rows, difference_rows
+from valueflow.opinion_report_rows import (
+    Row,
+    accuracy_rows,
+    answer_rows,
+    difference_rows,
+    pass_title,
+)
 from valueflow.opinion_report_studies import OpinionStudies, OpinionStudy
 from valueflow.report_rows import log_rows, setting_rows, usage_rows
 from valueflow.report_tables import Table
@@ -44,12 +50,7 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
             "Differences",
             differing,
         ),
-        _table(
-            "survey_gains",
-            "Largest gains and losses",
-            [row for s in studies for row in _extremes(s)],
-            hidden=["comparison", "net", "groups_gained", "groups_lost", "question_hash"],
-        ),
+        *(_gains(study) for study in studies),
         _table("survey_questions", "All questions and comparisons", questions, file_only=True),
         _table("survey_distances", "Distribution match", [_distance_row(r) for r in distances]),
         _table(
@@ -100,12 +101,20 @@ def _by_kind(names: Sequence[str], title: str, rows: Sequence[Row]) -> list[Tabl
     ]
 
 
-def _extremes(study: OpinionStudy) -> list[Row]:
+def _gains(study: OpinionStudy) -> Table:
+    """The largest gains and losses of a study's main comparison; empty with one pass."""
     comparison = main_comparison(study.passes)
-    if comparison is None:
-        return []
-    return extreme_rows(
-        question_rows(study.label, study.records, study.questions, study.golds, [comparison])
+    rows: list[Row] = []
+    if comparison is not None:
+        rows = extreme_rows(
+            question_rows(study.label, study.records, study.questions, study.golds, [comparison])
+        )
+    told = " − ".join(map(pass_title, comparison or ()))
+    return _table(
+        "survey_gains" + (f"_{study.tag}" if study.tag else ""),
+        (f"{study.tag}: " if study.tag else "") + f"Largest gains and losses, {told}",
+        rows,
+        ["study", "comparison", "net", "groups_gained", "groups_lost", "question_hash"],
     )
 
 

@@ -160,7 +160,7 @@ def test_gains_and_losses_are_told_by_question(known: list[OptionRecord]) -> Non
     assert found[1]["first_says"] == "A 2"
     assert found[1]["second_says"] == "A 1, B 1"
     assert found[1]["groups_say"] == "A 2"
-    assert found[1]["options"] == "A Yes; B No"
+    assert found[1]["options"] == "A: Yes; B: No"
     ends = [(r["list"], r["question"]) for r in extreme_rows(found, most=1)]
     assert ends == [("gain", "What of b?"), ("loss", "What of c?")]
 
