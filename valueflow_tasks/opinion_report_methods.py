@@ -75,7 +75,7 @@ def _data(study: OpinionStudy) -> str:
     settings = study.settings
     asked = (
         f"Data: {settings.get('data', 'not stated')} (revision "
-        f"{settings.get('data revision', 'none')}, SHA-256 "
+        f"{settings.get('data revision') or 'none'}, SHA-256 "
         f"{settings.get('data hash', 'not stated')}...); {len(study.questions):,} questions, "
         f"{len(study.summary.groups)} groups, {study.summary.counts.get('rows', 0):,} rows of "
         "question, group and epoch."

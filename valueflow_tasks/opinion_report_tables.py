@@ -33,6 +33,7 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
     questions = [
         row for s in studies for row in question_rows(s.label, s.records, s.questions, s.golds)
     ]
+    answers = [row for s in studies for row in answer_rows(s.label, s.records)]
     distances = [row for row in accuracy if row["js"] is not None and _is_stated(row, studies)]
     tables = [
         _table("survey_studies", "Survey studies", [_study_row(s) for s in studies]),
@@ -52,11 +53,21 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
         ),
         *(_gains(study) for study in studies),
         _table("survey_questions", "All questions and comparisons", questions, file_only=True),
-        _table("survey_distances", "Distribution match", [_distance_row(r) for r in distances]),
+        *_by_kind(
+            ["survey_distances", "survey_attribute_distances", "survey_group_distances"],
+            "Distribution match",
+            [_distance_row(row) for row in distances],
+        ),
         _table(
             "survey_answers",
             "How answers were read",
-            [row for s in studies for row in answer_rows(s.label, s.records)],
+            [row for row in answers if row["scope"] == "all"],
+            ["scope"],
+        ),
+        _table(
+            "survey_attribute_answers",
+            "How answers were read, by attribute",
+            [row for row in answers if row["scope"] != "all"],
         ),
         _table("survey_counts", "Counts", [_count_row(s) for s in studies]),
         _table("survey_cost", "Tokens", [row for s in studies for row in usage_rows(s)]),

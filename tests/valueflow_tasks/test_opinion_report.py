@@ -22,6 +22,7 @@ from tests.valueflow_tasks.study_runs import (
 )
 from valueflow.cli import main
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.opinion_questions import load_opinions
 from valueflow.hub_assets.opinion_sample import OPINION_KEY, OpinionSample, Pass
 from valueflow.opinion_report_logs import AskedQuestion
 from valueflow.opinion_report_questions import extreme_rows, main_comparison, question_rows
@@ -89,13 +90,8 @@ def test_rows_of_known_answers_say_the_known_shares(known: list[OptionRecord]) -
     assert found["all", "group-blind majority"]["accuracy"] == 1
     # Means by question are 1/2 and 0: an error of a quarter, and 12.7 of them each way.
     assert found["all", "default"]["accuracy_se"] == pytest.approx(0.25)
-    assert (
-        found["all", "default"]["accuracy_lower"],
-        found["all", "default"]["accuracy_upper"],
-    ) == (
-        0,
-        1,
-    )
+    ends = [found["all", "default"][f"accuracy_{end}"] for end in ("lower", "upper")]
+    assert ends == [0, 1]
     assert found[INCOME, "default"]["kind"] == "group"
     assert found["SEX", "default"]["kind"] == "attribute"
     scopes = list(dict.fromkeys(scope for scope, _ in found))
@@ -324,6 +320,21 @@ def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -
     assert "Is 1 <b>so</b> & $5 to $9?" in page.text
 
 
+def test_the_methods_name_the_threshold_and_the_model_of_the_relevance(tmp_path: Path) -> None:
+    (first, *_) = load_opinions("opinionqa-mini").questions
+    table = tmp_path / "relevance.csv"
+    table.write_text(f"theory,question,relevance,model\nduty,{first.id},0.9,judge-7\n", "utf-8")
+    task = opinionqa(groups="SEX_Male", relevance=str(table), preset="qwen3-32b", n_questions=64)
+    log = run_log(tmp_path / "logs", task, judge=None)
+    write_report([log], tmp_path / "out")
+    text = (tmp_path / "out" / "methods.txt").read_text(encoding="utf-8")
+    assert "whose relevance is at least 0.65 by" in text
+    assert "(model judge-7, method" in text
+    assert "SHA-256 not stated" not in text
+    assert "1 of 64 prompts of the pass had them" in text
+    assert "preset qwen3-32b" in text
+
+
 def test_runs_of_different_passes_pair_and_other_settings_stay_apart(tmp_path: Path) -> None:
     some: dict[str, Any] = {"groups": "SEX", "n_questions": 4}
     one = run_log(tmp_path / "a", opinionqa(passes="default", **some), judge=None)
@@ -397,11 +408,8 @@ def test_a_model_that_declines_everything_gets_counts_and_the_baseline(tmp_path:
     report = write_report([log], tmp_path / "out")
     text = Page(report.folder / "index.html").text
     assert "none of its 12 answers names an option" in text
-    (all_,) = [
-        r
-        for r in rows(report.folder / "tables" / "survey_answers.csv")
-        if (r["pass"], r["scope"]) == ("profile", "all")
-    ]
+    read = rows(report.folder / "tables" / "survey_answers.csv")
+    (all_,) = [row for row in read if row["pass"] == "profile"]
     assert (all_["answers"], all_["refused"]) == ("4", "4")
 
 
