@@ -75,9 +75,14 @@ def opinion_tables_of(found: OpinionStudies) -> list[Table]:
             "survey_settings", "All settings", [row for s in studies for row in setting_rows(s)]
         ),
     ]
-    if len(studies) == 1:
+    if not any(study.tag for study in studies):
         # A lone study needs no name in every row.
-        tables = [replace(table, hidden=table.hidden | {"study"}) for table in tables]
+        tables = [
+            table
+            if table.name == "survey_studies"
+            else replace(table, hidden=table.hidden | {"study"})
+            for table in tables
+        ]
     return [table for table in tables if table.rows]
 
 
