@@ -19,7 +19,7 @@ for independent.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,21 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class PassScope:
-    """One pass in one scope; `scope` is empty for all rows, `macro`, an attribute or a group."""
+    """One pass in one scope; `scope` is empty for all rows, `macro`, an attribute or a group.
+
+    Attributes:
+        rows: those that any figure has a number for.
+        figures: by name.
+        bounds: ends of each figure's t interval by clusters; NaN with fewer than two.
+        counts: rows that each figure is a mean of.
+    """
 
     pass_name: str
     scope: str
     rows: int
     figures: Mapping[str, Figure]
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -221,15 +230,16 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
     for scope, mask in rows.scopes():
         for name in sorted(rows.columns, key=ORDER.index):
             columns = rows.columns[name]
-            figures = {}
-            count = 0
+            figures, bounds, counts_of = {}, {}, {}
             for figure, column in columns.items():
-                found, _, there = rows.mean(column, scope, mask)
+                found, clusters, there = rows.mean(column, scope, mask)
                 if there:
                     figures[figure] = found
-                count = max(count, there)
-            if count:
-                scopes.append(PassScope(name, scope, count, figures))
+                    bounds[figure] = _t_interval(found, clusters, confidence)
+                    counts_of[figure] = there
+            if figures:
+                most = max(counts_of.values())
+                scopes.append(PassScope(name, scope, most, figures, bounds, counts_of))
         for first, second in PAIRS:
             if first in rows.columns and second in rows.columns:
                 differences.append(_difference(rows, first, second, scope, mask, confidence))
@@ -288,9 +298,7 @@ def _difference(
 ) -> PairedDifference:
     one, two = (rows.columns[name]["accuracy"] for name in (first, second))
     figure, clusters, count = rows.mean(one - two, scope, mask)
-    half = math.nan
-    if clusters > 1:
-        half = float(stats.t.ppf((1 + confidence) / 2, clusters - 1)) * figure.se
+    low, high = _t_interval(figure, clusters, confidence)
     there = mask & rows.first_epoch & ~np.isnan(one - two)
     whole = bool(np.isin(two[there], (0.0, 1.0)).all())
     only = [int((there & (a > b)).sum()) for a, b in ((one, two), (two, one))]
@@ -300,12 +308,20 @@ def _difference(
         scope=scope,
         rows=count,
         figure=figure,
-        low=figure.value - half,
-        high=figure.value + half,
+        low=low,
+        high=high,
         first_only=only[0],
         second_only=only[1],
         p_value=mcnemar(*only) if whole and scope != MACRO else math.nan,
     )
+
+
+def _t_interval(figure: Figure, clusters: int, confidence: float) -> tuple[float, float]:
+    """A t interval on one degree of freedom fewer than there are clusters."""
+    if clusters < 2:
+        return math.nan, math.nan
+    half = float(stats.t.ppf((1 + confidence) / 2, clusters - 1)) * figure.se
+    return figure.value - half, figure.value + half
 
 
 def _number(raw: float | None) -> float:

@@ -58,6 +58,7 @@ def run_metadata(design: OpinionDesign) -> dict[str, Any]:
     if design.relevance is not None:
         found |= {
             "relevance": design.relevance.source.reference,
+            "relevance_sha256": design.relevance.source.sha256[:16],
             "relevance_model": design.relevance.model,
             "relevance_method": design.relevance.method,
         }

@@ -9,23 +9,35 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.opinion_report_logs import is_opinion_log
+from valueflow.opinion_report_methods import opinion_methods_text
+from valueflow.opinion_report_sections import opinion_cautions, opinion_sections_of
+from valueflow.opinion_report_studies import OpinionStudies, OpinionStudy, opinion_studies_of
 from valueflow.report_figures_designs import composite_curves, pair_planes, square_maps
 from valueflow.report_figures_judge import judge_fits, judge_parameters
 from valueflow.report_figures_models import refusal_rates, refusal_shifts, steerability
 from valueflow.report_figures_values import bars_by_model, bars_by_value, dose_response_curves
 from valueflow.report_methods import methods_text
-from valueflow.report_page import Section, page, regimes_text
+from valueflow.report_page import (
+    PageText,
+    Section,
+    cautions,
+    left_out_text,
+    page,
+    regimes_text,
+)
 from valueflow.report_series import series_of
 from valueflow.report_style import Drawing, style
-from valueflow.report_tables import Table, tables_of
-from valueflow.studies import Studies, read_studies
+from valueflow.report_tables import Table, left_out_table, tables_of
+from valueflow.run_logs import find_logs
+from valueflow.studies import Skipped, Studies, Study, studies_of, unusable
 
 __all__ = ["Report", "write_report"]
 
@@ -36,17 +48,34 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the folder, the studies, and the names of the files in the folder."""
+    """What was written: the folder, the studies of steering tasks and of surveys, and the names of
+    the files in the folder."""
 
     folder: Path
     found: Studies
+    surveys: OpinionStudies
     files: list[str]
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Logs of any task that were not used."""
+        return [*self.found.skipped, *self.surveys.skipped]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must be told before comparing studies."""
+        return [*self.found.warnings, *self.surveys.warnings]
+
+    @property
+    def studies(self) -> list[Study | OpinionStudy]:
+        """All studies, those of steering first."""
+        return [*self.found.studies, *self.surveys.studies]
 
 
 def write_report(
     paths: Iterable[str | Path],
     folder: Path,
-    title: str = "Value steering report",
+    title: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Reads logs and writes a report.
@@ -54,18 +83,27 @@ def write_report(
     Args:
         paths: Inspect logs and folders of them.
         folder: where the report goes; made if it is not there.
-        title: the page's heading.
+        title: the page's heading; by the logs' tasks where it is not given.
         progress: is told what is done, how many are done, and how many there are.
 
     Raises:
-        InputFileError: no log can be used, see `read_studies`.
+        InputFileError: a path is not there, a folder holds no log, or no log can be used.
         OptionError: the folder cannot be written to.
     """
     _check_writable(folder)
     tell = progress or (lambda what, done, of: None)
-    found = read_studies(paths, tell)
+    paths = list(paths)
+    files = find_logs(paths)
+    surveyed = [path for path in files if is_opinion_log(path)]
+    others = [path for path in files if path not in set(surveyed)]
+    mixed = bool(surveyed) and bool(others)
+    found = studies_of(others, tell, tagged=mixed)
+    surveys = opinion_studies_of(surveyed, tell, mixed, first_tag=len(found.studies))
+    skipped = [*found.skipped, *surveys.skipped]
+    if not found.studies and not surveys.studies:
+        raise unusable(paths, skipped)
     with style():
-        sections = sections_of(found)
+        sections = [*sections_of(found), *opinion_sections_of(surveys), *_left_out(skipped)]
         drawings = [drawing for section in sections for drawing in section.drawings]
         images: dict[str, str] = {}
         written: list[str] = []
@@ -78,23 +116,48 @@ def write_report(
         for table in section.tables:
             write_csv(folder / "tables" / f"{table.name}.csv", table.columns, table.rows)
             written.append(f"tables/{table.name}.csv")
-    write_text(folder / "methods.txt", "\n\n".join(methods_text(found.studies)) + "\n")
-    write_text(folder / "index.html", page(title, found, sections, images))
-    written += ["methods.txt", "index.html", "report.json"]
-    _remove_older(folder, written)
+    report = Report(folder, found, surveys, [*written, "methods.txt", "index.html", "report.json"])
+    methods = [*methods_text(found.studies), *opinion_methods_text(surveys.studies)]
+    write_text(folder / "methods.txt", "\n\n".join(methods) + "\n")
+    text = PageText(
+        title=title or _title(report),
+        logs=sum(len(study.logs) for study in report.studies),
+        cautions=[*cautions(found), *opinion_cautions(surveys), *left_out_text(len(skipped))],
+        methods=methods,
+        notes={
+            **{study.label: [*study.notes, *study.summary.notes] for study in found.studies},
+            **{study.label: study.notes for study in surveys.studies},
+        },
+        tags={study.label: study.tag for study in report.studies if study.tag},
+    )
+    write_text(folder / "index.html", page(text, sections, images))
+    _remove_older(folder, report.files)
     manifest = {
         "valueflow": version("valueflow"),
-        "logs": [log.path for study in found.studies for log in study.logs],
-        "left_out": {one.path: one.reason for one in found.skipped},
-        "files": written,
+        "logs": [log.path for study in report.studies for log in study.logs],
+        "left_out": {one.path: one.reason for one in skipped},
+        "files": report.files,
     }
     write_text(folder / "report.json", json.dumps(manifest, indent=2) + "\n")
-    return Report(folder, found, written)
+    return report
+
+
+def _title(report: Report) -> str:
+    if not report.surveys.studies:
+        return "Value steering report"
+    return "Value steering and survey report" if report.found.studies else "Survey report"
+
+
+def _left_out(skipped: Sequence[Skipped]) -> list[Section]:
+    table = left_out_table(skipped)
+    return [Section("left_out", "Logs left out", [], [], [table])] if table.rows else []
 
 
 def sections_of(found: Studies) -> list[Section]:
-    """The parts of the page in order, with all figures and tables."""
+    """The parts of the page on steering in order, with all figures and tables."""
     studies = found.studies
+    if not studies:
+        return []
     series = series_of(studies)
     tables = {table.name: table for table in tables_of(found, series)}
 
@@ -103,7 +166,7 @@ def sections_of(found: Studies) -> list[Section]:
 
     ranks = steerability(series)
     return [
-        Section("logs", "Logs", [], [], some("studies", "logs", "left_out")),
+        Section("logs", "Logs", [], [], some("studies", "logs")),
         Section("ranking", "Steerability", [regimes_text()] if ranks else [], ranks,
                 some("ranking")),
         Section("values", "Values by model", [], bars_by_model(series), some("values")),
@@ -118,7 +181,7 @@ def sections_of(found: Studies) -> list[Section]:
                 some("refusals")),
         Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies),
                 some("judges", "judge_fit")),
-        Section("cost", "Counts and cost", [_COST] if studies else [], [],
+        Section("cost", "Counts and cost", [_COST], [],
                 some("counts", "cost")),
         Section("settings", "Settings", [], [], some("settings")),
     ]  # fmt: skip

@@ -30,15 +30,14 @@ Examples:
     required=True,
     help="Folder for index.html, figures (PNG, SVG) and tables (CSV).",
 )
-@click.option(
-    "--title", default="Value steering report", show_default=True, help="The page's heading."
-)
-def report_command(logs: tuple[Path, ...], output: Path, title: str) -> None:
+@click.option("--title", help="The page's heading; by the logs' tasks where it is not given.")
+def report_command(logs: tuple[Path, ...], output: Path, title: str | None) -> None:
     """Draw a report from Inspect LOGS, without any model.
 
     LOGS are Inspect logs of valueflow's tasks (.eval, .json), or folders of them, of any number of
     models and tasks. Logs that share model, method, questions, judge, anchors and versions are
-    pooled; all others are shown side by side. OUTPUT/index.html is one file that opens offline.
+    pooled; all others are shown side by side. Survey runs (opinionqa) get sections of their own on
+    the same page. OUTPUT/index.html is one file that opens offline.
     """
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
@@ -62,14 +61,14 @@ def report_command(logs: tuple[Path, ...], output: Path, title: str) -> None:
             bar.update(tasks[what], completed=done)
 
         report = write_report(logs, output, title, tell)
-    for one in report.found.skipped:
+    for one in report.skipped:
         click.echo(f"Left out: {one.path} {one.reason}", err=True)
-    for warning in report.found.warnings:
+    for warning in report.warnings:
         click.echo(f"Note: {warning}", err=True)
-    for study in report.found.studies:
+    for study in report.studies:
         for note in study.notes:
             click.echo(f"Note: {study.label}: {note}", err=True)
-    studies, figures = len(report.found.studies), sum(n.endswith(".svg") for n in report.files)
+    studies, figures = len(report.studies), sum(n.endswith(".svg") for n in report.files)
     click.echo(
         f"{studies} {'study' if studies == 1 else 'studies'}, "
         f"{figures} {'figure' if figures == 1 else 'figures'}; {report.folder / 'index.html'}"

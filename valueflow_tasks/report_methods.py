@@ -14,7 +14,9 @@ _PAPER = (
 
 
 def methods_text(studies: Sequence[Study]) -> list[str]:
-    """Paragraphs: how intensities were measured, then one for each study."""
+    """Paragraphs: how intensities were measured, then one for each study; none without one."""
+    if not studies:
+        return []
     versions = sorted({study.versions.get("valueflow", "") for study in studies} - {""})
     return [
         f"Measurement. Value intensities were measured with valueflow {' and '.join(versions)} "

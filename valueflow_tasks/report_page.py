@@ -10,13 +10,12 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from valueflow.report_methods import methods_text
 from valueflow.report_series import MODERATE, STRONG
 from valueflow.report_style import Drawing
 from valueflow.report_tables import Table, as_text, demonstration_assets
 from valueflow.studies import Studies
 
-__all__ = ["Section", "page"]
+__all__ = ["PageText", "Section", "cautions", "left_out_text", "page", "regimes_text"]
 
 FILES_ONLY = ("run_id", "task_id", "pair", "children")
 """Columns that the page leaves to the files."""
@@ -40,30 +39,47 @@ class Section:
         return not (self.text or self.drawings or self.tables)
 
 
-def page(title: str, found: Studies, sections: Sequence[Section], images: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class PageText:
+    """What the page says around its sections.
+
+    Attributes:
+        title: its heading.
+        logs: number of logs that were used.
+        cautions: what a reader must know before using the numbers.
+        methods: paragraphs for a paper.
+        notes: the notes of each study, by its label.
+        tags: letters of the studies, by label, where they have one.
+    """
+
+    title: str
+    logs: int
+    cautions: list[str]
+    methods: list[str]
+    notes: dict[str, list[str]]
+    tags: dict[str, str]
+
+
+def page(text: PageText, sections: Sequence[Section], images: Mapping[str, str]) -> str:
     """The whole page as HTML; every text from a log is escaped.
 
     Args:
-        title: its heading.
-        found: the studies.
+        text: what stands around the sections.
         sections: its parts, in order; empty ones are left out.
         images: name of a drawing to its SVG.
     """
     template = files("valueflow").joinpath("report_page.html.jinja").read_text(encoding="utf-8")
-    short = {study.label: study.tag for study in found.studies if study.tag}
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(template).render(
-        title=title,
+        title=text.title,
         version=version("valueflow"),
-        studies=[
-            {"label": s.label, "all_notes": [*s.notes, *s.summary.notes]} for s in found.studies
-        ],
-        logs=sum(len(study.logs) for study in found.studies),
-        cautions=cautions(found),
-        methods=methods_text(found.studies),
-        sections=[_section(section, images, short) for section in sections if not section.is_empty],
+        studies=[{"label": name, "all_notes": notes} for name, notes in text.notes.items()],
+        logs=text.logs,
+        cautions=text.cautions,
+        methods=text.methods,
+        sections=[_section(one, images, text.tags) for one in sections if not one.is_empty],
     )
 
 
@@ -98,12 +114,14 @@ def cautions(found: Studies) -> list[str]:
                 "shifts, no ranges and no place in the ranking."
             )
     told += found.warnings
-    if found.skipped:
-        told.append(
-            f"{len(found.skipped)} {'log was' if len(found.skipped) == 1 else 'logs were'} left "
-            "out; see Logs."
-        )
     return told
+
+
+def left_out_text(skipped: int) -> list[str]:
+    """That logs were left out, where some were."""
+    if not skipped:
+        return []
+    return [f"{skipped} {'log was' if skipped == 1 else 'logs were'} left out; see Logs left out."]
 
 
 def regimes_text() -> str:
@@ -144,31 +162,36 @@ def _table(table: Table, short: Mapping[str, str]) -> dict[str, Any]:
     """A table as the page shows it: a number and its standard error share a column, studies are
     named by their letters and logs by their files' names."""
     pairs = {name: f"{name}_se" for name in table.columns if f"{name}_se" in table.columns}
-    columns = [c for c in table.columns if c not in pairs.values() and c not in FILES_ONLY]
+    left = {*FILES_ONLY, *table.hidden, *pairs.values()}
+    columns = [c for c in table.columns if c not in left]
     # A column without any entry says nothing on the page; it stays in the file.
     columns = [c for c in columns if any(as_text(row.get(c)) for row in table.rows)]
     shown = []
-    for row in table.rows:
+    for row in [] if table.file_only else table.rows:
         cells = {}
         for name in columns:
-            text = as_text(row.get(name))
-            if name == "study" and table.name != "studies":
+            form = table.forms.get(name, "")
+            text = as_text(row.get(name), form)
+            if name == "study" and not table.name.endswith("studies"):
                 text = _short(text, short)
             elif name == "log":
                 text = Path(text).name
-            error = as_text(row.get(pairs[name])) if name in pairs else ""
-            cells[_heading(name)] = f"{text} ± {error}" if text and error else text
+            error = as_text(row.get(pairs[name]), form) if name in pairs else ""
+            cells[_heading(name, form)] = f"{text} ± {error}" if text and error else text
         shown.append(cells)
+    headings = {name: _heading(name, table.forms.get(name, "")) for name in columns}
     words = [
-        _heading(name) for name in columns if any(isinstance(r.get(name), str) for r in table.rows)
+        headings[name] for name in columns if any(isinstance(r.get(name), str) for r in table.rows)
     ]
     return {
         "name": table.name,
         "title": table.title,
-        "columns": [_heading(name) for name in columns],
+        "columns": list(headings.values()),
         "words": words,
         "rows": shown,
         "long": len(shown) > LONG,
+        "file_only": table.file_only,
+        "size": len(table.rows),
     }
 
 
@@ -180,5 +203,6 @@ def _short(label: str, short: Mapping[str, str]) -> str:
     return label
 
 
-def _heading(name: str) -> str:
-    return name.replace("_", " ")
+def _heading(name: str, form: str = "") -> str:
+    unit = {"percent": " (%)", "points": " (points)"}.get(form, "")
+    return name.replace("_", " ") + unit

@@ -1,11 +1,12 @@
 """Rows of a report's tables about cells, values, models, logs and counts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from valueflow.report_series import Series, bounds, interval, ranking, theories_of, value_rank
+from valueflow.run_logs import RunLog, Settings
 from valueflow.scorers.summary import Figure
-from valueflow.studies import Studies, Study
+from valueflow.studies import Study
 
 __all__ = [
     "Row",
@@ -23,6 +24,25 @@ __all__ = [
 FIGURES = ("up", "down", "range", "asymmetry", "monotonicity", "slope")
 
 Row = dict[str, Any]
+
+
+class LoggedStudy(Protocol):
+    """A study of any task, as far as its logs go."""
+
+    @property
+    def tag(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def logs(self) -> Sequence[RunLog]: ...
+
+    @property
+    def usage(self) -> dict[tuple[str, str], dict[str, int]]: ...
+
+    @property
+    def settings(self) -> Settings: ...
 
 
 def put(row: Row, name: str, figure: Figure | None) -> None:
@@ -122,7 +142,7 @@ def count_row(study: Study) -> Row:
     }
 
 
-def usage_rows(study: Study) -> list[Row]:
+def usage_rows(study: LoggedStudy) -> list[Row]:
     """Tokens by model, and by role where roles were named."""
     return [
         {"study": study.label, "counted_by": what, "name": name, **used}
@@ -130,7 +150,7 @@ def usage_rows(study: Study) -> list[Row]:
     ]
 
 
-def setting_rows(study: Study) -> list[Row]:
+def setting_rows(study: LoggedStudy) -> list[Row]:
     """Everything that a study's logs share, in long form."""
     return [
         {"study": study.label, "setting": name, "value": setting}
@@ -154,11 +174,11 @@ def study_row(study: Study) -> Row:
     }
 
 
-def log_rows(found: Studies) -> list[Row]:
+def log_rows(studies: Sequence[LoggedStudy]) -> list[Row]:
     """The header of every log that was used, from Inspect's own table of logs."""
     from inspect_ai.analysis import EvalColumn, evals_df
 
-    of = {log.path: study for study in found.studies for log in study.logs}
+    of = {log.path: study for study in studies for log in study.logs}
     columns = [
         EvalColumn("task", path="eval.task"),
         EvalColumn("model", path="eval.model"),

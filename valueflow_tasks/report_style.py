@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from valueflow.report_series import Series
 
 __all__ = [
+    "BLACK",
     "BLUE",
     "GREEN",
+    "GREY",
     "ORANGE",
     "VERMILION",
     "Drawing",
@@ -75,6 +77,8 @@ def style() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.edgecolor": "#444444",
         "axes.unicode_minus": True,
+        # "$30,000 to $100,000" is a name and no formula.
+        "text.parse_math": False,
         "figure.constrained_layout.use": True,
         # Letters as paths look the same everywhere; a fixed salt makes files repeatable.
         "svg.fonttype": "path",

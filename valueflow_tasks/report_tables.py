@@ -1,8 +1,8 @@
 """The tables of a report: one per subject, in files and on the page."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry import load_registry
@@ -26,29 +26,40 @@ from valueflow.report_rows import (
 )
 from valueflow.report_series import Series
 from valueflow.report_shares import refusals_by_level
-from valueflow.studies import Studies, Study
+from valueflow.studies import Skipped, Studies, Study
 
-__all__ = ["Table", "as_text", "demonstration_assets", "tables_of"]
+__all__ = ["Table", "as_text", "demonstration_assets", "left_out_table", "tables_of"]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column names; `name` is the file's name without suffix."""
+    """Rows under column names.
+
+    Attributes:
+        name: the file's name without suffix.
+        title: its heading.
+        columns, rows: what it holds.
+        forms: columns that the page shows in percent (`percent`, of shares), in percentage points
+            (`points`, of differences of shares) or with three decimals (`fine`).
+        hidden: columns that the page leaves to the file.
+        file_only: whether the page names the file alone.
+    """
 
     name: str
     title: str
     columns: list[str]
     rows: list[Row]
+    forms: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    file_only: bool = False
 
 
 def tables_of(found: Studies, series: Sequence[Series]) -> list[Table]:
     """All tables that hold a row."""
     studies = found.studies
-    skipped = [{"log": one.path, "reason": one.reason} for one in found.skipped]
     tables = [
         _table("studies", "Studies", [study_row(s) for s in studies]),
-        _table("logs", "Logs", log_rows(found)),
-        _table("left_out", "Logs left out", skipped),
+        _table("logs", "Logs", log_rows(studies)),
         _table("ranking", "Ranking", ranking_rows(series)),
         _table("values", "Values", [r for s in studies for r in value_rows(s)]),
         _table("cells", "Cells", [r for s in studies for r in cell_rows(s)]),
@@ -64,6 +75,12 @@ def tables_of(found: Studies, series: Sequence[Series]) -> list[Table]:
         _table("settings", "All settings", [r for s in studies for r in setting_rows(s)]),
     ]
     return [table for table in tables if table.rows]
+
+
+def left_out_table(skipped: Iterable[Skipped]) -> Table:
+    """Logs that were not used, with the reason."""
+    rows: list[Row] = [{"log": one.path, "reason": one.reason} for one in skipped]
+    return _table("left_out", "Logs left out", rows)
 
 
 def _table(name: str, title: str, rows: list[Row]) -> Table:
@@ -87,8 +104,11 @@ def demonstration_assets(studies: Iterable[Study]) -> dict[str, str]:
     return found
 
 
-def as_text(cell: object) -> str:
-    """A cell as the page shows it."""
+def as_text(cell: object, form: str = "") -> str:
+    """A cell as the page shows it, in one of the forms of `Table`."""
+    if form and isinstance(cell, float) and not math.isnan(cell):
+        text = f"{cell:.3f}" if form == "fine" else f"{100 * cell:.1f}"
+        return text.replace("-", "−")
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, float):

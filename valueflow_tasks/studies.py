@@ -9,20 +9,29 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.run_logs import RunLog, Settings, find_logs
 from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary import RunSummary, summarize
-from valueflow.study_logs import MODEL_ARGUMENT, Settings, StudyLog, find_logs, read_study_log
+from valueflow.study_labels import labels_of, setting_warnings, tag_of
+from valueflow.study_logs import StudyLog, read_study_log
 
-__all__ = ["Skipped", "Studies", "Study", "read_studies", "tag_of"]
+__all__ = [
+    "Skipped",
+    "Studies",
+    "Study",
+    "last_attempts",
+    "read_each",
+    "read_studies",
+    "studies_of",
+    "unusable",
+]
 
-LABELLED = 3
-"""Most differing settings that a label names."""
+Log = TypeVar("Log", bound=RunLog)
 
-# Settings that no label needs where another one says the same.
-_FOLLOWING = {"anchors revision": "anchors", "queries revision": "queries"}
+Progress = Callable[[str, int, int], None]
 
 # Settings whose difference makes studies incomparable, and not just different.
 _COMPARABILITY = (
@@ -108,10 +117,8 @@ class Studies:
     warnings: list[str]
 
 
-def read_studies(
-    paths: Iterable[str | Path], progress: Callable[[str, int, int], None] | None = None
-) -> Studies:
-    """Reads logs and pools those that may be pooled.
+def read_studies(paths: Iterable[str | Path], progress: Progress | None = None) -> Studies:
+    """Reads logs of steering tasks and pools those that may be pooled.
 
     Args:
         paths: log files, and folders of them.
@@ -120,48 +127,78 @@ def read_studies(
     Raises:
         InputFileError: a path is not there, a folder holds no log, or no log can be used.
     """
+    paths = list(paths)
+    found = studies_of(find_logs(paths), progress)
+    if not found.studies:
+        raise unusable(paths, found.skipped)
+    return found
+
+
+def studies_of(
+    files: Sequence[str], progress: Progress | None = None, tagged: bool = False
+) -> Studies:
+    """The studies of some log files; none where no log can be used.
+
+    Args:
+        files: paths of logs.
+        progress: is told what is done, how many are done, and how many there are.
+        tagged: whether a lone study gets a letter too, because others stand beside it.
+    """
     tell = progress or (lambda what, done, of: None)
-    files = find_logs(paths)
-    logs: list[StudyLog] = []
-    skipped: list[Skipped] = []
-    for index, path in enumerate(files):
-        tell("reading logs", index, len(files))
-        try:
-            logs.append(read_study_log(path))
-        except InputFileError as error:
-            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
-    tell("reading logs", len(files), len(files))
-    if not logs:
-        if len(skipped) == 1:
-            raise InputFileError(skipped[0].path, skipped[0].reason)
-        told = "; ".join(f"{Path(one.path).name} {one.reason}" for one in skipped)
-        raise InputFileError(
-            ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
-        )
+    logs, skipped = read_each(files, read_study_log, tell, "reading logs")
     groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
     for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
-    kept = [_last_attempts(group, skipped) for group in groups.values()]
-    labels = _labels([group[0] for group in kept])
+    kept = [last_attempts(group, skipped) for group in groups.values()]
+    labels = labels_of([group[0].settings for group in kept])
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
         tell("estimating", index, len(kept))
-        tag = tag_of(index) if len(kept) > 1 else ""
+        tag = tag_of(index) if tagged or len(kept) > 1 else ""
         studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
-    tell("estimating", len(kept), len(kept))
-    return Studies(studies, skipped, _warnings(studies))
+    if kept:
+        tell("estimating", len(kept), len(kept))
+    warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)
+    return Studies(studies, skipped, warnings)
 
 
-def _last_attempts(group: Sequence[StudyLog], skipped: list[Skipped]) -> list[StudyLog]:
+def read_each(
+    files: Sequence[str], read: Callable[[str], Log], tell: Progress, doing: str
+) -> tuple[list[Log], list[Skipped]]:
+    """Reads logs one by one; those that cannot be used are told with the reason."""
+    logs: list[Log] = []
+    skipped: list[Skipped] = []
+    for index, path in enumerate(files):
+        tell(doing, index, len(files))
+        try:
+            logs.append(read(path))
+        except InputFileError as error:
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+    if files:
+        tell(doing, len(files), len(files))
+    return logs, skipped
+
+
+def unusable(paths: Iterable[str | Path], skipped: Sequence[Skipped]) -> InputFileError:
+    """The error for logs of which none can be used."""
+    if len(skipped) == 1:
+        return InputFileError(skipped[0].path, skipped[0].reason)
+    told = "; ".join(f"{Path(one.path).name} {one.reason}" for one in skipped)
+    return InputFileError(
+        ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
+    )
+
+
+def last_attempts(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
     """Logs of one study, without those that a retry or a copy repeats.
 
     A retry carries over the responses of the log that it continues, so that both together would
     count them twice; the log with more scored responses is kept, the later one of equals.
     """
-    best: dict[str, StudyLog] = {}
+    best: dict[str, Log] = {}
     for log in group:
         other = best.get(log.attempt_of)
-        if other is None or len(log.records) >= len(other.records):
+        if other is None or log.size >= other.size:
             best[log.attempt_of] = log
     for log in group:
         chosen = best[log.attempt_of]
@@ -172,16 +209,6 @@ def _last_attempts(group: Sequence[StudyLog], skipped: list[Skipped]) -> list[St
             )
             skipped.append(Skipped(log.path, reason))
     return [log for log in group if best[log.attempt_of] is log]
-
-
-def tag_of(index: int) -> str:
-    """A, B, ..., Z, AA, AB, ..."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
 
 
 def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
@@ -224,56 +251,3 @@ def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
     if not prefix:
         return log.records
     return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]
-
-
-def _labels(firsts: Sequence[StudyLog]) -> list[str]:
-    """A label per study: the model, then what differs between the studies."""
-    names = list(dict.fromkeys(name for log in firsts for name in log.settings))
-    # Method first, then the model's arguments, then the rest as it was written.
-    names.sort(key=lambda name: (name != "method", not name.startswith(MODEL_ARGUMENT)))
-    labels = []
-    for log in firsts:
-        differing = [
-            name
-            for name in names
-            if name != "model"
-            and _FOLLOWING.get(name) not in names
-            and len({other.settings.get(name) for other in _beside(log, firsts, name)}) > 1
-        ]
-        words = [_word(name, log.settings[name]) for name in differing if name in log.settings]
-        more = len(words) - LABELLED
-        shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
-        labels.append(f"{log.model} ({', '.join(shown)})" if shown else log.model)
-    return labels
-
-
-def _word(name: str, setting: str) -> str:
-    if name == "method":
-        return setting
-    if name.startswith(MODEL_ARGUMENT):
-        return f"{name.removeprefix(MODEL_ARGUMENT)}={setting}"
-    if name == "judge arguments":
-        return "judge without arguments" if setting == "none" else f"judge with {setting}"
-    return f"{name}: {setting}"
-
-
-def _beside(log: StudyLog, firsts: Sequence[StudyLog], name: str) -> list[StudyLog]:
-    """The studies from which a setting must tell a study apart: those of the same model; methods
-    are named wherever there are several."""
-    return [other for other in firsts if name == "method" or other.model == log.model]
-
-
-def _warnings(studies: Sequence[Study]) -> list[str]:
-    warnings = []
-    for name in _COMPARABILITY:
-        found: dict[str, list[str]] = defaultdict(list)
-        for study in studies:
-            if study.settings.get(name) is not None:
-                found[study.settings[name]].append(study.tag)
-        if len(found) > 1:
-            told = "; ".join(f"{', '.join(of)}: {value}" for value, of in found.items())
-            warnings.append(
-                f"The studies differ in {name} ({told}). They are never pooled; differences "
-                "between them may come from this and not from the models."
-            )
-    return warnings

@@ -5,105 +5,48 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY
+from valueflow.run_logs import (
+    NO_MATTER,
+    RunLog,
+    Settings,
+    as_settings,
+    evaluated_with,
+    header_of,
+    hidden,
+    planned_samples,
+    run_notes,
+    shown,
+    the_only,
+)
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 
-__all__ = ["MODEL_ARGUMENT", "Settings", "StudyLog", "find_logs", "read_study_log"]
-
-SUFFIXES = (".eval", ".json")
+__all__ = ["StudyLog", "read_study_log"]
 
 SCORER = "intensity"
 
-Settings = dict[str, str]
-"""What a log's responses were made and judged with: readable name to readable value."""
 
-_NO_MATTER = {
-    "max_retries",
-    "timeout",
-    "attempt_timeout",
-    "max_connections",
-    "adaptive_connections",
-    "batch",
-    "cache",
-}
-"""Settings of a model's calls that change no answer."""
-
-MODEL_ARGUMENT = "-M "
-"""Begins the names of the evaluated model's arguments, as users give them."""
-
-_SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class StudyLog:
+@dataclass(frozen=True, kw_only=True)
+class StudyLog(RunLog):
     """One log with all its scored responses.
 
     Attributes:
-        path: where it was read from.
-        name: its file's name.
-        identity: what no other log has; prefixes items where logs are pooled.
-        attempt_of: what a log and its retries share.
-        model, task, task_version, created, status: from its header.
-        settings: what its responses were made and judged with.
         judge: the judge's record, empty where nothing was judged.
-        versions: of the packages and of every text that decides a score.
-        metadata: what the task put there.
         records: the scored responses, without the judge's raw answers.
-        counts: `planned` samples, those `in_log`, with an `error`, `without_score`; `generations`.
-        usage: (`model` or `role`, name) to kinds of tokens and their numbers.
-        notes: what a reader must be told of this log.
     """
 
-    path: str
-    name: str
-    identity: str
-    attempt_of: str
-    model: str
-    task: str
-    task_version: str
-    created: str
-    status: str
-    settings: Settings
     judge: dict[str, Any]
-    versions: dict[str, str]
-    metadata: dict[str, Any]
     records: list[ResponseRecord]
-    counts: dict[str, int]
-    usage: dict[tuple[str, str], dict[str, int]]
-    notes: list[str] = field(default_factory=list)
 
-
-def find_logs(paths: Iterable[str | Path]) -> list[str]:
-    """All log files that some files and folders name, folders searched through; each once.
-
-    Raises:
-        InputFileError: a path is not there or is no log, or a folder holds none.
-    """
-    from inspect_ai.log import list_eval_logs
-
-    found: list[str] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = [info.name for info in list_eval_logs(str(path))]
-            if not inside:
-                raise InputFileError(path, "holds no Inspect log (.eval or .json)")
-            found += [name.removeprefix("file://") for name in inside]
-        elif not path.is_file():
-            raise InputFileError(path, "there is no such file or folder")
-        elif path.suffix not in SUFFIXES:
-            raise InputFileError(path, "is no Inspect log; logs end in .eval or .json")
-        else:
-            found.append(str(path.resolve()))
-    return list(dict.fromkeys(str(Path(name).resolve()) for name in found))
+    @property
+    def size(self) -> int:
+        return len(self.records)
 
 
 def read_study_log(path: str) -> StudyLog:
@@ -151,30 +94,16 @@ def read_study_log(path: str) -> StudyLog:
         raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
     if not records:
         raise InputFileError(path, "has no scores of valueflow/intensity")
-    judge = _only(path, "judge", [r["judge"] for r in records if r.get("judge")])
-    versions = _only(path, "version", [r["versions"] for r in records if r.get("versions")])
-    metadata = dict(head.metadata or {})
-    # The ids are those that --limit and --sample-id left of the dataset.
-    planned = len(head.dataset.sample_ids or []) or (head.dataset.samples or 0)
-    planned *= head.config.epochs or 1
-    counts["planned"] = max(planned, counts["in_log"])
+    judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])
+    versions = the_only(path, "version", [r["versions"] for r in records if r.get("versions")])
+    counts["planned"] = max(planned_samples(head), counts["in_log"])
     return StudyLog(
-        path=path,
-        name=Path(path).name,
-        identity=head.eval_id or f"{head.run_id}/{head.task_id}",
-        attempt_of=head.task_id or head.eval_id,
-        model=head.model,
-        task=head.task_registry_name or head.task,
-        task_version=str(head.task_version),
-        created=str(head.created),
-        status=log.status,
-        settings=_settings(log, metadata, judge, versions, sample_settings),
+        **header_of(log, path),
+        settings=_settings(log, dict(head.metadata or {}), judge, versions, sample_settings),
         judge=judge,
         versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
-        metadata=metadata,
         records=records,
         counts=dict(counts),
-        usage=_usage(log.stats),
         notes=_notes(log.status, counts, judge),
     )
 
@@ -195,19 +124,6 @@ def _without_answers(record: ResponseRecord) -> ResponseRecord:
     return {**record, "values": values}  # type: ignore[typeddict-item]
 
 
-def _only(path: str, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-    different = {json.dumps(one, sort_keys=True, default=str): one for one in found}
-    if len(different) > 1:
-        first, second = list(different.values())[:2]
-        at = next(k for k in {**first, **second} if first.get(k) != second.get(k))
-        raise InputFileError(
-            path,
-            f"has scores of more than one {what} ({at}: {first.get(at)} and {second.get(at)}), "
-            "which must not be counted together. Score the log again with --action overwrite",
-        )
-    return next(iter(different.values()), {})
-
-
 def _settings(
     log: Any,
     metadata: Mapping[str, Any],
@@ -216,12 +132,7 @@ def _settings(
     sample: Mapping[str, Any],
 ) -> Settings:
     head = log.eval
-    found: dict[str, Any] = {"model": head.model}
-    for name, argument in (head.model_args or {}).items():
-        found[f"{MODEL_ARGUMENT}{name}"] = "(hidden)" if _SECRET.search(name) else argument
-    config = {**log.plan.config.model_dump(exclude_none=True)}
-    config |= head.model_generate_config.model_dump(exclude_none=True)
-    found |= {name: setting for name, setting in config.items() if name not in _NO_MATTER}
+    found = evaluated_with(log)
     step: dict[str, Any] = log.plan.steps[0].params if log.plan.steps else {}
     found["method"] = step.get("method") or metadata.get("method") or "responses made elsewhere"
     found["style"] = step.get("style")
@@ -244,14 +155,14 @@ def _settings(
     found["judge"] = drawn.get("model")
     found["judge arguments"] = _judge_arguments(head.model_roles or {}, judge)
     for name, setting in (drawn.get("config") or {}).items():
-        if name not in _NO_MATTER:
+        if name not in NO_MATTER:
             found[f"judge {name.replace('_', ' ')}"] = setting
     named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
     skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model"}
     for name, setting in drawn.items():
         if name not in skipped:
             found[named.get(name, name.replace("_", " "))] = setting
-    return {name: _shown(setting) for name, setting in found.items() if setting not in (None, {})}
+    return as_settings(found)
 
 
 def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str | None:
@@ -263,46 +174,15 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
     for candidate in (arguments, {}):
         text = json.dumps(candidate, sort_keys=True, default=str)
         if hashlib.sha256(text.encode()).hexdigest()[:16] == known:
-            shown = [
-                f"{name}={'(hidden)' if _SECRET.search(name) else _shown(argument)}"
-                for name, argument in candidate.items()
+            told = [
+                f"{name}={shown(hidden(name, argument))}" for name, argument in candidate.items()
             ]
-            return " ".join(shown) or "none"
+            return " ".join(told) or "none"
     return str(known) if known else None
 
 
-def _shown(setting: Any) -> str:
-    if isinstance(setting, str):
-        return setting
-    return json.dumps(setting, sort_keys=True, default=str)
-
-
-def _usage(stats: Any) -> dict[tuple[str, str], dict[str, int]]:
-    kinds = {
-        "input": "input_tokens",
-        "output": "output_tokens",
-        "reasoning": "reasoning_tokens",
-        "cache_read": "input_tokens_cache_read",
-        "total": "total_tokens",
-    }
-    return {
-        (what, name): {kind: int(getattr(used, at) or 0) for kind, at in kinds.items()}
-        for what, table in (("model", stats.model_usage), ("role", stats.role_usage))
-        for name, used in table.items()
-    }
-
-
 def _notes(status: str, counts: Mapping[str, int], judge: Mapping[str, Any]) -> list[str]:
-    notes = []
-    if status != "success":
-        notes.append(f"the run did not finish (status {status}); what there is was used")
-    lacking = counts["planned"] - counts["in_log"]
-    if lacking > 0:
-        notes.append(f"{lacking} of {counts['planned']} planned samples are not in the log")
-    if counts["error"]:
-        notes.append(f"{counts['error']} samples ended in an error")
-    if counts["without_score"]:
-        notes.append(f"{counts['without_score']} samples have no score and were left out")
+    notes = run_notes(status, counts)
     if judge.get("is_evaluated_model"):
         notes.append("no grader was named, so the evaluated model judged its own responses")
     return notes

@@ -1,12 +1,15 @@
 """Small runs of the real tasks, logs changed by hand, and readers of what a report wrote."""
 
 import csv
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
@@ -46,6 +49,46 @@ def copied(path: Path, folder: Path) -> Path:
     """The same log in another folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(path, folder / path.name))
+
+
+def seen_by_a_browser(page: Path, folder: Path, width: int = 1100) -> str:
+    """What Chromium makes of a page: `shown 3 of 3; wide false`, and errors where it tells any.
+
+    The test is skipped where there is no Chromium.
+    """
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    # A copy with a script that writes what the browser made of the page into the page.
+    probe = """<script>addEventListener("load", () => {
+      const images = [...document.images];
+      const shown = images.filter(i => i.complete && i.naturalWidth > 100 && i.naturalHeight > 60);
+      document.title = `shown ${shown.length} of ${images.length}; wide `
+        + (document.documentElement.scrollWidth > innerWidth);
+    })</script></body>"""
+    text = page.read_text(encoding="utf-8")
+    copy = folder / "index.html"
+    copy.write_text(text.replace("</body>", probe), encoding="utf-8")
+    done = subprocess.run(
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--window-size={width},900",
+            "--enable-logging=stderr",
+            f"--user-data-dir={folder / 'profile'}",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+            copy.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    (title,) = re.findall(r"<title>(.*?)</title>", done.stdout)
+    return str(title) + ("; errors" if "CONSOLE" in done.stderr else "")
 
 
 def records_in(log: EvalLog) -> list[dict[str, Any]]:
