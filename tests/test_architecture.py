@@ -28,7 +28,7 @@ SCORER_EDGES = {
     "refusal_judging",
     "response_scoring",
 }
-SOLVER_EDGES = {"steering_solver", "profile_solver", "modular_pluralism"}
+SOLVER_EDGES = {"steering_solver", "profile_solver", "modular_pluralism", "shared_answers"}
 
 
 def imported(path: Path) -> set[str]:

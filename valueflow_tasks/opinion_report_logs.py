@@ -58,6 +58,10 @@ class OpinionLog(RunLog):
         return len(self.records)
 
 
+EXCLUDED = frozenset({"messages", "attachments", "events", "events_data"})
+"""Fields of a sample that a report does not read; its store says whose answer it was given."""
+
+
 def is_opinion_log(path: str) -> bool:
     """Whether a log is of the task `opinionqa`; false where it cannot be read."""
     from inspect_ai.log import read_eval_log
@@ -81,6 +85,7 @@ def read_opinion_log(path: str) -> OpinionLog:
     from inspect_ai.log import read_eval_log
 
     from valueflow.scorers.log_samples import log_samples
+    from valueflow.solvers.shared_answers import ANSWER_OF
 
     counts: Counter[str] = Counter()
     records: list[OptionRecord] = []
@@ -88,9 +93,11 @@ def read_opinion_log(path: str) -> OpinionLog:
     golds: dict[tuple[str, str], tuple[float, ...]] = {}
     try:
         log = read_eval_log(path, header_only=True)
-        for sample in log_samples(path):
+        for sample in log_samples(path, EXCLUDED):
             counts["in_log"] += 1
-            counts["generations"] += sample.output.choices != []
+            borrowed = ANSWER_OF in sample.store
+            counts["answers_of_the_same_prompt"] += borrowed
+            counts["generations"] += bool(sample.output.choices) and not borrowed
             counts["error"] += sample.error is not None
             found = [
                 score.metadata[OPINION_KEY]

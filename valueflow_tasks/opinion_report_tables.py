@@ -177,6 +177,7 @@ def _count_row(study: OpinionStudy) -> Row:
         "samples_without_score": study.counts["without_score"],
         "repeated_answers": study.counts["repeated"],
         "generations": study.counts["generations"],
+        "answers_of_the_same_prompt": study.counts["answers_of_the_same_prompt"],
         **{
             name: study.summary.counts.get(name, 0)
             for name in ("answers", "truncated", "rows", "gold_ties")
