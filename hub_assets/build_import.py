@@ -176,7 +176,7 @@ def _labels(
         if not part.strip():
             continue
         try:
-            node = load_registry().value(part.strip(), theory, ("value", "child"))
+            node = _labelled(part.strip(), theory)
         except UnknownNameError:
             counts["unknown_labels"] += 1
             continue
@@ -185,6 +185,14 @@ def _labels(
                 path = value.name if node == value else f"{value.name}/{node.name}"
                 found[f"{value.theory}:{value.name}"] = {"direction": direction, "path": path}
     return found
+
+
+def _labelled(name: str, theory: object) -> Value:
+    """A value or a child; of a name that both have, the value, as in every other table."""
+    try:
+        return load_registry().value(name, theory)
+    except UnknownNameError:
+        return load_registry().value(name, theory, ("value", "child"))
 
 
 def _valueeval(

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.group_profiles import load_profiles
 from valueflow.hub_assets.hub_download import Download, download
+from valueflow.hub_assets.opinion_questions import load_opinions
 from valueflow.hub_assets.queries import load_queries
 from valueflow.hub_assets.registry import Asset, load_registry
 from valueflow.hub_assets.table_rows import SUFFIXES
@@ -25,7 +27,8 @@ KINDS = {
     "vidb": "vidb",
     "hives": "embedding-model",
     "queries": "queries",
-    "profiles": "profiles",
+    "questions": "opinion-questions",
+    "profiles": "group-profiles",
 }
 """What a user asks for, and the registry's word for it."""
 
@@ -60,8 +63,12 @@ class Pulled:
     notes: tuple[str, ...]
 
 
-def wanted_assets(what: str) -> list[Asset]:
+def wanted_assets(what: str, kind: str = "vidb") -> list[Asset]:
     """The assets of a word of `KINDS`, of `all`, of an asset's name, or of `ORG/NAME@REVISION`.
+
+    Args:
+        what: the word, name or reference.
+        kind: the word of `KINDS` that a reference stands for; names have a kind of their own.
 
     Raises:
         UnknownNameError: it is none of these.
@@ -75,7 +82,9 @@ def wanted_assets(what: str) -> list[Asset]:
         return [assets[what]]
     if found := hub_reference(what):
         repo_id, revision = found
-        return [Asset(name=repo_id, kind="vidb", title="", repo_id=repo_id, revision=revision)]
+        record = {"name": repo_id, "title": "", "repo_id": repo_id, "revision": revision}
+        record |= {"kind": KINDS[kind], "repo_type": "model" if kind == "hives" else "dataset"}
+        return [Asset.model_validate(record)]
     raise UnknownNameError("asset", what, [*KINDS, "all", *assets], "Or give ORG/NAME@REVISION.")
 
 
@@ -134,13 +143,21 @@ def _read_here(asset: Asset) -> Pulled:
     )
 
 
-def _contents(source: str, kind: str) -> tuple[int | None, tuple[str, ...]]:
-    """Rows that can be used, and notes; None for a kind that is read elsewhere."""
-    if kind not in ("vidb", "queries"):
-        return None, ()
+def _contents(source: str, kind: str) -> tuple[int, tuple[str, ...]]:
+    """Rows that can be used, and notes."""
     if kind == "queries":
         queries = load_queries(source)
         return len(queries.queries), queries.notes
+    if kind == "opinion-questions":
+        survey = load_opinions(source)
+        dropped = [f"{n:,} rows left out: {why}" for why, n in survey.dropped.items()]
+        questions = f"questions: {len(survey.questions):,}"
+        return len(survey.rows), (questions, *dropped, *survey.notes)
+    if kind == "group-profiles":
+        profiles = load_profiles(source)
+        groups = len({group for group, _ in profiles.scores})
+        built = (f"built on {profiles.built_on}",) if profiles.built_on else ()
+        return sum(map(len, profiles.scores.values())), (f"groups: {groups}", *built)
     table = load_vidb(source)
     first = next(read_rows(table.source))
     mapping = column_map(first, COLUMNS, ["text", "intensity"], None, "vidb_columns")

@@ -29,11 +29,23 @@ def _say(text: str) -> None:
     "  valueflow pull vidb\n"
     "  valueflow pull all\n"
     "  valueflow pull hives --offline\n"
-    "  valueflow pull ORG/NAME@v1.1",
+    "  valueflow pull ORG/NAME@v1.1\n"
+    "  valueflow pull ORG/PROFILES@v1 --kind profiles",
 )
-@click.argument("what", nargs=-1, metavar="[vidb|hives|queries|profiles|all|ASSET|ORG/NAME@REV]...")
+@click.argument(
+    "what",
+    nargs=-1,
+    metavar="[vidb|hives|queries|questions|profiles|all|ASSET|ORG/NAME@REV]...",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["vidb", "hives", "queries", "questions", "profiles"]),
+    default="vidb",
+    show_default=True,
+    help="What an ORG/NAME@REV holds.",
+)
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
-def pull_command(what: tuple[str, ...], offline: bool) -> None:
+def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -46,7 +58,7 @@ def pull_command(what: tuple[str, ...], offline: bool) -> None:
 
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
-        found = hub_pull.wanted_assets(name)
+        found = hub_pull.wanted_assets(name, kind)
         if not found:
             _say(f"The registry has no asset of the kind '{name}'.")
         assets |= {(asset.name, asset.revision): asset for asset in found}

@@ -10,6 +10,7 @@ import yaml
 from valueflow.hub_assets.build_import import import_texts
 from valueflow.hub_assets.build_recipe import Recipe, read_recipe
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.registry import load_registry
 
 JUDGE = {"model": "valueflow/judge"}
 
@@ -95,3 +96,18 @@ def test_an_unknown_direction_is_named_with_its_row(tmp_path: Path) -> None:
     source = {"path": "t.csv", "source": "s", "license": "MIT"}
     with pytest.raises(InputFileError, match=r"row 2, column 'direction'.*sideways"):
         import_texts(recipe(tmp_path, source))
+
+
+def test_every_macro_value_is_known_by_its_name_alone_and_children_where_no_value_has_it(
+    tmp_path: Path,
+) -> None:
+    names = [value.name for value in load_registry().macro_values()]
+    rows = "".join(f"text about {name},{name}\n" for name in (*names, "vote"))
+    (tmp_path / "t.csv").write_text(f"text,value\n{rows}")
+    source = {"path": "t.csv", "source": "s", "license": "CC0-1.0"}
+    texts, counts = import_texts(recipe(tmp_path, source, theories=[]))
+    assert counts["unknown_labels"] == 0
+    assert [label.partition(":")[2] for text in texts for label in text["labels"]] == [
+        *names,
+        "political_rights",
+    ]

@@ -217,3 +217,13 @@ def test_a_commit_named_by_its_hash_is_the_commit_that_is_given(hub: WritableHub
     hub.keep("org/vidb", {**PUBLIC, "pvq_face.csv": b"text,final_rating\nAnother.,7\n"})
     assert download("org/vidb", commit, ["*.csv"]).commit == commit
     assert pull(commit).commit == commit
+
+
+def test_profiles_and_surveys_of_ones_own_come_from_the_hub_by_their_kind(hub: WritableHub) -> None:
+    hub.keep("org/ours", {"p.csv": b"group,theory,value,score\nSEX_Male,pvq,power,0.5\n"})
+    [own] = wanted_assets("org/ours@main", "profiles")
+    pulled = pull_asset(own)
+    assert (pulled.rows, pulled.notes) == (1, ("groups: 1",))
+    with pytest.raises(InputFileError, match="question"):
+        pull_asset(wanted_assets("org/ours@main", "questions")[0])
+    assert wanted_assets("org/ours@main", "hives")[0].repo_type == "model"

@@ -190,7 +190,12 @@ def test_embedded_assets_are_reported_and_what_the_registry_lacks_is_said(tmp_pa
         missing = machine.valueflow("pull", "vidb", fails=True)
         assert "1,408 rows" in missing
         assert "vidb-filtered: snu-aidas/vidb-filtered@main: cannot be loaded" in missing
-        assert "no asset of the kind 'profiles'" in machine.valueflow("pull", "profiles")
+        profiles = machine.valueflow("pull", "profiles", "questions")
+        assert "704 rows" in profiles
+        assert "groups: 22" in profiles
+        assert "built on the questions of OpinionQA itself" in profiles
+        assert "1,408 rows" in profiles
+        assert "questions: 64" in profiles
         assert "Did you mean 'vidb'" in machine.valueflow("pull", "vidbb", fails=True)
 
 
