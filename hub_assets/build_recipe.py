@@ -3,20 +3,43 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.registry import Value, added_catalogues, load_registry
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
 
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
 ]
+
+
+OPERATION = frozenset(
+    {
+        "attempt_timeout",
+        "base_url",
+        "batch",
+        "max_connections",
+        "adaptive_connections",
+        "max_retries",
+        "timeout",
+    }
+)
+"""Parts of a judge's configuration that say how it is reached, not what it answers."""
 
 
 class _Part(BaseModel):
@@ -64,6 +87,20 @@ class JudgeSpec(_Part):
     args: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     seats: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "JudgeSpec":
+        if self.seats > 1 and "temperature" not in self.config and "seed" not in self.args:
+            raise ValueError(
+                f"{self.seats} seats of {self.model} would all answer alike, as judges answer at "
+                "temperature 0; give 'config: {temperature: 0.7}', or seat different models"
+            )
+        return self
+
+    @field_serializer("config")
+    def _what_decides_answers(self, config: dict[str, Any]) -> dict[str, Any]:
+        """For fingerprints: a build goes on with another server, timeout or number of retries."""
+        return {name: part for name, part in config.items() if name not in OPERATION}
 
     def seated(self) -> list["JudgeSpec"]:
         """One spec a seat."""
@@ -208,18 +245,24 @@ class Recipe(_Part):
 
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
-        registry = load_registry()
-        theories = {registry.theory(name).name for name in self.theories}
-        values = {registry.value(name).name for name in self.values}
-        return tuple(
-            value
-            for value in registry.macro_values()
-            if (not theories or value.theory in theories) and (not values or value.name in values)
-        )
+        return _wanted(self.theories, self.values, added_catalogues())
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""
         return self.folder / Path(name).expanduser()
+
+
+@cache
+def _wanted(theories: tuple[str, ...], values: tuple[str, ...], _: object) -> tuple[Value, ...]:
+    """Kept, since it is asked for every text of a database."""
+    registry = load_registry()
+    theories = tuple(registry.theory(name).name for name in theories)
+    values = tuple(registry.value(name).name for name in values)
+    return tuple(
+        value
+        for value in registry.macro_values()
+        if (not theories or value.theory in theories) and (not values or value.name in values)
+    )
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from valueflow.hub_assets.build_import import import_texts
-from valueflow.hub_assets.build_recipe import Recipe, read_recipe
+from valueflow.hub_assets.build_recipe import Recipe, fingerprint, read_recipe
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry import load_registry
 
@@ -43,7 +43,9 @@ def test_every_fault_of_a_recipe_is_named_with_its_place(tmp_path: Path) -> None
     with pytest.raises(InputFileError, match="'benevolence'"):
         recipe(tmp_path, source, values=["benevolenz"])
     with pytest.raises(InputFileError, match="the panel has 3"):
-        recipe(tmp_path, source, categorize={"judges": [{**JUDGE, "seats": 3}]})
+        recipe(
+            tmp_path, source, categorize={"judges": [{**JUDGE, "seats": 3, "args": {"seed": 1}}]}
+        )
 
 
 def test_valueeval_labels_become_values_with_their_paths(tmp_path: Path) -> None:
@@ -111,3 +113,23 @@ def test_every_macro_value_is_known_by_its_name_alone_and_children_where_no_valu
         *names,
         "political_rights",
     ]
+
+
+def test_seats_that_would_all_answer_alike_are_refused(tmp_path: Path) -> None:
+    source = {"path": "a.csv", "source": "s", "license": "CC0-1.0"}
+    seats = {"model": "openai/gpt-4o-mini", "seats": 7}
+    with pytest.raises(InputFileError, match=r"would all answer alike.*temperature: 0\.7"):
+        recipe(tmp_path, source, categorize={"judges": [seats]})
+    warm = {**seats, "config": {"temperature": 0.7}}
+    assert len(recipe(tmp_path, source, categorize={"judges": [warm]}).categorize.panel()) == 7
+
+
+def test_how_a_judge_is_reached_is_no_part_of_what_judgements_depend_on(tmp_path: Path) -> None:
+    source = {"path": "a.csv", "source": "s", "license": "CC0-1.0"}
+
+    def mark(**config: Any) -> str:
+        judge = {"model": "vllm/m", "config": config}
+        return fingerprint(recipe(tmp_path, source, rank={"judge": judge}).rank)
+
+    assert mark(base_url="http://a", max_retries=2) == mark(base_url="http://b", timeout=9)
+    assert mark(temperature=0.5) != mark(temperature=0.7)

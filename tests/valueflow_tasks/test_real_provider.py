@@ -1,0 +1,105 @@
+"""A provider's real client gives the same numbers as the simulated models that answer behind it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
+
+from tests.chat_server import ChatServer
+from tests.valueflow_tasks.test_build_vidb import JUDGE, build, contents, prepare
+from valueflow.steering import steer
+
+pytest.importorskip("openai", reason="the provider's client is not installed")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    with ChatServer({"respondent": {}, "judge": {}}) as running:
+        monkeypatch.setenv("LOCAL_BASE_URL", running.url)
+        monkeypatch.setenv("LOCAL_API_KEY", "none")
+        yield running
+
+
+def run(provider: str, folder: Path) -> EvalLog:
+    [log] = inspect_eval(
+        steer(values="power", levels="-2,2", n_queries=3, windows=1),
+        model=f"{provider}/respondent",
+        model_roles={"grader": f"{provider}/judge"},
+        log_dir=str(folder),
+        display="none",
+    )
+    assert log.status == "success", log.error
+    return log
+
+
+def figures(log: EvalLog) -> dict[str, float]:
+    assert log.results is not None
+    return {n: m.value for score in log.results.scores for n, m in score.metrics.items()}
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """Hashes of the fitted and scaled tables."""
+    found = {
+        f"{part}/{n}": h for part in ("fit", "scale") for n, h in contents(folder / part).items()
+    }
+    return {name: sha for name, sha in found.items() if name.endswith(".csv")}
+
+
+def test_a_run_over_the_network_measures_what_a_run_without_it_does(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    near, far = run("valueflow", tmp_path / "near"), run("openai-api/local", tmp_path / "far")
+    assert figures(far) == pytest.approx(figures(near), abs=1e-12, nan_ok=True)
+    assert server.asked["respondent"] == 9
+    assert server.asked["judge"] == 9
+
+
+def test_a_database_built_over_the_network_is_the_same_and_a_busy_server_costs_no_call_twice(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    near = prepare(tmp_path / "near", texts=12)
+    build(near, tmp_path / "near" / "build")
+    truth = str(tmp_path / "near" / "truth.csv")
+    with ChatServer({"judge": {**JUDGE, "truth": truth}}) as other:
+        far = prepare(
+            tmp_path / "far",
+            texts=12,
+            rank={
+                "judge": {"model": "openai-api/local/judge", "config": {"base_url": other.url}},
+                "windows_per_text": 20,
+            },
+        )
+        other.fails = [429, 500, 503]
+        build(far, tmp_path / "far" / "build")
+        asked = other.asked["judge"]
+        near_tables, far_tables = (tables(tmp_path / name / "build") for name in ("near", "far"))
+        assert len(near_tables) == 4
+        assert near_tables == far_tables
+        kept = [
+            json.loads(line)
+            for path in (tmp_path / "far" / "build" / "rank").glob("*.calls.jsonl")
+            for line in path.read_text().splitlines()
+        ]
+        assert len(kept) == asked
+        # Another address of the same model goes on with the judgements that are there.
+        moved = far.read_text().replace(other.url, server.url)
+        far.write_text(moved)
+        assert "judge calls in this run: 0 " in build(far, tmp_path / "far" / "build")
+
+
+def test_a_judge_that_is_not_served_is_told_in_a_sentence_and_no_answer_is_lost(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    from click.testing import CliRunner
+
+    from valueflow.cli import main
+
+    rank = {"judge": {"model": "openai-api/local/gone"}, "windows_per_text": 2}
+    recipe = prepare(tmp_path, texts=6, rank=rank)
+    done = CliRunner().invoke(main, ["build", "vidb", str(recipe), "-o", str(tmp_path / "build")])
+    assert done.exit_code == 1
+    assert "there is no model gone" in done.output
+    assert "run the same command again" in done.output
