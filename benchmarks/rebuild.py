@@ -1,7 +1,7 @@
 """Rebuild a value intensity database from real texts with simulated judges whose truth is known.
 
     python benchmarks/rebuild.py truth --data DIR      DIR holds ValueEval's *-training.tsv
-    python benchmarks/rebuild.py size --rows 10000     time and memory of one value
+    python benchmarks/rebuild.py size --rows 10000     time and memory of one value, or of several
     python benchmarks/rebuild.py kills --data DIR      killed at random moments, and resumed
 
 `truth` gives every (text, value) of the ValueEval training split a seeded latent intensity, lets a
@@ -35,6 +35,7 @@ import yaml
 
 from valueflow.hub_assets.build_import import import_texts
 from valueflow.hub_assets.build_recipe import read_recipe
+from valueflow.hub_assets.registry import load_registry
 
 COUNTED = """
 import os, sys
@@ -166,20 +167,24 @@ def truth(data: Path, output: Path | None, window_size: int, adaptive: bool) -> 
 
 @main.command()
 @click.option("--rows", default=10_000, show_default=True)
+@click.option("--values", "wanted", default=1, show_default=True, help="Values of so many rows.")
 @click.option("--window-size", default=6, show_default=True)
-def size(rows: int, window_size: int) -> None:
-    """Time and memory of one value of so many rows, whose directions are given."""
+def size(rows: int, wanted: int, window_size: int) -> None:
+    """Time, memory and disk of values of so many rows each, whose directions are given."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         generator = np.random.default_rng(3)
         words = np.array([f"w{i}" for i in range(5000)])
-        texts = [" ".join(words[generator.integers(0, 5000, 25)]) for _ in range(rows)]
-        truth = generator.uniform(-10, 10, rows)
+        names = [v.name for v in load_registry().macro_values() if v.name != "power"]
+        names = ["power", *names][:wanted]
         with (folder / "texts.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(["text", "value", "direction", "intensity"])
-            for text, real in zip(texts, truth, strict=True):
-                writer.writerow([text, "power", "support" if real > 0 else "oppose", real])
+            for name in names:
+                texts = [" ".join(words[generator.integers(0, 5000, 25)]) for _ in range(rows)]
+                truth = generator.uniform(-10, 10, rows)
+                for text, real in zip(texts, truth, strict=True):
+                    writer.writerow([text, name, "support" if real > 0 else "oppose", real])
         judge = {"model": "valueflow/judge", "args": {"truth": "texts.csv"}}
         recipe = write_recipe(
             folder,
@@ -188,9 +193,15 @@ def size(rows: int, window_size: int) -> None:
             rank={"judge": judge, "windows_per_text": 20, "window_size": window_size},
             curate={"balance": "none"},
             flag={"ask": "none"},
+            theories=[],
+            values=names,
         )
         seconds = build(recipe, folder / "build")
-        click.echo(f"{rows:,} rows: {seconds:.0f} s, {peak_memory():.0f} MiB")
+        disk = sum(f.stat().st_size for f in (folder / "build").rglob("*") if f.is_file())
+        click.echo(
+            f"{len(names)} values of {rows:,} rows: {seconds:,.0f} s, {peak_memory():,.0f} MiB of "
+            f"memory, {disk / 2**20:,.0f} MiB on disk"
+        )
 
 
 def peak_memory() -> float:
