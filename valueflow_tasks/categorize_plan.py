@@ -8,6 +8,7 @@ so that neither shifts its votes as a whole.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from valueflow.hub_assets.build_recipe import CategorizeSpec, fingerprint
 from valueflow.hub_assets.registry import Value, load_registry
@@ -91,8 +92,9 @@ class Batch:
     seat: int
     units: tuple[Unit, ...]
 
-    @property
+    @cached_property
     def key(self) -> str:
+        """Names the judgement in the store."""
         shown = [(unit.id, [node.name for node in unit.nodes]) for unit in self.units]
         theory = self.units[0].theory
         return f"{self.step.name}/{theory}/{self.round_number}/{self.seat}/{fingerprint(shown)}"
