@@ -88,6 +88,17 @@ def valueeval(data: Path, limit: int | None = None) -> list[dict[str, object]]:
     return [source | ({"limit": limit} if limit else {})]
 
 
+def hide_labels(recipe: Path, **more: object) -> None:
+    """Lets the recipe's panel find the values of the texts by itself."""
+    texts = import_texts(read_recipe(recipe))[0]
+    with (recipe.parent / "texts.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["text"], *([text["text"]] for text in texts)])
+    raw = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    raw["sources"] = [{"path": "texts.csv", "source": "ValueEval", "license": "CC-BY-4.0"}]
+    raw["categorize"] |= {"values": "panel", **more}
+    recipe.write_text(yaml.safe_dump(raw), encoding="utf-8")
+
+
 def build(recipe: Path, output: Path, *options: str) -> float:
     begin = time.perf_counter()
     command = [sys.executable, "-m", "valueflow.cli", "build", "vidb", str(recipe)]
@@ -183,14 +194,10 @@ def paths(data: Path, start: str, texts_per_prompt: int, all_seats: bool) -> Non
     """Values, directions and paths that a panel finds in ValueEval's texts without their labels."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        labelled = import_texts(read_recipe(write_recipe(folder, valueeval(data))))[0]
-        with (folder / "texts.csv").open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows([["text"], *([text["text"]] for text in labelled)])
-        recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
-        recipe["sources"] = [{"path": "texts.csv", "source": "ValueEval", "license": "CC-BY-4.0"}]
+        recipe = write_recipe(folder, valueeval(data))
+        labelled = import_texts(read_recipe(recipe))[0]
         more = {"texts_per_prompt": texts_per_prompt, "ask_all_seats": all_seats, "start": start}
-        recipe["categorize"] |= {"values": "panel", **more}
-        (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+        hide_labels(recipe, **more)
         seconds = build(folder / "recipe.yaml", folder / "build", "--until", "categorize")
         with (folder / "truth.csv").open(encoding="utf-8", newline="") as stream:
             known = {(r["text"], r["value"]): float(r["intensity"]) for r in csv.DictReader(stream)}
@@ -271,6 +278,7 @@ def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         recipe = write_recipe(folder, valueeval(data, limit))
+        hide_labels(recipe, start="top")
         run_counted(folder, recipe, "plain", None)
         answers = (folder / "plain.count").stat().st_size
         done = 0
