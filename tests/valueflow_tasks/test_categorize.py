@@ -319,6 +319,22 @@ def test_labels_with_a_child_are_kept_and_not_asked_about(tmp_path: Path) -> Non
     assert rows["b", "power"]["path"].endswith("power/resources")
 
 
+def test_given_directions_have_whole_paths_and_nobody_is_asked(tmp_path: Path) -> None:
+    rows = "a,dominance,support\nb,face,oppose\nc,power,\n"
+    (tmp_path / "texts.csv").write_text(f"text,value,direction\n{rows}")
+    raw = yaml.safe_load((recipe_in(tmp_path).folder / "recipe.yaml").read_text())
+    raw["categorize"] = {"values": "given"}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(raw))
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    counts, calls = run(recipe, tmp_path / "b", 0)
+    assert (calls, counts["unresolved"]) == (0, 1)  # a person is to say what c is
+    assert {key: row["path"] for key, row in rows_of(tmp_path / "b").items()} == {
+        ("a", "power"): "self-protection/self-enhancement/power/dominance",
+        ("b", "face"): "self-protection/self-enhancement/face",
+    }
+    assert [row.stage for row in estimate(recipe, tmp_path / "b")] == ["rank"]
+
+
 def test_without_descent_paths_end_at_the_value(tmp_path: Path) -> None:
     write_texts(tmp_path)
     counts, _ = run(recipe_in(tmp_path, descend=False), tmp_path / "b")
