@@ -13,7 +13,7 @@ from functools import cached_property
 from valueflow.hub_assets.build_recipe import CategorizeSpec, fingerprint
 from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.scorers.category_prompt import Kind, category_prompt
+from valueflow.scorers.category_prompt import Kind, category_answers, category_prompt
 from valueflow.scorers.judge_prompt import draw_labels
 from valueflow.scorers.panel_rule import choice_settled, fewest_votes, settled
 
@@ -33,7 +33,8 @@ CHARACTERS_PER_PROMPT = 12_000
 """Of texts: longer ones make smaller batches. A single text may be longer."""
 
 Answer = Mapping[str, str]
-"""What a seat says about a unit: an answer by node."""
+"""What a seat says about a unit: an answer by node, without those that say that there is nothing
+to say (see `Step.nothing`), which most do: a database has hundreds of millions."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Step:
     title: str
     kind: Kind
     texts_per_prompt: int
+
+    @property
+    def nothing(self) -> str:
+        """The answer that is given where a text has nothing to do with a node."""
+        return category_answers(self.kind, 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -136,17 +142,18 @@ def first_seats(spec: CategorizeSpec) -> int:
     return seats if spec.ask_all_seats else fewest_votes(seats, spec.accept_votes, spec.accept_lead)
 
 
-def votes_on(answers: Sequence[Answer | None], node: str) -> list[str | None]:
+def votes_on(step: Step, answers: Sequence[Answer | None], node: str) -> list[str | None]:
     """The votes on one node, one a seat; None where its answer could not be read."""
-    return [None if answer is None else answer[node] for answer in answers]
+    nothing = step.nothing
+    return [None if answer is None else answer.get(node, nothing) for answer in answers]
 
 
 def is_settled(
-    unit: Unit, answers: Sequence[Answer | None], seats: int, spec: CategorizeSpec
+    step: Step, unit: Unit, answers: Sequence[Answer | None], seats: int, spec: CategorizeSpec
 ) -> bool:
     """Whether the remaining seats can change nothing that follows from the answers so far."""
     rule = (spec.accept_votes, spec.accept_lead)
-    votes = {node.name: votes_on(answers, node.name) for node in unit.nodes}
+    votes = {node.name: votes_on(step, answers, node.name) for node in unit.nodes}
     if not unit.chosen_only and not all(settled(v, seats, *rule) for v in votes.values()):
         return False
     return all(

@@ -88,12 +88,15 @@ def ask_step(panel: Panel, step: Step, units: Sequence[Unit]) -> Outcomes:
         for unit, answers in zip(units, _ask_round(panel, step, number, units), strict=True):
             tallies = {
                 node.name: _tally(
-                    tuple(votes_on(answers, node.name)), number, spec.accept_votes, spec.accept_lead
+                    tuple(votes_on(step, answers, node.name)),
+                    number,
+                    spec.accept_votes,
+                    spec.accept_lead,
                 )
                 for node in unit.nodes
             }
             outcomes.setdefault(unit.key, {}).update(tallies)
-            divided = _divided(unit, answers, tallies, panel.recipe)
+            divided = _divided(step, unit, answers, tallies, panel.recipe)
             if divided:
                 again.append(unit.only(divided))
         units = again
@@ -101,6 +104,7 @@ def ask_step(panel: Panel, step: Step, units: Sequence[Unit]) -> Outcomes:
 
 
 def _divided(
+    step: Step,
     unit: Unit,
     answers: Sequence[Answer | None],
     tallies: Mapping[str, Tally],
@@ -111,7 +115,7 @@ def _divided(
     done: set[str] = set()
     if unit.chosen_only:
         for group in unit.contests:
-            votes = [votes_on(answers, name) for name in group]
+            votes = [votes_on(step, answers, name) for name in group]
             if choice(votes, spec.accept_votes, spec.accept_lead) is not None:
                 done.update(group)
     return [n for n in unit.nodes if tallies[n.name].answer is None and n.name not in done]
@@ -153,7 +157,9 @@ def _ask_round(
                 panel.counts["unreadable_answers"] += answer is None
                 answers[unit.key].append(answer)
         if not spec.ask_all_seats:
-            open_units = [u for u in open_units if not is_settled(u, answers[u.key], seats, spec)]
+            open_units = [
+                u for u in open_units if not is_settled(step, u, answers[u.key], seats, spec)
+            ]
     return [answers[unit.key] for unit in units]
 
 
@@ -179,8 +185,9 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
     nothing could, the judge is told so.
 
     Returns:
-        `answer` (by unit's id, without those that could not be read) and `calls`; or `error`,
-        where the provider failed.
+        `answer` (see `Answer`; by unit's id, without those that could not be read), `rest` (what
+        the answer is for nodes that are not in it) and `calls`; or `error`, where the provider
+        failed.
     """
     found: dict[str, dict[str, str]] = {}
     left = list(batch.units)
@@ -196,11 +203,13 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
         calls += 1
         names = [[node.name for node in unit.nodes] for unit in left]
         read = read_category_answer(output.completion, names, step.kind, number)
-        found |= {left[place].id: answer for place, answer in read.items()}
+        for place, answer in read.items():
+            told = {name: vote for name, vote in answer.items() if vote != step.nothing}
+            found[left[place].id] = told
         messages = []
         if not read:
-            told = ChatMessageAssistant(content=output.completion.strip() or "(no answer)")
+            said = ChatMessageAssistant(content=output.completion.strip() or "(no answer)")
             correction = category_correction(names, step.kind, number)
-            messages = [prompt, told, ChatMessageUser(content=correction)]
+            messages = [prompt, said, ChatMessageUser(content=correction)]
         left = [unit for unit in left if unit.id not in found]
-    return {"answer": found, "calls": calls}
+    return {"answer": found, "rest": step.nothing, "calls": calls}

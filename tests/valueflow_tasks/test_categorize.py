@@ -128,10 +128,12 @@ def test_from_the_top_only_values_of_accepted_groups_are_asked_about(tmp_path: P
     (tmp_path / "texts.csv").write_text("text\na\nb\nc\nd\n")
     run(recipe_in(tmp_path, start="top", texts_per_prompt=1), tmp_path / "b")
     asked: dict[str, set[str]] = {}
-    for key, row in read_store(tmp_path / "b" / "categorize" / "judgements.jsonl").items():
-        for answer in row["answer"].values():
-            asked.setdefault(key.split("/")[0], set()).update(answer)
+    journal = read_store(tmp_path / "b" / "categorize" / "judgements.calls.jsonl")
+    for key, row in journal.items():
+        asked.setdefault(key.split("/")[0], set()).update(json.loads(row["text"]))
     assert asked["groups-1"] == {"growth", "self-protection"}
+    assert asked["groups-2"] > {"openness-to-change", "conservation"}
+    assert "stimulation" in asked["values"]  # under an accepted group, for some text
     rows = rows_of(tmp_path / "b")
     # Face is about both its parents where neither is known to be nearer; the first is taken.
     assert rows["a", "face"]["path"] == "self-protection/self-enhancement/face"
@@ -208,7 +210,7 @@ def test_a_place_in_the_batch_shifts_no_text(tmp_path: Path) -> None:
         if key.startswith("values/pvq/1/")
     ]
     votes = Counter(
-        text for row in first for text, a in row["answer"].items() if a["power"] == "support"
+        text for row in first for text, a in row["answer"].items() if a.get("power") == "support"
     )
     ids = [text["id"] for text in read_lines(tmp_path / "b" / "import" / "texts.jsonl", "import")]
     # Three of eight places are clearly seen as support: as if each seat threw a die for each text.
