@@ -132,8 +132,9 @@ def descend(panel: Panel, members: Mapping[Member, tuple[str, Value]], alone: bo
             if chosen is not None:
                 ends[member] += (chosen,)
                 at[member] = chosen
-    panel.counts["paths_to_a_child"] += sum(bool(end) for end in ends.values())
-    panel.counts["paths_that_end_at_the_value"] += sum(not end for end in ends.values())
+    asked = [end for member, end in ends.items() if below(members[member][1])]
+    panel.counts["paths_to_a_child"] += sum(bool(end) for end in asked)
+    panel.counts["paths_that_end_at_the_value"] += sum(not end for end in asked)
     return ends
 
 

@@ -18,7 +18,7 @@ from valueflow.hub_assets.build_folder import read_lines
 from valueflow.hub_assets.build_recipe import Recipe, read_recipe
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.judgement_store import read_store
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry import add_catalogue, load_registry
 from valueflow.hub_assets.value_paths import below, path_fault, path_to
 
 PVQ = load_registry().theories["pvq"]
@@ -400,3 +400,46 @@ def test_a_theory_without_levels_is_asked_as_from_the_values(tmp_path: Path) -> 
         ("a", "fidelity"): "fidelity",
         ("b", "loyalty-betrayal"): "loyalty-betrayal/patriotism",
     }
+
+
+def test_a_catalogue_with_shared_children_and_further_levels_is_gone_through(
+    tmp_path: Path,
+) -> None:
+    def node(kind: str, *parents: str) -> dict[str, Any]:
+        told = {"title": kind, "kind": kind, "parents": list(parents), "definition": "One."}
+        return told if kind == "ancestor" else {**told, "clause": "one"}
+
+    nodes = {"hand": node("ancestor"), "eye": node("ancestor")}
+    nodes |= {"finish": node("value", "hand", "eye"), "thrift": node("value", "hand")}
+    nodes |= {"polish": node("child", "finish", "thrift"), "varnish": node("child", "finish")}
+    nodes |= {"gloss": node("child", "polish"), "matt": node("child", "polish")}
+    for name, body in nodes.items():
+        body["title"] = name
+    theory = {"title": "Workshop", "source": "Made up.", "nodes": nodes}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"theories": {"workshop": theory}}))
+    add_catalogue(tmp_path / "own.yaml")
+    (tmp_path / "truth.csv").write_text(
+        "text,value,intensity\n"
+        + "".join(f"a,workshop:{n},5\n" for n in ("finish", "thrift", "polish", "gloss"))
+        + "b,workshop:finish,-5\nb,workshop:varnish,5\n"
+    )
+    (tmp_path / "texts.csv").write_text("text\na\nb\n")
+    raw = yaml.safe_load((recipe_in(tmp_path, start="top").folder / "recipe.yaml").read_text())
+    raw["theories"] = ["workshop"]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(raw))
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    told = {row.stage: row.calls for row in estimate(recipe, tmp_path / "b")}
+    run(recipe, tmp_path / "b")
+    assert {key: row["path"] for key, row in rows_of(tmp_path / "b").items()} == {
+        ("a", "finish"): "eye/finish/polish/gloss",
+        ("a", "thrift"): "hand/thrift/polish/gloss",
+        ("b", "finish"): "eye/finish/varnish",
+    }
+    journal = read_store(tmp_path / "b" / "categorize" / "judgements.calls.jsonl")
+    steps = [key.split("/")[0] for key in journal]
+    assert {step: steps.count(step) for step in ("values", "children-1", "children-2")} == {
+        "values": 5,
+        "children-1": 5,
+        "children-2": 5,
+    }
+    assert told["categorize, children-2"] == 5
