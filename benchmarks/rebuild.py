@@ -1,13 +1,15 @@
 """Rebuild a value intensity database from real texts with simulated judges whose truth is known.
 
     python benchmarks/rebuild.py truth --data DIR      DIR holds ValueEval's *-training.tsv
+    python benchmarks/rebuild.py paths --data DIR      values and paths found by the panel alone
     python benchmarks/rebuild.py size --rows 10000     time and memory of one value, or of several
     python benchmarks/rebuild.py kills --data DIR      killed at random moments, and resumed
 
 `truth` gives every (text, value) of the ValueEval training split a seeded latent intensity, lets a
 simulated panel of seven and a simulated judge of scale 1 see it through their noise, and compares
-the database that comes out with it. `kills` compares the databases byte for byte, and counts how
-often the judge was asked. These are checks of the pipeline; they say nothing about any language
+the database that comes out with it. `paths` hides the labels of the source from the panel, which
+has to find the values and their children. `kills` compares the databases byte for byte, and counts
+how often the judge was asked. These are checks of the pipeline; they say nothing about any language
 model.
 """
 
@@ -27,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -70,8 +73,12 @@ def write_recipe(folder: Path, sources: list[dict[str, object]], **more: object)
         writer = csv.writer(stream)
         writer.writerow(["text", "value", "intensity"])
         for text in import_texts(read_recipe(path))[0]:
-            for name in sorted(text["labels"]):
-                writer.writerow([text["text"], name, f"{generator.uniform(-10, 10):.4f}"])
+            for name, label in sorted(text["labels"].items()):
+                intensity = generator.uniform(-10, 10)
+                writer.writerow([text["text"], name, f"{intensity:.4f}"])
+                leaf = (label["path"] or "").rpartition("/")[2]
+                if leaf not in ("", name.partition(":")[2]):
+                    writer.writerow([text["text"], f"pvq:{leaf}", f"{intensity:.4f}"])
     return path
 
 
@@ -80,6 +87,17 @@ def valueeval(data: Path, limit: int | None = None) -> list[dict[str, object]]:
     source["path"] = str((data / "arguments-training.tsv").resolve())
     source["labels"] = str((data / "labels-training.tsv").resolve())
     return [source | ({"limit": limit} if limit else {})]
+
+
+def hide_labels(recipe: Path, **more: object) -> None:
+    """Lets the recipe's panel find the values of the texts by itself."""
+    texts = import_texts(read_recipe(recipe))[0]
+    with (recipe.parent / "texts.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["text"], *([text["text"]] for text in texts)])
+    raw = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    raw["sources"] = [{"path": "texts.csv", "source": "ValueEval", "license": "CC-BY-4.0"}]
+    raw["categorize"] |= {"values": "panel", **more}
+    recipe.write_text(yaml.safe_dump(raw), encoding="utf-8")
 
 
 def build(recipe: Path, output: Path, *options: str) -> float:
@@ -162,7 +180,58 @@ def truth(data: Path, output: Path | None, window_size: int, adaptive: bool) -> 
         recipe = write_recipe(folder, valueeval(data), rank={**rank, "adaptive": adaptive})
         seconds = build(recipe, folder / "build")
         show(recovered(folder / "build", folder / "truth.csv"))
+        journal = folder / "build" / "categorize" / "judgements.calls.jsonl"
+        calls = len(journal.read_bytes().splitlines())
+        click.echo(f"{calls:,} calls of the panel that categorises")
         click.echo(f"{seconds:.0f} s, {peak_memory():.0f} MiB")
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--start", type=click.Choice(["values", "top"]), default="values", show_default=True)
+@click.option("--texts-per-prompt", default=8, show_default=True)
+@click.option("--all-seats", is_flag=True)
+def paths(data: Path, start: str, texts_per_prompt: int, all_seats: bool) -> None:
+    """Values, directions and paths that a panel finds in ValueEval's texts without their labels."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        recipe = write_recipe(folder, valueeval(data))
+        labelled = import_texts(read_recipe(recipe))[0]
+        more = {"texts_per_prompt": texts_per_prompt, "ask_all_seats": all_seats, "start": start}
+        hide_labels(recipe, **more)
+        seconds = build(folder / "recipe.yaml", folder / "build", "--until", "categorize")
+        with (folder / "truth.csv").open(encoding="utf-8", newline="") as stream:
+            known = {(r["text"], r["value"]): float(r["intensity"]) for r in csv.DictReader(stream)}
+        real = {
+            (text["text"], name): label["path"]
+            for text in labelled
+            for name, label in text["labels"].items()
+        }
+        lines = (folder / "build" / "categorize" / "rows.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        right = [row for row in rows if (row["text"], f"{row['theory']}:{row['value']}") in real]
+        keys = [(row["text"], f"{row['theory']}:{row['value']}") for row in right]
+        signs = [{"support": 1, "oppose": -1}.get(row["direction"], 0) for row in right]
+        shares = {
+            "of the labelled values found": len(right) / len(real),
+            "of the rows labelled": len(right) / len(rows),
+            "directions right": np.mean(signs == np.sign([known[key] for key in keys])),
+            "paths right": np.mean(
+                [r["path"] == real[k] for r, k in zip(right, keys, strict=True)]
+            ),
+            "paths to a child right": np.mean(
+                [
+                    row["path"] == real[key]
+                    for row, key in zip(right, keys, strict=True)
+                    if not real[key].endswith(f"/{row['value']}")
+                ]
+            ),
+        }
+        click.echo(", ".join(f"{name} {share:.4f}" for name, share in shares.items()))
+        journal = folder / "build" / "categorize" / "judgements.calls.jsonl"
+        calls = Counter(json.loads(line)["key"].split("/")[0] for line in journal.open())
+        told = ", ".join(f"{name} {count:,}" for name, count in calls.items())
+        click.echo(f"{len(labelled):,} texts, {calls.total():,} calls ({told}), {seconds:.0f} s")
 
 
 @main.command()
@@ -220,6 +289,7 @@ def kills(data: Path, wanted: int, limit: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         recipe = write_recipe(folder, valueeval(data, limit))
+        hide_labels(recipe, start="top")
         run_counted(folder, recipe, "plain", None)
         answers = (folder / "plain.count").stat().st_size
         done = 0

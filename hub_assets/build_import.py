@@ -13,6 +13,7 @@ from valueflow.hub_assets.licenses import license_of
 from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.hub_assets.table_rows import Row, rows_of
 from valueflow.hub_assets.tables import column_map, open_source
+from valueflow.hub_assets.value_paths import path_to
 from valueflow.hub_assets.vidb_schema import split_hash_of
 
 __all__ = ["ADAPTERS", "import_texts"]
@@ -109,8 +110,9 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
     Returns:
         One record per distinct text, in order of first appearance: `id` (the text's hash), `text`,
-        `source`, `license`, and `labels`, value (`theory:name`) to its direction and path where
-        given. And counts: rows read, exact duplicates merged, labels that are no known value.
+        `source`, `license`, and `labels`, value (`theory:name`) to its direction and its path where
+        the source says how deep it goes. And counts: rows read, exact duplicates merged, labels
+        that are no known value.
 
     Raises:
         InputFileError: a file is missing, malformed or lacks a column, or a row lacks a licence.
@@ -131,6 +133,7 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
                 counts["exact_duplicates"] += 1
                 for value, label in record["labels"].items():
                     known = first["labels"].setdefault(value, label)
+                    known["path"] = known["path"] or label["path"]
                     if known["direction"] != label["direction"]:
                         known["direction"] = None  # the two disagree: nothing is given
     if not texts:
@@ -240,7 +243,8 @@ def _labels(
             continue
         for value in load_registry().scored_on(node):
             if value.name in wanted:
-                path = value.name if node == value else f"{value.name}/{node.name}"
+                # A child is put under the value that the row is for, which may be one of two.
+                path = None if node == value else f"{path_to(value)}/{node.name}"
                 found[f"{value.theory}:{value.name}"] = {"direction": direction, "path": path}
     return found
 
@@ -283,7 +287,8 @@ def _valueeval(
             if str(labels[name][column]).strip() == "1" and value in wanted:
                 several = f"pvq:{value}" in found
                 # Under two children the path ends at their parent.
-                found[f"pvq:{value}"] = {"direction": None, "path": value if several else path}
+                end = path_to(load_registry().value(value, "pvq")) if several else path
+                found[f"pvq:{value}"] = {"direction": None, "path": end}
         text = str(row.cells["Premise"] or "")
         if source.text == "argument":
             text = f"{row.cells['Conclusion']} ({row.cells['Stance']}): {text}"
@@ -297,5 +302,5 @@ def _node(column: str, row: Row) -> tuple[str, str]:
         raise InputFileError(row.file, "is no value of ValueEval", column=column)
     child = theory.find(column) or theory.find(column.partition(":")[2])
     if child is not None and child.kind == "child" and value.name in child.parents:
-        return value.name, f"{value.name}/{child.name}"
-    return value.name, value.name
+        return value.name, f"{path_to(value)}/{child.name}"
+    return value.name, path_to(value)

@@ -119,12 +119,21 @@ class CategorizeSpec(_Part):
 
     `values`: `panel` asks about all values of a theory; `labels` only about those that the source
     gives; `given` asks nobody and takes value and direction from the source.
+
+    `texts_per_prompt`: a prompt shows so many texts. `descend`: the panel is also asked which child
+    of a value a text is about. `start`: `values` asks about all values of a theory at once; `top`
+    first about the groups that hold them, and then only about the values of groups that it
+    accepted. `ask_all_seats`: also those whose vote can change nothing any more.
     """
 
     judges: tuple[JudgeSpec, ...] = ()
     values: Literal["panel", "labels", "given"] = "panel"
     accept_votes: int = Field(default=5, ge=1)
     accept_lead: int = Field(default=2, ge=1)
+    texts_per_prompt: int = Field(default=8, ge=1, le=100)
+    descend: bool = True
+    start: Literal["values", "top"] = "values"
+    ask_all_seats: bool = False
     human: str | None = None
     attempts: int = Field(default=3, ge=1)
 
@@ -137,6 +146,8 @@ class CategorizeSpec(_Part):
             raise ValueError("name the panel in 'judges'")
         if self.values != "given" and self.accept_votes > seats:
             raise ValueError(f"accept_votes is {self.accept_votes}, and the panel has {seats}")
+        if self.start == "top" and self.values != "panel":
+            raise ValueError("'start: top' finds the values itself: it goes with 'values: panel'")
         return self
 
     def panel(self) -> list[JudgeSpec]:

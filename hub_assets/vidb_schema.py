@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from valueflow.hub_assets.errors import UnknownNameError, ValueflowError
+from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry import added_catalogues, load_registry
+from valueflow.hub_assets.value_paths import path_fault
 
 __all__ = [
     "COLUMNS",
@@ -255,12 +256,7 @@ def _name_fault(name: str, cell: str, theory: str, value: str, catalogues: objec
     nodes = cell.split("/")
     if value in known and value not in nodes:
         return "does not pass through the row's value"
-    try:
-        for node in nodes:
-            registry.value(node, theory, ("ancestor", "value", "child"))
-    except UnknownNameError:
-        return f"has a label that {theory} does not know"
-    return ""
+    return path_fault(cell, registry.theories[theory])
 
 
 def _number_fault(name: str, cell: Any) -> str:

@@ -1,24 +1,22 @@
 """The stage `categorize`: a panel says which values a text is about, and in which direction.
 
-Every seat is asked about a text once, about all values together. Where its votes on a value are
-divided, the panel is asked about those values again, and may then answer `neutral`; what is still
-divided goes to people, through a queue file.
+Every seat is asked about all values of a theory at once, several texts in a prompt. Where its votes
+on a value are divided, the panel is asked about those values again, and may then answer `neutral`;
+what is still divided goes to people, through a queue file. Then the panel is asked which children
+of the values found a text is about, so that every row has a path from the top of the theory down.
 """
 
 import csv
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from valueflow.build_judging import (
-    Budget,
-    CountedJudge,
-    Question,
-    ask_all,
-    ask_until_read,
-    make_judge,
-)
+from valueflow.build_judging import Budget, make_judge
+from valueflow.categorize_descent import Ends, Member, ask_groups, descend, is_open, preferred
+from valueflow.categorize_plan import CHARACTERS_PER_PROMPT, Step, Unit
+from valueflow.categorize_votes import Outcomes, Panel, Tally, ask_step
 from valueflow.hub_assets.build_folder import (
     check_begun,
     finish,
@@ -27,35 +25,40 @@ from valueflow.hub_assets.build_folder import (
     read_lines,
     write_lines,
 )
-from valueflow.hub_assets.build_recipe import CategorizeSpec, Recipe, fingerprint
+from valueflow.hub_assets.build_recipe import Recipe, fingerprint
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
-from valueflow.hub_assets.judgement_store import JudgementStore, open_store
+from valueflow.hub_assets.judgement_store import open_store
 from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.hub_assets.review_directions import Settled, keep_settled, settle_directions
-from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.value_paths import path_to
 from valueflow.hub_assets.vidb_schema import DIRECTIONS, split_hash_of
-from valueflow.scorers.judge_prompt import draw_labels
-from valueflow.scorers.panel_prompt import (
-    CATEGORY_PROMPT_VERSION,
-    category_correction,
-    category_prompt,
-    read_category_answer,
-)
-from valueflow.scorers.panel_rule import accepted
+from valueflow.scorers.category_prompt import CATEGORY_PROMPT_VERSION
 
-__all__ = ["QUEUE", "asked_values", "categorize"]
+__all__ = ["QUEUE", "asked_values", "categorize", "label_of", "value_step", "value_units"]
 
 QUEUE = ("id", "text", "theory", "value", "votes", "direction", "reviewer")
 
 Record = Mapping[str, Any]
+Told = Mapping[tuple[str, str], str]
+
+_NOT_ASKED = Tally(None, 0, "", 0)
+
+
+@dataclass
+class _Found:
+    """What the panel said of values, of the groups above them and of the nodes below."""
+
+    values: Outcomes = field(default_factory=dict)
+    groups: Outcomes = field(default_factory=dict)
+    ends: Ends = field(default_factory=dict)
 
 
 def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     """Runs the stage; see the module's text.
 
     Returns:
-        Counts: rows by direction, unresolved, judged, unreadable.
+        Counts: rows by direction, unresolved, judged, unreadable, paths by where they end.
 
     Raises:
         ValueflowError: an earlier stage is not there; budget spent; the judge failed.
@@ -71,180 +74,145 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         [v.name for v in recipe.wanted()],
         recipe.seed,
         CATEGORY_PROMPT_VERSION,
+        CHARACTERS_PER_PROMPT,
     )
     settled = Settled() if human else settle_directions(folder)
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
     if (done := finished(part, mark)) is not None:
         return done
     told = _human_directions(human) if human else settled.directions
-    repaired = 0
-    votes: dict[str, dict[str, list[str]]] = {}
-    unreadable = 0
+    found = _Found()
+    counts: Counter[str] = Counter(unreadable_answers=0, asked_again=0, rows_cut_by_a_kill=0)
     if spec.values != "given":
         path = folder / "categorize" / "judgements.jsonl"
         with open_store(path) as store:
             check_begun(path, asked, "categorize")
-            repaired = store.repaired
-            panel = [make_judge(recipe, seat, budget) for seat in spec.panel()]
-            pending = {t["id"]: asked_values(t, recipe) for t in texts}
-            for number in (1, 2):
-                _ask_round(recipe, texts, pending, panel, store, budget, number)
-                unreadable += _count_votes(pending, store, votes, len(panel), number)
-                pending = _divided(pending, votes, spec)
-    rows, queue = _decide(texts, votes, told, recipe)
+            judges = [make_judge(recipe, seat, budget) for seat in spec.panel()]
+            panel = Panel(recipe, judges, store, budget, counts)
+            found = _ask(panel, texts, told)
+            counts["rows_cut_by_a_kill"] = store.repaired
+    rows, queue = _decide(texts, found, told, recipe)
     keep_settled(folder, settled)
     write_lines(part, rows)
     write_csv(folder / "categorize" / "queue.csv", QUEUE, queue)
-    counts = {
+    done = {
         **Counter(row["direction"] for row in rows),
         "rows": len(rows),
         "unresolved": len(queue),
-        "unreadable_answers": unreadable,
-        "rows_cut_by_a_kill": repaired,
+        **counts,
     }
-    finish(part, mark, counts)
-    return counts
+    finish(part, mark, done)
+    return done
 
 
 def asked_values(text: Record, recipe: Recipe) -> list[Value]:
-    """The values that a panel is asked about for a text."""
+    """The values that a panel is asked about for a text, where it starts at the values."""
     wanted = recipe.wanted()
     if recipe.categorize.values == "panel":
         return list(wanted)
     return [value for value in wanted if f"{value.theory}:{value.name}" in text["labels"]]
 
 
-def _ask_round(
-    recipe: Recipe,
-    texts: Sequence[Record],
-    pending: Mapping[str, Sequence[Value]],
-    panel: Sequence[CountedJudge],
-    store: JudgementStore,
-    budget: Budget,
-    number: int,
-) -> None:
-    def questions() -> Iterator[Question]:
+def label_of(text: Record, value: Value) -> Record:
+    """What the source says of a text and a value: direction and path, None where it says none."""
+    label: Record = text["labels"].get(f"{value.theory}:{value.name}")
+    return label or {"path": None, "direction": None}
+
+
+def value_step(recipe: Recipe) -> Step:
+    """The question about values."""
+    return Step("values", "values", "direction", recipe.categorize.texts_per_prompt)
+
+
+def value_units(
+    texts: Sequence[Record], recipe: Recipe, groups: Outcomes | None = None
+) -> list[Unit]:
+    """What is asked about each text: its values of a theory together.
+
+    Args:
+        texts: as they were imported.
+        recipe: the recipe.
+        groups: what the panel said of the groups above the values; None to pass none over.
+    """
+    units = []
+    for text in texts:
+        by_theory: dict[str, list[Value]] = {}
+        for value in asked_values(text, recipe):
+            if groups is None or is_open(value, groups.get((text["id"], value.theory), {})):
+                by_theory.setdefault(value.theory, []).append(value)
+        units += [Unit(text["id"], text["text"], tuple(group)) for group in by_theory.values()]
+    return units
+
+
+def _ask(panel: Panel, texts: Sequence[Record], told: Told) -> _Found:
+    recipe = panel.recipe
+    found = _Found()
+    top = recipe.categorize.start == "top"
+    if top:
+        found.groups = ask_groups(panel, texts)
+    units = value_units(texts, recipe, found.groups if top else None)
+    found.values = ask_step(panel, value_step(recipe), units)
+    if recipe.categorize.descend:
+        sure: dict[Member, tuple[str, Value]] = {}
+        late: dict[Member, tuple[str, Value]] = {}
         for text in texts:
-            for theory, values in _by_theory(pending[text["id"]]).items():
-                for seat, judge in enumerate(panel):
-                    key = _key(text["id"], theory, number, seat)
-                    yield _question(recipe, key, text, theory, values, judge, number)
-
-    groups = sum(len(_by_theory(values)) for values in pending.values())
-    ask_all(questions(), groups * len(panel), store, recipe, budget, f"categorize, round {number}")
-
-
-def _key(name: str, theory: str, number: int, seat: int) -> str:
-    return f"{name}/{theory}/{number}/{seat}"
-
-
-def _question(
-    recipe: Recipe,
-    key: str,
-    text: Record,
-    theory: str,
-    values: Sequence[Value],
-    judge: CountedJudge,
-    number: int,
-) -> Question:
-    names = [value.name for value in values]
-
-    async def ask() -> dict[str, Any]:
-        generator = generator_for(recipe.seed, "category", text["id"], number)
-        code = draw_labels([text["text"]], generator)[0]
-        prompt = category_prompt(
-            load_registry().theories[theory], values, text["text"], code, number
-        )
-        row = await ask_until_read(
-            judge,
-            prompt,
-            lambda answer: read_category_answer(answer, names, number),
-            category_correction(names, number),
-            recipe.categorize.attempts,
-        )
-        return row if "error" in row else {"judge": str(judge.inner), **row}
-
-    return Question(key, ask)
+            for value in asked_values(text, recipe):
+                if label_of(text, value)["path"] is not None:
+                    continue
+                member = (text["id"], value.name)
+                if _direction(text, value, found, recipe) in DIRECTIONS:
+                    sure[member] = (text["text"], value)
+                elif told.get(member) in DIRECTIONS:
+                    late[member] = (text["text"], value)
+        found.ends = descend(panel, sure)
+        # By themselves: what people decide comes later, and must not change the other questions.
+        found.ends |= descend(panel, late, alone=True)
+    return found
 
 
-def _by_theory(values: Sequence[Value]) -> dict[str, list[Value]]:
-    found: defaultdict[str, list[Value]] = defaultdict(list)
-    for value in values:
-        found[value.theory].append(value)
-    return dict(found)
+def _tally(text: Record, value: Value, found: _Found) -> Tally:
+    return found.values.get((text["id"], value.theory), {}).get(value.name, _NOT_ASKED)
 
 
-def _count_votes(
-    pending: Mapping[str, Sequence[Value]],
-    store: JudgementStore,
-    votes: dict[str, dict[str, list[str]]],
-    seats: int,
-    number: int,
-) -> int:
-    """Puts the votes of a round in place of those before; how many seats could not be read."""
-    unreadable = 0
-    for name, values in pending.items():
-        for theory, group in _by_theory(values).items():
-            answers = [store.rows[_key(name, theory, number, s)]["answer"] for s in range(seats)]
-            unreadable += sum(answer is None for answer in answers)
-            for value in group:
-                found = [answer[value.name] for answer in answers if answer is not None]
-                votes.setdefault(name, {})[f"{theory}:{value.name}"] = found
-    return unreadable
-
-
-def _divided(
-    pending: Mapping[str, Sequence[Value]],
-    votes: Mapping[str, Mapping[str, Sequence[str]]],
-    spec: CategorizeSpec,
-) -> dict[str, list[Value]]:
-    return {
-        name: [
-            v
-            for v in values
-            if accepted(votes[name][f"{v.theory}:{v.name}"], spec.accept_votes, spec.accept_lead)
-            is None
-        ]
-        for name, values in pending.items()
-    }
+def _direction(text: Record, value: Value, found: _Found, recipe: Recipe) -> str | None:
+    """What the panel says, or the source where nobody was asked; None where it is divided."""
+    spec = recipe.categorize
+    if spec.values == "given":
+        given: str | None = label_of(text, value)["direction"]
+        return given
+    tally = _tally(text, value, found)
+    if tally is _NOT_ASKED:
+        return "none"  # no group that holds it was accepted
+    if tally.answer == "none" and spec.values == "labels":
+        return "neutral"  # the source says that it is about the value
+    return tally.answer
 
 
 def _decide(
-    texts: Sequence[Record],
-    votes: Mapping[str, Mapping[str, Sequence[str]]],
-    told: Mapping[tuple[str, str], str],
-    recipe: Recipe,
+    texts: Sequence[Record], found: _Found, told: Told, recipe: Recipe
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows with a direction, and the queue of those that only a person can decide."""
-    spec = recipe.categorize
     rows, queue = [], []
     for text in texts:
         for value in asked_values(text, recipe):
-            name = f"{value.theory}:{value.name}"
-            label = text["labels"].get(name, {"path": value.name, "direction": None})
-            found = votes.get(text["id"], {}).get(name, [])
-            if spec.values == "given":
-                direction = label["direction"]
-            else:
-                direction = accepted(found, spec.accept_votes, spec.accept_lead)
-            if direction == "none" and spec.values == "labels":
-                direction = "neutral"  # the source says that it is about the value
+            direction = _direction(text, value, found, recipe)
             direction = told.get((text["id"], value.name), direction)
-            counted = " ".join(f"{k}:{n}" for k, n in sorted(Counter(found).items()))
             row = {"id": text["id"], "text": text["text"], "theory": value.theory}
-            row |= {"value": value.name, "votes": counted, "direction": direction}
+            row |= {"value": value.name, "votes": _tally(text, value, found).votes}
+            row |= {"direction": direction}
             if direction is None:
-                queue.append(row | {"direction": None})
+                queue.append(row)
             elif direction != "none":
-                rows.append(
-                    row
-                    | {
-                        "path": label["path"],
-                        "source": text["source"],
-                        "license": text["license"],
-                    }
-                )
+                path = label_of(text, value)["path"] or _path(text, value, found)
+                row |= {"path": path, "source": text["source"], "license": text["license"]}
+                rows.append(row)
     return rows, queue
+
+
+def _path(text: Record, value: Value, found: _Found) -> str:
+    groups = found.groups.get((text["id"], value.theory), {})
+    lower = found.ends.get((text["id"], value.name), ())
+    return "/".join([path_to(value, preferred(groups)), *(node.name for node in lower)])
 
 
 def _human_directions(path: Path) -> dict[tuple[str, str], str]:

@@ -1,17 +1,21 @@
 """What a build will cost: calls and tokens that are still to come, before any is made."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from valueflow.build_categorize import asked_values
+from valueflow.build_categorize import asked_values, label_of, value_step, value_units
 from valueflow.build_rank import expected_windows
+from valueflow.categorize_descent import child_units, group_levels
+from valueflow.categorize_plan import Step, Unit, first_seats, plan
 from valueflow.hub_assets.build_folder import read_lines, stage_file
 from valueflow.hub_assets.build_import import import_texts
 from valueflow.hub_assets.build_recipe import Recipe
 from valueflow.hub_assets.judgement_store import read_store
 from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.value_paths import below
 from valueflow.scorers.judge_prompt import judge_prompt
-from valueflow.scorers.panel_prompt import category_prompt
 
 __all__ = ["Estimate", "estimate"]
 
@@ -35,9 +39,11 @@ class Estimate:
 def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     """Calls and tokens of the stages that ask judges; nothing is asked or written.
 
-    Counts are exact where the stage before is done; else they are the most that there can be (all
-    asked values of all texts go on), and say so. Calls that must be repeated, because an answer
-    could not be read, are not in them.
+    A panel is expected to agree: then its first seats settle every question in one round; the most
+    that it can come to, with all seats in both rounds, is stated beside that. Otherwise counts are
+    exact where the stage before is done; else they are the most that there can be (all asked values
+    of all texts go on), and say so. Calls that must be repeated, because an answer could not be
+    read, are not in them.
     """
     texts_file = folder / "import" / "texts.jsonl"
     if texts_file.is_file():
@@ -45,21 +51,9 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     else:
         texts = import_texts(recipe)[0]
     theories = load_registry().theories
-    found = []
-    panel = recipe.categorize.panel()
-    if panel:
-        calls = read = written = 0
-        for text in texts:
-            values = asked_values(text, recipe)
-            for theory in dict.fromkeys(v.theory for v in values):
-                group = [v for v in values if v.theory == theory]
-                prompt = category_prompt(theories[theory], group, text["text"], "CODES", 1)
-                calls += len(panel)
-                read += len(panel) * len(prompt) // CHARACTERS_PER_TOKEN
-                written += len(panel) * (2 + 8 * len(group))
-        known = len(read_store(folder / "categorize" / "judgements.jsonl"))
-        basis = "first round; a second for texts on which the panel is divided, at most as many"
-        found.append(Estimate("categorize", calls, known, read, written, basis))
+    found: list[Estimate] = []
+    if recipe.categorize.panel():
+        found += _panel(recipe, folder, texts)
     calls = known = read = written = 0
     curated = (folder / "curate" / "values.jsonl").is_file()
     for value in recipe.wanted():
@@ -82,3 +76,61 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     basis = "curated rows" if curated else "at most: before categories and duplicates are known"
     found.append(Estimate("rank", calls, known, read, written, basis))
     return found
+
+
+def _panel(recipe: Recipe, folder: Path, texts: Sequence[Mapping[str, Any]]) -> list[Estimate]:
+    """The panel's questions about groups, values and children."""
+    spec = recipe.categorize
+    keys = list(read_store(folder / "categorize" / "judgements.jsonl"))
+    found = []
+    if spec.start == "top":
+        for number, groups in enumerate(group_levels(recipe), start=1):
+            step = Step(f"groups-{number}", "groups", "about", spec.texts_per_prompt)
+            units = [
+                Unit(text["id"], text["text"], tuple(n for n in groups if n.theory == theory))
+                for text in texts
+                for theory in dict.fromkeys(node.theory for node in groups)
+            ]
+            known = "" if number == 1 else "at most: before the groups above are known; "
+            found.append(_step(recipe, step, units, keys, known))
+    known = "" if spec.start == "values" else "at most: before the groups are known; "
+    found.append(_step(recipe, value_step(recipe), value_units(texts, recipe), keys, known))
+    at = {
+        (text["id"], value.name): (text["text"], value)
+        for text in texts
+        for value in asked_values(text, recipe)
+        if spec.descend and label_of(text, value)["path"] is None
+    }
+    level = 1
+    while groups_below := {m: (text, below(node)) for m, (text, node) in at.items() if below(node)}:
+        step = Step(f"children-{level}", "children", "about", spec.texts_per_prompt)
+        # Where the source names the values, each has a direction, and its children are asked about.
+        known = (
+            "" if spec.values == "labels" and level == 1 else "at most: before values are known; "
+        )
+        found.append(_step(recipe, step, child_units(groups_below), keys, known))
+        deeper = {
+            m: next((n for n in nodes if below(n)), None) for m, (_, nodes) in groups_below.items()
+        }
+        at = {m: (at[m][0], node) for m, node in deeper.items() if node is not None}
+        level += 1
+    return found
+
+
+def _step(
+    recipe: Recipe, step: Step, units: Sequence[Unit], keys: Sequence[str], known: str
+) -> Estimate:
+    spec = recipe.categorize
+    first, seats = first_seats(spec), len(spec.panel())
+    calls = read = written = 0
+    for seat in range(first):
+        for batch in plan(units, step, 1, seat, recipe.seed):
+            calls += 1
+            if seat == 0:  # the others are shown the same in another order
+                read += len(batch.prompt(batch.units, recipe.seed))
+                written += sum(2 + 8 * len(unit.nodes) for unit in batch.units)
+    most = 2 * calls * seats // first
+    basis = f"{known}{first} of {seats} seats, while they agree; {most:,} if they never do"
+    done = sum(key.startswith(f"{step.name}/") for key in keys)
+    name = f"categorize, {step.name}"
+    return Estimate(name, calls, done, first * read // CHARACTERS_PER_TOKEN, first * written, basis)

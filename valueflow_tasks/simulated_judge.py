@@ -8,7 +8,6 @@ anchor from the embedded table or the table `vidb`; an unknown text is an error,
 says otherwise.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Literal
@@ -17,19 +16,25 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import log_softmax
 
-from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.table_rows import rows_of
 from valueflow.hub_assets.vidb import Vidb, load_vidb
 from valueflow.scorers.choice_judging import option_letters
 from valueflow.scorers.judge_prompt import read_judge_prompt
-from valueflow.scorers.panel_prompt import read_panel_prompt
 from valueflow.simulated_respondent import read_trailer
 
-__all__ = ["JudgeOptions", "judge_answer", "judge_choice", "panel_answer"]
+__all__ = [
+    "NONSENSE",
+    "JudgeOptions",
+    "KnownAnchors",
+    "drawn_noise",
+    "judge_answer",
+    "judge_choice",
+]
 
-_NONSENSE = (
+NONSENSE = (
     "I find all of these equally interesting, and would rather not put them in order.",
     "1, 2, 3",
     "The first one, surely.",
@@ -51,7 +56,11 @@ class JudgeOptions(BaseModel):
     `truth` is a CSV file (text, value, intensity) of further known intensities. A panel's question,
     which values a text is about, is answered from it with the judge's noise in points; a text that
     it does not list for a value has nothing to do with that value. A text whose noisy intensity is
-    within `neutral_band` points of 0 is neutral.
+    within `neutral_band` points of 0 is neutral. It lists children as well (`pvq:dominance`): a
+    text is about a child as strongly as its intensity is far from 0, and about a group of values as
+    strongly as about the one among them that it is most about. In a prompt of several texts,
+    `place_effect` lowers what the judge sees of the later ones, in points at scale 1, and
+    `skip_rate` is the share of texts that its answer leaves out.
 
     `unknown` is what a text without a known intensity gets: `error`, or `hash`: a number in [-9, 9]
     drawn from the text itself. Such a number says nothing about the text; it lets a real model's
@@ -65,6 +74,7 @@ class JudgeOptions(BaseModel):
     place_effect: float = 0.0
     failure_rate: float = Field(default=0.0, ge=0, le=1)
     lapse_rate: float = Field(default=0.0, ge=0, le=1)
+    skip_rate: float = Field(default=0.0, ge=0, le=1)
     text_sd: float = Field(default=0.0, ge=0)
     logprobs: bool = True
     hidden_noise: float = Field(default=0.0, ge=0)
@@ -95,7 +105,10 @@ class KnownAnchors:
             self._by_title[value.title, theory.title] = (value.name, texts)
         for (theory_name, name), told in (_truth(truth) if truth is not None else {}).items():
             theory = registry.theories[theory_name]
-            self._by_title[theory.nodes[name].title, theory.title][1].update(told)
+            node = theory.nodes[name]
+            known = self._by_title.setdefault((node.title, theory.title), (name, {}))
+            known[1].update(told)
+        self._about: dict[tuple[str, str], dict[str, float]] = {}
 
     def of(self, value_title: str, theory_title: str) -> tuple[str, dict[str, float]]:
         """The value's name and its anchors' intensities by text."""
@@ -109,6 +122,21 @@ class KnownAnchors:
             if theory == theory_title and name == value:
                 return texts
         raise ValueError(f"simulated judge: unknown value {value} ({theory_title})")
+
+    def strengths(self, name: str, theory_title: str) -> dict[str, float]:
+        """By text, how strongly it is about a node: distance of its intensity from 0, for a group
+        of values the largest of theirs."""
+        if (name, theory_title) not in self._about:
+            theories = load_registry().theories.values()
+            theory = next(t for t in theories if t.title == theory_title)
+            node = theory.nodes[name]
+            _, own = self._by_title.get((node.title, theory_title), (name, {}))
+            found = {text: abs(intensity) for text, intensity in own.items()}
+            for child in node.children if node.kind == "ancestor" else ():
+                for text, strength in self.strengths(child, theory_title).items():
+                    found[text] = max(strength, found.get(text, 0.0))
+            self._about[name, theory_title] = found
+        return self._about[name, theory_title]
 
     def exemplars(self) -> Vidb:
         """The table from which the method `user_texts` quotes."""
@@ -131,8 +159,8 @@ def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
     generator = generator_for(options.seed, "judge", conversation)
     texts, worth = _worths(prompt, options, known, generator)
     if worth is None:
-        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
-    order = np.argsort(-(worth + _noise(options.noise, len(texts), generator)))
+        return NONSENSE[int(generator.integers(len(NONSENSE)))]
+    order = np.argsort(-(worth + drawn_noise(options.noise, len(texts), generator)))
     return " > ".join(texts[i][0] for i in order)
 
 
@@ -150,43 +178,13 @@ def judge_choice(
     generator = generator_for(options.seed, "judge", conversation)
     texts, worth = _worths(prompt, options, known, generator)
     if worth is None:
-        nonsense = _NONSENSE[int(generator.integers(len(_NONSENSE)))]
+        nonsense = NONSENSE[int(generator.integers(len(NONSENSE)))]
         return nonsense, {nonsense: 0.0}
     if options.hidden_noise:
         worth = worth + options.hidden_noise * generator.standard_normal(len(texts))
-    best = int(np.argmax(worth + _noise(options.noise, len(texts), generator)))
+    best = int(np.argmax(worth + drawn_noise(options.noise, len(texts), generator)))
     letters = option_letters(len(texts))
     return letters[best], dict(zip(letters, log_softmax(worth).tolist(), strict=True))
-
-
-def panel_answer(prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors) -> str:
-    """The simulated judge's answer as a member of a panel; see `JudgeOptions.truth`.
-
-    Arguments are those of `judge_answer`.
-
-    Raises:
-        ValueError: the question is none, or is about a value that there is not.
-    """
-    generator = generator_for(options.seed, "panel", conversation)
-    asked = read_panel_prompt(prompt)
-    if generator.random() < options.failure_rate:
-        return _NONSENSE[int(generator.integers(len(_NONSENSE)))]
-    text, score = str(asked["text"]), asked["score"]
-    told: dict[str, str] = {}
-    for value in asked["values"]:
-        truth = known.of_name(value, str(asked["theory"])).get(text)
-        noise = float(_noise(options.noise, 2, generator) @ (1, -1)) / options.scale
-        if score is not None:
-            # Odd is what lies three standard deviations of such noise from what it sees.
-            far = 3 * math.pi / math.sqrt(3) / options.scale
-            return "odd" if abs(score - (truth or 0.0) - noise) > far else "plausible"
-        if truth is None:
-            told[value] = "none"
-        elif abs(truth + noise) <= options.neutral_band:
-            told[value] = "none" if asked["round"] == 1 else "neutral"
-        else:
-            told[value] = "support" if truth + noise > 0 else "oppose"
-    return json.dumps(told)
 
 
 def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
@@ -200,14 +198,23 @@ def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
         try:
             text, name, intensity = (row.cells[c] for c in ("text", "value", "intensity"))
             if name not in values:
-                value = load_registry().value(name)
-                values[name] = (value.theory, value.name)
+                values[name] = _named(name)
             found.setdefault(values[name], {})[text] = float(intensity)
         except (KeyError, TypeError, ValueError) as error:
             raise InputFileError(
                 path, f"needs the columns text, value and intensity ({error})", row=row.number
             ) from None
     return found
+
+
+def _named(name: object) -> tuple[str, str]:
+    """Theory and name of a value, else of a node of another kind, since some share a name."""
+    registry = load_registry()
+    try:
+        node = registry.value(name)
+    except UnknownNameError:
+        node = registry.value(name, None, ("child", "ancestor"))
+    return node.theory, node.name
 
 
 def _worths(
@@ -246,7 +253,8 @@ def _intensity(
     )
 
 
-def _noise(family: str, size: int, generator: np.random.Generator) -> np.ndarray:
+def drawn_noise(family: str, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Errors of a family that `JudgeOptions.noise` names, all of the Gumbel's spread."""
     if family == "normal":
         return generator.standard_normal(size) * math.pi / math.sqrt(6)
     noise = generator.gumbel(size=size)

@@ -32,9 +32,9 @@ from valueflow.simulated_judge import (
     KnownAnchors,
     judge_answer,
     judge_choice,
-    panel_answer,
 )
 from valueflow.simulated_opinions import OpinionAnswers, OpinionAnswersOptions
+from valueflow.simulated_panel import panel_answer
 from valueflow.simulated_respondent import RespondentOptions, answer, read_trailer
 
 __all__ = ["SimulatedModel", "simulated"]

@@ -65,12 +65,15 @@ def test_valueeval_labels_become_values_with_their_paths(tmp_path: Path) -> None
     assert counts["exact_duplicates"] == 1
     assert {(text["source"], text["license"]) for text in texts} == {("ValueEval", "CC-BY-4.0")}
     paths = [{name: label["path"] for name, label in text["labels"].items()} for text in texts]
-    assert paths[0] == {"pvq:power": "power/dominance", "pvq:universalism": "universalism"}
+    assert paths[0] == {
+        "pvq:power": "self-protection/self-enhancement/power/dominance",
+        "pvq:universalism": "growth/self-transcendence/universalism",
+    }
     # Under two children, the path ends at their parent; a duplicate adds its labels.
     assert paths[1] == {
-        "pvq:power": "power",
-        "pvq:hedonism": "hedonism",
-        "pvq:universalism": "universalism",
+        "pvq:power": "self-protection/self-enhancement/power",
+        "pvq:hedonism": "growth/openness-to-change/hedonism",
+        "pvq:universalism": "growth/self-transcendence/universalism",
     }
     whole = import_texts(recipe(tmp_path, {**source, "text": "argument"}))[0]
     assert whole[0]["text"] == "Ban it (in favor of): it hurts"
@@ -86,8 +89,11 @@ def test_tables_of_any_kind_are_read_by_a_column_map(tmp_path: Path) -> None:
     columns |= {"source": "from", "license": "terms"}
     texts, counts = import_texts(recipe(tmp_path, {"path": "t.jsonl", "columns": columns}))
     assert texts[0]["labels"] == {
-        "pvq:benevolence": {"direction": "oppose", "path": "benevolence/caring"},
-        "pvq:power": {"direction": "oppose", "path": "power"},
+        "pvq:benevolence": {
+            "direction": "oppose",
+            "path": "growth/self-transcendence/benevolence/caring",
+        },
+        "pvq:power": {"direction": "oppose", "path": None},
     }
     assert [(t["source"], t["license"]) for t in texts] == [("X", "MIT"), ("Y", "CC-BY-4.0")]
     assert counts["unknown_labels"] == 1

@@ -52,6 +52,12 @@ def test_a_good_table_has_no_problem_with_and_without_its_optional_cells() -> No
         ("value", "Power", "is not a value of pvq"),
         ("path", "self-protection", "does not pass through the row's value"),
         ("path", "growth/nonsense/power", "has a label that pvq does not know"),
+        ("path", "growth/power", "puts power under growth, which is not above it in pvq"),
+        (
+            "path",
+            "power",
+            "does not begin at the top of pvq; write self-protection/self-enhancement/power",
+        ),
         ("direction", "for", "is none of support, oppose, neutral"),
         ("intensity", None, "is empty"),
         ("intensity", 10.01, "is outside [-10, 10]"),
