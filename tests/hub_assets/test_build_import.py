@@ -173,7 +173,7 @@ def test_mfrc_annotations_are_foundations(tmp_path: Path) -> None:
         "Three.": [],
         "Four.": ["sanctity-degradation"],
     }
-    assert "/loyalty" not in found["One."]["loyalty-betrayal"]["path"]
+    assert found["One."]["loyalty-betrayal"]["path"] is None  # the foundation, not the virtue
 
 
 def test_rules_of_thumb_carry_several_foundations_and_judgements_are_directions_when_asked_for(
