@@ -122,7 +122,9 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
         from valueflow import build_stages
 
         if (values is not None or shard) and stage not in build_stages.VALUE_STAGES:
-            raise OptionError("shard" if values is None else "values", f"'{stage}' works on all values")
+            raise OptionError(
+                "shard" if values is None else "values", f"'{stage}' works on all values"
+            )
         run = _run(recipe, output, max_calls, values, shard)
         build_stages.run_stage(run, stage)
         _tell_cost(run)

@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_whole_rows_and_takes_no_more(
         store.add("one", {"answer": 1})
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", full)
-            with pytest.raises(InputFileError, match="No space left.*make room"):
+            with pytest.raises(InputFileError, match=r"No space left.*make room"):
                 store.add("two", {"answer": 2})
         # There is room again, but what came in between is lost: nothing is added behind it.
         with pytest.raises(InputFileError, match="No space left"):
