@@ -175,6 +175,7 @@ def test_a_dry_run_tells_the_calls_and_asks_nobody(built: Path, tmp_path: Path) 
     assert told.count(" 75 ") == 2  # values and children: 120 texts, eight a prompt, five seats
     assert "210" in told  # seven seats twice, where they never agree
     assert "400" in told  # 2 values x 20 rounds x 10 windows
+    assert "360" in told  # three seats about each of 120 scores
     assert not (tmp_path / "none").exists()
 
 
