@@ -133,7 +133,7 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
                 counts["exact_duplicates"] += 1
                 for value, label in record["labels"].items():
                     known = first["labels"].setdefault(value, label)
-                    known["path"] = known["path"] or label["path"]
+                    known["path"] = _one_path(known["path"], label["path"], value)
                     if known["direction"] != label["direction"]:
                         known["direction"] = None  # the two disagree: nothing is given
     if not texts:
@@ -245,8 +245,19 @@ def _labels(
             if value.name in wanted:
                 # A child is put under the value that the row is for, which may be one of two.
                 path = None if node == value else f"{path_to(value)}/{node.name}"
-                found[f"{value.theory}:{value.name}"] = {"direction": direction, "path": path}
+                key = f"{value.theory}:{value.name}"
+                before = found[key]["path"] if key in found else None
+                found[key] = {"direction": direction, "path": _one_path(before, path, key)}
     return found
+
+
+def _one_path(one: str | None, other: str | None, value: str) -> str | None:
+    """The path of a text that is labelled twice under a value (`theory:name`): under two children
+    it ends at their parent; None says nothing."""
+    if one is None or other is None or one == other:
+        return one or other
+    theory, _, name = value.partition(":")
+    return path_to(load_registry().value(name, theory))
 
 
 def _labelled(name: str, theory: object) -> Value:

@@ -1,6 +1,5 @@
 """Human ratings of texts for values: a CSV (text or id, value, rating, reviewer)."""
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.filled_table import filled_rows
 from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.review_decisions import checked_answer
 from valueflow.hub_assets.vidb_schema import split_hash_of
 
 __all__ = ["RatedRow", "Rating", "pooled", "rating_rows", "read_ratings"]
@@ -48,38 +49,21 @@ def rating_rows(path: Path) -> Iterator[RatedRow]:
     Raises:
         InputFileError: it cannot be read, lacks a column, or a rating is no number in [-10, 10].
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"value", "rating"} - set(reader.fieldnames or ())
-            if missing or not {"text", "id"} & set(reader.fieldnames or ()):
-                raise InputFileError(path, "needs the columns text (or id), value and rating")
-            for number, cells in enumerate(reader, start=1):
-                raw = (cells["rating"] or "").strip()
-                if not raw:
-                    continue
-                try:
-                    rating = float(raw)
-                except ValueError:
-                    rating = math.nan
-                if not -10 <= rating <= 10:
-                    raise InputFileError(
-                        path,
-                        f"{raw!r} is no number from -10 to 10",
-                        row=number,
-                        column="rating",
-                    )
-                try:
-                    value = load_registry().value(cells["value"], cells.get("theory") or None)
-                except UnknownNameError as error:
-                    raise InputFileError(path, str(error), row=number, column="value") from None
-                name = cells.get("id") or split_hash_of(cells.get("text") or "")
-                reviewer = " ".join((cells.get("reviewer") or "").split())
-                yield RatedRow(name, value.name, reviewer, rating)
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputFileError(path, "is not UTF-8 text; save it as UTF-8") from None
+    for number, cells in filled_rows(path, "rating"):
+        raw = cells["rating"].strip()
+        if not raw:
+            continue
+        try:
+            rating = float(checked_answer("ratings", raw))
+        except ValueError as error:
+            raise InputFileError(path, str(error), row=number, column="rating") from None
+        try:
+            value = load_registry().value(cells["value"].strip(), cells.get("theory") or None)
+        except UnknownNameError as error:
+            raise InputFileError(path, str(error), row=number, column="value") from None
+        name = cells.get("id", "").strip() or split_hash_of(cells.get("text", "").strip())
+        reviewer = " ".join(cells.get("reviewer", "").split())
+        yield RatedRow(name, value.name, reviewer, rating)
 
 
 def pooled(ratings: Sequence[float]) -> Rating:

@@ -9,7 +9,7 @@ lock keeps a second process from writing to the same file.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ class JudgementStore:
         path: the file.
         rows: what is known, by key.
         repaired: 1 where a row that was cut short was taken off the end of the file, else 0.
+        failed: why the file took a row no more; it takes none then until it is opened again.
     """
 
     def __init__(self, path: Path, rows: dict[str, Judgement], repaired: int, file: int) -> None:
         self.path = path
         self.rows = rows
         self.repaired = repaired
+        self.failed: InputFileError | None = None
         self._file = file
 
     def __contains__(self, key: str) -> bool:
@@ -44,18 +46,29 @@ class JudgementStore:
         """Writes a row, and returns when the operating system has it.
 
         Raises:
-            InputFileError: the disk takes no more.
+            InputFileError: the disk takes no more, or took no more before. What was written of the
+                row is taken off again: a row after it would stand in the same line.
             ValueError: the key is there already: a finished call would have been paid for twice.
         """
+        if self.failed is not None:
+            raise self.failed
         if key in self.rows:
             raise ValueError(f"{self.path}: there is a judgement {key!r} already")
         row = {"key": key, **judgement}
         line = (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        whole = os.fstat(self._file).st_size
         try:
             while line:
                 line = line[os.write(self._file, line) :]
         except OSError as error:
-            raise InputFileError(self.path, f"cannot be written to ({error.strerror})") from None
+            self.failed = InputFileError(
+                self.path,
+                f"cannot be written to ({error.strerror}); make room, and run the same command "
+                "again to go on",
+            )
+            with suppress(OSError):
+                os.ftruncate(self._file, whole)
+            raise self.failed from None
         self.rows[key] = row
 
 

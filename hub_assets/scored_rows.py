@@ -22,17 +22,25 @@ def curated_values(folder: Path) -> list[Value]:
 
 
 def scored_rows(folder: Path, value: Value) -> list[dict[str, Any]]:
-    """Curated rows of a value with `utility`, `intensity`, `intensity_se` and `n_comparisons`.
+    """Curated rows of a value with `utility`, `intensity`, `intensity_se` and `n_comparisons`;
+    none where the value could not be scaled and is left out.
 
     Raises:
-        InputFileError: the stage `scale` was not run.
+        InputFileError: the stage `scale` was not run, or ran before the rows were chosen anew.
     """
     scaled = stage_file(folder, "scale", value, ".csv")
     if not scaled.is_file():
         raise InputFileError(scaled, "is not there yet; run the stage 'scale' first")
     numbers = {row.cells["id"]: row.cells for row in rows_of([scaled])}
+    if not numbers:
+        return []
     found = []
     for row in read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"):
+        if row["id"] not in numbers:
+            raise InputFileError(
+                scaled,
+                "lacks a text that was chosen since; run `valueflow build vidb` again",
+            )
         cells = numbers[row["id"]]
         for name in ("utility", "intensity", "intensity_se"):
             row[name] = float(cells[name])

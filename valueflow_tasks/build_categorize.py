@@ -6,7 +6,6 @@ what is still divided goes to people, through a queue file. Then the panel is as
 of the values found a text is about, so that every row has a path from the top of the theory down.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from valueflow.build_judging import Budget, make_judge
 from valueflow.categorize_descent import Ends, Member, ask_groups, descend, is_open, preferred
 from valueflow.categorize_plan import CHARACTERS_PER_PROMPT, Step, Unit
 from valueflow.categorize_votes import Outcomes, Panel, Tally, ask_step
+from valueflow.hub_assets.build_directions import file_directions
 from valueflow.hub_assets.build_folder import (
     check_begun,
     finish,
@@ -26,13 +26,12 @@ from valueflow.hub_assets.build_folder import (
     write_lines,
 )
 from valueflow.hub_assets.build_recipe import Recipe, fingerprint
-from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.judgement_store import open_store
-from valueflow.hub_assets.registry import Value, load_registry
+from valueflow.hub_assets.registry import Value
 from valueflow.hub_assets.review_directions import Settled, keep_settled, settle_directions
 from valueflow.hub_assets.value_paths import path_to
-from valueflow.hub_assets.vidb_schema import DIRECTIONS, split_hash_of
+from valueflow.hub_assets.vidb_schema import DIRECTIONS
 from valueflow.scorers.category_prompt import CATEGORY_PROMPT_VERSION
 
 __all__ = ["QUEUE", "asked_values", "categorize", "label_of", "value_step", "value_units"]
@@ -80,7 +79,12 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
     if (done := finished(part, mark)) is not None:
         return done
-    told = _human_directions(human) if human else settled.directions
+    told = settled.directions
+    strangers = 0
+    if human:
+        told = file_directions(human)
+        known = {text["id"] for text in texts}
+        strangers = sum(name not in known for name, _ in told)
     found = _Found()
     counts: Counter[str] = Counter(unreadable_answers=0, asked_again=0, rows_cut_by_a_kill=0)
     if spec.values != "given":
@@ -99,6 +103,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         **Counter(row["direction"] for row in rows),
         "rows": len(rows),
         "unresolved": len(queue),
+        "human_rows_of_texts_that_are_not_here": strangers,
         **counts,
     }
     finish(part, mark, done)
@@ -213,26 +218,3 @@ def _path(text: Record, value: Value, found: _Found) -> str:
     groups = found.groups.get((text["id"], value.theory), {})
     lower = found.ends.get((text["id"], value.name), ())
     return "/".join([path_to(value, preferred(groups)), *(node.name for node in lower)])
-
-
-def _human_directions(path: Path) -> dict[tuple[str, str], str]:
-    """(text's id, value) to the direction that a person gave; rows left empty are passed over."""
-    found: dict[tuple[str, str], str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for number, cells in enumerate(csv.DictReader(stream), start=1):
-                direction = (cells.get("direction") or "").strip().lower()
-                if not direction:
-                    continue
-                if direction not in (*DIRECTIONS, "none"):
-                    raise InputFileError(
-                        path,
-                        f"{direction!r} is none of {', '.join(DIRECTIONS)}, none",
-                        row=number,
-                        column="direction",
-                    )
-                name = cells.get("id") or split_hash_of(cells.get("text") or "")
-                found[name, load_registry().value(cells.get("value")).name] = direction
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    return found

@@ -13,9 +13,10 @@ from valueflow.hub_assets.build_folder import read_lines, stage_file
 from valueflow.hub_assets.build_import import import_texts
 from valueflow.hub_assets.build_recipe import Recipe
 from valueflow.hub_assets.judgement_store import read_store
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry import Value, load_registry
 from valueflow.hub_assets.value_paths import below
 from valueflow.scorers.judge_prompt import judge_prompt
+from valueflow.scorers.panel_prompt import plausible_prompt
 
 __all__ = ["Estimate", "estimate"]
 
@@ -55,6 +56,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     if recipe.categorize.panel():
         found += _panel(recipe, folder, texts)
     calls = known = read = written = 0
+    rows: dict[Value, Sequence[str]] = {}
     curated = (folder / "curate" / "values.jsonl").is_file()
     for value in recipe.wanted():
         file = stage_file(folder, "curate", value, ".jsonl")
@@ -65,6 +67,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
             members = members[: recipe.curate.per_value]
         if len(members) < 2:
             continue
+        rows[value] = members
         windows = expected_windows(len(members), recipe.rank)
         size = min(recipe.rank.window_size, len(members))
         frame = len(judge_prompt(value, theories[value.theory], [""] * size, ["CODES"] * size))
@@ -75,7 +78,25 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
         known += len(read_store(stage_file(folder, "rank", value, ".jsonl")))
     basis = "curated rows" if curated else "at most: before categories and duplicates are known"
     found.append(Estimate("rank", calls, known, read, written, basis))
+    if recipe.flag.panel() and recipe.flag.ask != "none":
+        found.append(_flag(recipe, folder, rows))
     return found
+
+
+def _flag(recipe: Recipe, folder: Path, rows: Mapping[Value, Sequence[str]]) -> Estimate:
+    """The panel's questions about scores: one a row and seat."""
+    seats, theories = len(recipe.flag.panel()), load_registry().theories
+    calls = known = read = 0
+    for value, texts in rows.items():
+        frame = len(plausible_prompt(theories[value.theory], value, "", "CODES", -10.0))
+        calls += seats * len(texts)
+        read += seats * (len(texts) * frame + sum(map(len, texts)))
+        known += len(read_store(stage_file(folder, "flag", value, ".jsonl")))
+    if recipe.flag.ask == "all":
+        basis = "all rows that are ranked"
+    else:
+        basis = "at most: only rows whose direction and intensity disagree are asked about"
+    return Estimate("flag", calls, known, read // CHARACTERS_PER_TOKEN, calls, basis)
 
 
 def _panel(recipe: Recipe, folder: Path, texts: Sequence[Mapping[str, Any]]) -> list[Estimate]:

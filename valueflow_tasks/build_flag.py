@@ -13,6 +13,7 @@ from valueflow.build_judging import (
     ask_until_read,
     make_judge,
 )
+from valueflow.build_marks import check_scaled
 from valueflow.hub_assets.build_folder import (
     check_begun,
     finish,
@@ -22,6 +23,7 @@ from valueflow.hub_assets.build_folder import (
 )
 from valueflow.hub_assets.build_ratings import Rating
 from valueflow.hub_assets.build_recipe import Recipe, fingerprint
+from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.judgement_store import open_store
 from valueflow.hub_assets.registry import Value, load_registry
@@ -67,8 +69,9 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
     """
     spec = recipe.flag
     part = stage_file(folder, "flag", value, ".csv")
+    check_scaled(recipe, folder, value)
     rows = scored_rows(folder, value)
-    mark = fingerprint(spec, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
+    mark = _mark(recipe, rows)
     if (done := finished(part, mark)) is not None:
         return done
     reasons = {row["id"]: _suspicion(row) for row in rows}
@@ -112,6 +115,10 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
     }
     finish(part, mark, counts)
     return counts
+
+
+def _mark(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> str:
+    return fingerprint(recipe.flag, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
 
 
 def _suspicion(row: Mapping[str, Any]) -> str:
@@ -179,12 +186,20 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
         Counts: rows, rated and filtered rows, flagged rows that nobody has rated; and notes.
 
     Raises:
-        ValueflowError: an earlier stage is not there, or the rows break the schema.
+        ValueflowError: an earlier stage is not there, or was made from another recipe or other
+            rows; no value has a row; or the rows break the schema.
     """
     from valueflow.hub_assets.vidb_package import package_table
 
     spec = recipe.review
-    scored = {value: scored_rows(folder, value) for value in values}
+    scored = {value: _current(recipe, folder, value) for value in values}
+    left_out = [value.name for value, found in scored.items() if not found]
+    if len(left_out) == len(scored):
+        raise InputFileError(
+            folder,
+            "holds no row to package: no value has two rows or more that could be put on a scale; "
+            "the notes of the stages 'curate' and 'scale' say why",
+        )
     keys = {(row["id"], value.name) for value, found in scored.items() for row in found}
     file = recipe.path(spec.ratings) if spec.ratings else None
     gathered = gather_ratings(file, folder, keys)
@@ -227,8 +242,25 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
         "reviewers": len(gathered.reviewers),
         "filtered": filtered,
         "flagged_and_not_rated": unreviewed,
-        "notes": [*gathered.notes, *packaged.notes],
+        "values_left_out": len(left_out),
+        "notes": [
+            *([f"left out, since they have no scale: {', '.join(left_out)}"] if left_out else []),
+            *gathered.notes,
+            *packaged.notes,
+        ],
     }
+
+
+def _current(recipe: Recipe, folder: Path, value: Value) -> list[dict[str, Any]]:
+    """The scored rows of a value, checked to be those of the recipe."""
+    check_scaled(recipe, folder, value)
+    rows = scored_rows(folder, value)
+    part = stage_file(folder, "flag", value, ".csv")
+    if part.is_file() and finished(part, _mark(recipe, rows)) is None:
+        raise InputFileError(
+            part, "was made from other scores or another recipe; run the stage 'flag' first"
+        )
+    return rows
 
 
 def _construction(recipe: Recipe) -> dict[str, str]:

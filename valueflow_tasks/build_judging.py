@@ -26,7 +26,7 @@ from inspect_ai.model import (
 
 from valueflow.build_progress import Budget, BudgetSpent, JudgingDisplay
 from valueflow.hub_assets.build_recipe import JudgeSpec, Recipe
-from valueflow.hub_assets.errors import OptionError, ValueflowError
+from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.judgement_store import JudgementStore, open_store
 from valueflow.lm_eval_grader import make_grader
 from valueflow.scorers.judging import judge_cache
@@ -43,6 +43,10 @@ __all__ = [
 
 GIVE_UP_AFTER = 10
 """Errors of the provider in a row after which no more is asked."""
+
+UNREADABLE_IN_A_ROW = 50
+"""Answers that nothing could be read of, one after the other, after which no more is asked: a judge
+that refuses, or is cut short, would be paid for every question of a database."""
 
 
 @dataclass
@@ -151,7 +155,8 @@ def ask_all(
 
     Raises:
         BudgetSpent: the budget was spent before the end; all that was asked is kept.
-        ValueflowError: the provider failed; all answers that came are kept.
+        ValueflowError: the provider failed, or answers cannot be read; all that came are kept.
+        InputFileError: the disk takes no more.
     """
 
     def run() -> None:
@@ -178,19 +183,27 @@ async def _ask(
     store, journal = stores
     failures = 0
     in_a_row = 0
+    unread = 0
     last = ""
+    fault: ValueflowError | None = None
     with JudgingDisplay(title, total, budget) as display:
 
         async def work() -> None:
-            nonlocal failures, in_a_row, last
+            nonlocal failures, in_a_row, unread, last, fault
             for question in questions:
                 if question.key in store:
                     display.known()
                     continue
-                if budget.spent() or in_a_row >= GIVE_UP_AFTER:
+                if budget.spent() or in_a_row >= GIVE_UP_AFTER or unread >= UNREADABLE_IN_A_ROW:
                     return
                 _asking.set(_Asking(journal, question.key))
                 row = await question.ask()
+                if journal.failed is not None:
+                    # What cannot be kept would be paid for twice. No error of the provider, though
+                    # it comes through its code.
+                    fault = journal.failed
+                    group.cancel_scope.cancel()
+                    return
                 if budget.spent() and "error" in row:
                     return
                 if "error" in row:
@@ -199,12 +212,20 @@ async def _ask(
                     last = row["error"]
                     continue
                 in_a_row = 0
-                store.add(question.key, row)
+                try:
+                    store.add(question.key, row)
+                except InputFileError as error:
+                    fault = error
+                    group.cancel_scope.cancel()
+                    return
+                unread = 0 if row.get("order") or row.get("answer") else unread + 1
                 display.asked()
 
         async with anyio.create_task_group() as group:
             for _ in range(recipe.connections):
                 group.start_soon(work)
+    if fault is not None:
+        raise fault
     if budget.spent():
         raise BudgetSpent(
             f"{title}: the budget of {budget.most:,} calls is spent; what was judged is kept. Run "
@@ -214,6 +235,12 @@ async def _ask(
         raise ValueflowError(
             f"{title}: {failures:,} questions had no answer from the provider ({last}). What was "
             "judged is kept; run the same command again to ask for the rest"
+        )
+    if unread >= UNREADABLE_IN_A_ROW:
+        raise ValueflowError(
+            f"{title}: nothing could be read of the last {unread:,} answers, so no more was asked; "
+            f"{journal.path} shows what the judge said. Mend the judge in the recipe (a larger "
+            "max_tokens, or another model), or run the same command again to go on as it is"
         )
 
 

@@ -10,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.build_judging import Budget, CountedJudge, Question, ask_all, make_judge
-from valueflow.hub_assets.build_folder import (
-    check_begun,
-    finish,
-    finished,
-    hash_of,
-    read_lines,
-    stage_file,
-)
+from valueflow.build_marks import fit_mark, rank_mark, scale_mark, support
+from valueflow.hub_assets.build_folder import check_begun, finish, finished, read_lines, stage_file
 from valueflow.hub_assets.build_ratings import read_ratings
-from valueflow.hub_assets.build_recipe import RankSpec, Recipe, fingerprint
+from valueflow.hub_assets.build_recipe import RankSpec, Recipe
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.hub_assets.judgement_store import open_store, read_store
@@ -33,7 +27,7 @@ from valueflow.scorers.comparison_design import (
     parts_of,
 )
 from valueflow.scorers.intensity_scale import scale_from_directions, scale_from_ratings
-from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION, draw_labels, judge_prompt
+from valueflow.scorers.judge_prompt import draw_labels, judge_prompt
 from valueflow.scorers.judging import judge_window
 from valueflow.scorers.ranking_fit import fit_rankings
 
@@ -73,7 +67,7 @@ def rank_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
     """
     rows = list(read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"))
     path = stage_file(folder, "rank", value, ".jsonl")
-    mark = _rank_mark(recipe, value, rows)
+    mark = rank_mark(recipe, value, rows)
     if (done := finished(path, mark)) is not None:
         return done
     spec = recipe.rank
@@ -95,11 +89,6 @@ def rank_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
         }
     finish(path, mark, counts)
     return counts
-
-
-def _rank_mark(recipe: Recipe, value: Value, rows: Sequence[Mapping[str, Any]]) -> str:
-    texts = [(row["id"], row["text"]) for row in rows]
-    return fingerprint(recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION)
 
 
 def _batches(
@@ -195,10 +184,8 @@ def fit_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     """
     rows = list(read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"))
     store = stage_file(folder, "rank", value, ".jsonl")
-    if finished(store, _rank_mark(recipe, value, rows)) is None:
-        raise InputFileError(store, "is not finished; run the stage 'rank' first")
     part = stage_file(folder, "fit", value, ".csv")
-    mark = fingerprint(recipe.fit, hash_of(store))
+    mark = fit_mark(recipe, folder, value, rows)
     if (done := finished(part, mark)) is not None:
         return done
     ranked = _ranked(rows, read_store(store))
@@ -238,21 +225,21 @@ def fit_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
 def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     """Maps the utilities of a value to intensities, and stores the map.
 
+    A value of which nothing says where its neutral point lies gets an empty table: it is left out
+    of the database, and the others, which were paid for, go on.
+
     Returns:
-        Counts, and where the neutral point lies.
+        Counts, and where the neutral point lies; or that the value is left out, and why.
 
     Raises:
-        InputFileError: the earlier stage is not there, or nothing says where the neutral point is.
+        InputFileError: the earlier stage is not there, or was made from other rows or settings.
     """
     fitted = stage_file(folder, "fit", value, ".csv")
     part = stage_file(folder, "scale", value, ".csv")
-    if not fitted.is_file():
-        raise InputFileError(fitted, "is not there yet; run the stage 'fit' first")
     spec = recipe.scale
     rated = recipe.path(spec.ratings) if spec.ratings else None
     rows = list(read_lines(stage_file(folder, "curate", value, ".jsonl"), "curate"))
-    supports = [_support(row) for row in rows]
-    mark = fingerprint(spec, hash_of(fitted), supports, hash_of(rated) if rated else None)
+    mark = scale_mark(recipe, folder, value, rows)
     if (done := finished(part, mark)) is not None:
         return done
     cells = [row.cells for row in rows_of([fitted])]
@@ -265,9 +252,11 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
             given = np.array([m.mean for m in means if m is not None])
             scale = scale_from_ratings(utility[known], given)
         else:
-            scale = scale_from_directions(utility, supports, end_quantile=spec.end_quantile)
+            scale = scale_from_directions(
+                utility, [support(row) for row in rows], end_quantile=spec.end_quantile
+            )
     except ValueError as reason:
-        raise InputFileError(rated or fitted, f"{value.name} cannot be scaled: {reason}") from None
+        return _left_out(part, mark, len(rows), str(reason))
     intensity = scale.intensity(utility)
     intensity_se = error * scale.slope(utility)
     write_text(
@@ -293,10 +282,14 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     return counts
 
 
-def _support(row: Mapping[str, Any]) -> float:
-    """From 0 (opposes) to 1 (supports): the share of the panel's votes, else the direction."""
-    votes = [vote.split(":") for vote in row["votes"].split()]
-    if votes:
-        worth = {"support": 1.0, "oppose": 0.0}
-        return sum(worth.get(k, 0.5) * int(n) for k, n in votes) / sum(int(n) for _, n in votes)
-    return {"support": 1.0, "oppose": 0.0}.get(row["direction"], 0.5)
+def _left_out(part: Path, mark: str, texts: int, reason: str) -> dict[str, Any]:
+    part.with_suffix(".json").unlink(missing_ok=True)
+    write_csv(part, SCALE, [])
+    told = (
+        f"left out of the database: {reason}. Give ratings from -10 to 10 of some of its texts "
+        "('scale: {fit_on: ratings, ratings: FILE.csv}'; rankings are kept), or build it again "
+        "from more texts"
+    )
+    counts = {"rows_left_out": texts, "notes": [told]}
+    finish(part, mark, counts)
+    return counts

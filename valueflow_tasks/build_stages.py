@@ -9,6 +9,7 @@ from typing import Any
 from valueflow.build_categorize import categorize
 from valueflow.build_flag import flag_value, package_rows, write_queue
 from valueflow.build_judging import Budget
+from valueflow.build_marks import support
 from valueflow.build_rank import fit_value, rank_value, scale_value
 from valueflow.hub_assets.build_curate import curated
 from valueflow.hub_assets.build_folder import (
@@ -141,7 +142,7 @@ def _curate(run: Run) -> dict[str, Any]:
     if not source.is_file():
         raise InputFileError(source, "is not there yet; run the stage 'categorize' first")
     mark = fingerprint(run.recipe.curate, run.recipe.seed, hash_of(source))
-    if (done := finished(part, mark)) is not None:
+    if (done := finished(part, mark)) is not None and _as_listed(run):
         return done
     chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed)
     index: list[dict[str, Any]] = []
@@ -151,12 +152,39 @@ def _curate(run: Run) -> dict[str, Any]:
         write_lines(file, members)
         index.append({"value": name, "rows": len(members), "sha256": hash_of(file)})
     write_lines(part, index)
+    one_sided = [
+        f"{name} ({len(members)})"
+        for name, members in chosen.items()
+        if len(members) > 1 and not _parts(members)
+    ]
     thin = [f"{row['value']} ({row['rows']})" for row in index if row["rows"] < 2]
     told: dict[str, Any] = dict(counts)
     if thin:
         told["notes"] = [f"values with fewer than two rows are not scored: {', '.join(thin)}"]
+    if one_sided:
+        note = (
+            f"values without both supporting and opposing rows: {', '.join(one_sided)}; they are "
+            "ranked, but have no neutral point and are left out unless 'scale' is fitted on ratings"
+        )
+        told["notes"] = [*told.get("notes", []), note]
     finish(part, mark, told)
     return told
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> bool:
+    supports = [support(row) for row in rows]
+    return min(supports) < 0.5 < max(supports)
+
+
+def _as_listed(run: Run) -> bool:
+    """Whether the rows of each value are those that the list of values names: a stage under
+    another recipe, killed half way, leaves the list and changes some of them."""
+    return all(
+        file.is_file() and hash_of(file) == row["sha256"]
+        for row in _curated(run)
+        for value in [load_registry().value(row["value"])]
+        for file in [stage_file(run.folder, "curate", value, ".jsonl")]
+    )
 
 
 def _curated(run: Run) -> list[dict[str, Any]]:
@@ -245,7 +273,8 @@ def _bring(folder: Path, other: Path, value: Value) -> bool:
     if ours.is_file():
         if hash_of(ours) != hash_of(theirs):
             raise InputFileError(theirs, f"scores {value.name} otherwise than {ours}; keep one")
-        return False
+        if stage_file(folder, "flag", value, ".csv.done.json").is_file():
+            return False
     for stage, suffixes in _SUFFIXES.items():
         for suffix in suffixes:
             file = stage_file(other, stage, value, suffix)

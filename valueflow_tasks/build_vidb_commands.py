@@ -1,6 +1,6 @@
 """The commands that build a value intensity database: `build vidb`, and each stage by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,8 @@ def build_vidb_command(
     from valueflow import build_stages
 
     run = _run(recipe, output, max_calls, values, shard)
+    if until == "package" and not run.whole:
+        raise OptionError("until", "'package' works on all values; leave --values and --shard out")
     if dry_run:
         _show_estimate(run)
         return
@@ -119,8 +121,10 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
     ) -> None:
         from valueflow import build_stages
 
-        if (values or shard) and stage not in build_stages.VALUE_STAGES:
-            raise OptionError("values" if values else "shard", f"'{stage}' works on all values")
+        if (values is not None or shard) and stage not in build_stages.VALUE_STAGES:
+            raise OptionError(
+                "shard" if values is None else "values", f"'{stage}' works on all values"
+            )
         run = _run(recipe, output, max_calls, values, shard)
         build_stages.run_stage(run, stage)
         _tell_cost(run)
@@ -135,8 +139,21 @@ def _run(
     from valueflow.build_stages import Run
     from valueflow.hub_assets.build_recipe import read_recipe
 
-    names = tuple(n.strip() for n in values.split(",") if n.strip()) if values else None
-    return Run(read_recipe(recipe), output, Budget(max_calls), names, _shard(shard), _say)
+    # All of it before anything is asked: a name that is wrong must not cost the stages before.
+    read = read_recipe(recipe)
+    names = None if values is None else _names(values, [v.name for v in read.wanted()])
+    return Run(read, output, Budget(max_calls), names, _shard(shard), _say)
+
+
+def _names(values: str, wanted: Sequence[str]) -> tuple[str, ...]:
+    from valueflow.hub_assets.registry import load_registry
+
+    names = tuple(load_registry().value(n.strip()).name for n in values.split(",") if n.strip())
+    if not names:
+        raise OptionError("values", "names no value; leave it out for all of them")
+    if lacking := [name for name in names if name not in wanted]:
+        raise OptionError("values", f"{', '.join(lacking)} is none of the recipe's values")
+    return names
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

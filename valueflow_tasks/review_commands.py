@@ -115,7 +115,10 @@ def _values(text: str | None) -> set[str] | None:
 
     if text is None:
         return None
-    return {load_registry().value(name).name for name in text.split(",") if name.strip()}
+    names = {load_registry().value(name).name for name in text.split(",") if name.strip()}
+    if not names:
+        raise OptionError("values", "names no value; leave it out for all of them")
+    return names
 
 
 def _items(folder: Path, asked: tuple[Any, ...], decisions: Any) -> list[Any]:

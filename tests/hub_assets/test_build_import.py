@@ -202,3 +202,21 @@ def test_what_is_no_direction_is_named_with_its_row(tmp_path: Path, cell: str) -
     table = f"text,value,direction\nOne.,power,-1\nTwo.,power,{cell}\n"
     with pytest.raises(InputFileError, match=r"t\.csv.*row 2.*direction"):
         imported(tmp_path, "t.csv", table, source="s", license="MIT")
+
+
+@pytest.mark.parametrize("rows", ["a text,{0}|{1}\n", "a text,{0}\na text,{1}\n"])
+@pytest.mark.parametrize(
+    ("labels", "end"),
+    [
+        (("dominance", "resources"), "power"),
+        (("dominance", "power"), "power/dominance"),
+        (("power", "dominance"), "power/dominance"),
+    ],
+)
+def test_a_text_under_two_children_of_a_value_ends_at_the_value(
+    tmp_path: Path, rows: str, labels: tuple[str, str], end: str
+) -> None:
+    (tmp_path / "a.csv").write_text("text,value\n" + rows.format(*labels))
+    source = {"path": "a.csv", "source": "s", "license": "CC0-1.0"}
+    (text,), _ = import_texts(recipe(tmp_path, source))
+    assert text["labels"]["pvq:power"]["path"] == f"self-protection/self-enhancement/{end}"

@@ -1,5 +1,7 @@
 """The store of judgements: nothing finished is lost or asked twice."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +67,28 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
         assert "another process" in done.stderr
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_full_disk_leaves_whole_rows_and_takes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    write, calls = os.write, iter(range(9))
+
+    def full(file: int, line: bytes) -> int:
+        if next(calls) > 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, line[:5])
+
+    with open_store(path) as store:
+        store.add("one", {"answer": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(InputFileError, match=r"No space left.*make room"):
+                store.add("two", {"answer": 2})
+        # There is room again, but what came in between is lost: nothing is added behind it.
+        with pytest.raises(InputFileError, match="No space left"):
+            store.add("three", {"answer": 3})
+        assert "two" not in store
+    with open_store(path) as store:
+        assert (list(store.rows), store.repaired) == (["one"], 0)

@@ -175,6 +175,7 @@ def test_a_dry_run_tells_the_calls_and_asks_nobody(built: Path, tmp_path: Path) 
     assert told.count(" 75 ") == 2  # values and children: 120 texts, eight a prompt, five seats
     assert "210" in told  # seven seats twice, where they never agree
     assert "400" in told  # 2 values x 20 rounds x 10 windows
+    assert "360" in told  # three seats about each of 120 scores
     assert not (tmp_path / "none").exists()
 
 
@@ -263,3 +264,25 @@ def test_killed_and_resumed_it_is_the_same_for_the_same_calls(built: Path, tmp_p
     assert f"judge calls in this run: {whole - asked:,} " in build(built / "recipe.yaml", output)
     assert judgements(output) == judgements(built / "plain")
     assert contents(output / "vidb") == contents(built / "plain" / "vidb")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--values", "powr"], "unknown value 'powr'"),
+        (["--values", ""], "values: names no value"),
+        (["--values", "face"], "face is none of the recipe's values"),
+        (["--values", "power", "--until", "package"], "'package' works on all values"),
+    ],
+)
+def test_wrong_shares_are_refused_before_anybody_is_asked(
+    built: Path, tmp_path: Path, options: list[str], told: str
+) -> None:
+    raw = yaml.safe_load((built / "recipe.yaml").read_text()) | {"values": list(VALUES)}
+    recipe = built / "two-values.yaml"
+    recipe.write_text(yaml.safe_dump(raw))
+    command = ["build", "vidb", str(recipe), "-o", str(tmp_path / "b"), *options]
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 1
+    assert told in refused.output
+    assert not (tmp_path / "b").exists()
