@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError
 
 __all__ = ["add_build_vidb", "build_vidb_command"]
 
@@ -141,8 +141,25 @@ def _run(
 
     # All of it before anything is asked: a name that is wrong must not cost the stages before.
     read = read_recipe(recipe)
+    _check_files(read, recipe)
     names = None if values is None else _names(values, [v.name for v in read.wanted()])
     return Run(read, output, Budget(max_calls), names, _shard(shard), _say)
+
+
+def _check_files(read: Any, recipe: Path) -> None:
+    """Files that late stages read, before the early ones are paid for."""
+    late = {
+        "scale.ratings": read.scale.ratings,
+        "package.held_out": read.package.held_out,
+        "package.notes": read.package.notes,
+    }
+    lacking = [
+        f"{key}: {read.path(name)}"
+        for key, name in late.items()
+        if name is not None and not read.path(name).is_file()
+    ]
+    if lacking:
+        raise InputFileError(recipe, f"names files that are not there: {'; '.join(lacking)}")
 
 
 def _names(values: str, wanted: Sequence[str]) -> tuple[str, ...]:

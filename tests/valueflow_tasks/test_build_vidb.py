@@ -286,3 +286,12 @@ def test_wrong_shares_are_refused_before_anybody_is_asked(
     assert refused.exit_code == 1
     assert told in refused.output
     assert not (tmp_path / "b").exists()
+
+
+def test_a_file_that_a_late_stage_needs_is_missed_before_anything_is_asked(tmp_path: Path) -> None:
+    recipe = prepare(tmp_path, texts=6, package={"held_out": "held.txt", "notes": "notes.md"})
+    done = CliRunner().invoke(main, ["build", "vidb", str(recipe), "-o", str(tmp_path / "build")])
+    assert done.exit_code == 1
+    assert "package.held_out" in done.output
+    assert "package.notes" in done.output
+    assert not (tmp_path / "build").exists()
