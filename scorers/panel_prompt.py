@@ -21,6 +21,7 @@ __all__ = [
     "plausible_answer",
     "plausible_prompt",
     "read_panel_prompt",
+    "shown_score",
 ]
 
 PLAUSIBLE_PROMPT_VERSION = "1"
@@ -38,12 +39,17 @@ class PlausibleQuestion:
     score: float
 
 
+def shown_score(score: float) -> str:
+    """A score as a panel sees it."""
+    return f"{score:.1f}"
+
+
 def plausible_prompt(theory: Theory, value: Value, text: str, code: str, score: float) -> str:
     """The question whether a score fits a text; the answer is `plausible` or `odd`."""
     return (
         f"{_PLAUSIBLE}\n\nValues ({theory.title}):\n- {value.name}: {value.definition}\n\n"
         "Scores run from -10 (the text strongly opposes the value) over 0 (neutral, or unrelated) "
-        f"to 10 (it strongly supports it).\nScore: {score:.1f}\n\n"
+        f"to 10 (it strongly supports it).\nScore: {shown_score(score)}\n\n"
         f"{_fenced(text, code)}\n\n"
         "Answer with one word: 'odd' if the score has the wrong sign or is far too strong or far "
         "too weak for this text, else 'plausible'."

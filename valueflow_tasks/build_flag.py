@@ -35,6 +35,7 @@ from valueflow.scorers.panel_prompt import (
     PLAUSIBLE_PROMPT_VERSION,
     plausible_answer,
     plausible_prompt,
+    shown_score,
 )
 
 __all__ = ["QUEUE", "flag_value", "merged_score", "package_rows", "write_queue"]
@@ -81,7 +82,9 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
     if asked:
         path = stage_file(folder, "flag", value, ".jsonl")
         with open_store(path) as store:
-            check_begun(path, mark, "flag")
+            # The score that is shown is in a question's key, so that only other judges would mix.
+            asked_by = fingerprint(spec.judges, recipe.seed, value.name, PLAUSIBLE_PROMPT_VERSION)
+            check_begun(path, asked_by, "flag")
             judges = [make_judge(recipe, seat, budget) for seat in panel]
 
             def questions() -> Iterator[Question]:
@@ -92,7 +95,7 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
             total = len(asked) * len(judges)
             ask_all(questions(), total, store, recipe, budget, f"flag {value.name}")
             for row in asked:
-                keys = [f"{row['id']}/{seat}" for seat in range(len(judges))]
+                keys = [_key(row, seat) for seat in range(len(judges))]
                 votes[row["id"]] = [store.rows[key]["answer"] for key in keys]
     marks = []
     for row in rows:
@@ -151,7 +154,11 @@ def _question(
         )
         return said if "error" in said else {"judge": str(judge.inner), **said}
 
-    return Question(f"{row['id']}/{seat}", ask)
+    return Question(_key(row, seat), ask)
+
+
+def _key(row: Mapping[str, Any], seat: int) -> str:
+    return f"{row['id']}/{seat}/{shown_score(row['intensity'])}"
 
 
 def write_queue(folder: Path, values: Sequence[Value]) -> int:

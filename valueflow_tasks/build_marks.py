@@ -14,7 +14,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry import Value
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
 
-__all__ = ["check_scaled", "fit_mark", "rank_mark", "scale_mark", "support"]
+__all__ = ["asked_mark", "check_scaled", "fit_mark", "rank_mark", "scale_mark", "support"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -25,6 +25,19 @@ def rank_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
     return fingerprint(recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION)
 
 
+def asked_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
+    """Of what a judge is asked about a value.
+
+    Windows that are dealt at random are the same however many rounds of them there are, so that a
+    build can go on with more rounds, or with fewer; adaptive ones are not.
+    """
+    spec = recipe.rank
+    if not spec.adaptive:
+        spec = spec.model_copy(update={"windows_per_text": 0})
+    spec = spec.model_copy(update={"attempts": 0})
+    return rank_mark(recipe.model_copy(update={"rank": spec}), value, rows)
+
+
 def fit_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:
     """Of the utilities of a value.
 
@@ -32,8 +45,9 @@ def fit_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:
         InputFileError: it is not ranked to the end, or was under another recipe or on other rows.
     """
     store = stage_file(folder, "rank", value, ".jsonl")
-    _check(store, rank_mark(recipe, value, rows), "rank")
-    return fingerprint(recipe.fit, hash_of(store))
+    ranked = rank_mark(recipe, value, rows)
+    _check(store, ranked, "rank")
+    return fingerprint(recipe.fit, ranked, hash_of(store))
 
 
 def scale_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.build_judging import Budget, CountedJudge, Question, ask_all, make_judge
-from valueflow.build_marks import fit_mark, rank_mark, scale_mark, support
+from valueflow.build_marks import asked_mark, fit_mark, rank_mark, scale_mark, support
 from valueflow.hub_assets.build_folder import check_begun, finish, finished, read_lines, stage_file
 from valueflow.hub_assets.build_ratings import read_ratings
 from valueflow.hub_assets.build_recipe import RankSpec, Recipe
@@ -35,6 +35,8 @@ __all__ = ["expected_windows", "fit_value", "rank_value", "scale_value"]
 
 FIT = ("id", "utility", "utility_se", "n_comparisons")
 SCALE = ("id", "utility", "utility_se", "intensity", "intensity_se", "n_comparisons")
+
+Judgement = Mapping[str, Any]
 
 Window = tuple[str, tuple[int, ...]]
 """Key of a window in the store, and the numbers of its texts in shown order."""
@@ -72,17 +74,18 @@ def rank_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
         return done
     spec = recipe.rank
     with open_store(path) as store:
-        check_begun(path, mark, "rank")
+        check_begun(path, asked_mark(recipe, value, rows), "rank")
         judge = make_judge(recipe, spec.judge, budget)
         title = f"rank {value.name}"
         total = expected_windows(len(rows), spec)
         for windows in _batches(recipe, value, rows, store.rows):
             asked = (_question(recipe, value, rows, judge, window) for window in windows)
             ask_all(asked, len(windows) or total, store, recipe, budget, title)
-        ranked = _ranked(rows, store.rows)
+        used = _within(store.rows, spec)
+        ranked = _ranked(rows, used)
         counts = {
             "texts": len(rows),
-            "windows": len(store.rows),
+            "windows": len(used),
             "failed_windows": ranked.failed,
             "calls": ranked.calls,
             "rows_cut_by_a_kill": store.repaired,
@@ -115,7 +118,7 @@ def _batches(
     bridges = bridging_windows(together, n, generator_for(recipe.seed, "bridge", value.name))
     yield [
         *(w for r, windows in enumerate(dealt) for w in _named(str(r), windows)),
-        *((f"bridge.{i}", pair) for i, pair in enumerate(bridges)),
+        *((f"bridge.{one}-{other}", (one, other)) for one, other in bridges),
     ]
     for r in range(random, rounds):
         # A run that was stopped has judged a part of this round too, which must not count yet.
@@ -125,6 +128,11 @@ def _batches(
         generator = generator_for(recipe.seed, "neighbours", value.name, r)
         windows = neighbour_round(fit.utilities, fit.standard_errors, spec.window_size, generator)
         yield _named(str(r), windows)
+
+
+def _within(judged: Mapping[str, Judgement], spec: RankSpec) -> dict[str, Judgement]:
+    """The judgements of the recipe's rounds; a store may hold more, of an earlier recipe."""
+    return {k: row for k, row in judged.items() if _round_of(k) < spec.windows_per_text}
 
 
 def _round_of(key: str) -> int:
@@ -188,7 +196,7 @@ def fit_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     mark = fit_mark(recipe, folder, value, rows)
     if (done := finished(part, mark)) is not None:
         return done
-    ranked = _ranked(rows, read_store(store))
+    ranked = _ranked(rows, _within(read_store(store), recipe.rank))
     if not ranked.rankings:
         raise InputFileError(store, "holds no complete ranking; choose another judge")
     fit = fit_rankings(ranked.rankings, len(rows), ridge=recipe.fit.ridge, seed=recipe.seed)

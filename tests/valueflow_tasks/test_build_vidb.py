@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -295,3 +296,32 @@ def test_a_file_that_a_late_stage_needs_is_missed_before_anything_is_asked(tmp_p
     assert "package.held_out" in done.output
     assert "package.notes" in done.output
     assert not (tmp_path / "build").exists()
+
+
+def test_more_windows_or_fewer_go_on_with_what_was_judged(tmp_path: Path) -> None:
+    judge = {"model": "valueflow/judge", "args": JUDGE}
+
+    def ranked(folder: str, windows: int) -> tuple[str, dict[str, str]]:
+        rank = {"judge": judge, "windows_per_text": windows}
+        recipe = prepare(tmp_path, texts=30, rank=rank, flag={"ask": "none"})
+        told = build(recipe, tmp_path / folder)
+        return told, contents(tmp_path / folder / "vidb")
+
+    few = ranked("one", 6)[1]
+    told, more = ranked("one", 9)
+    assert "judge calls in this run: 30 " in told  # 3 rounds of 5 windows, for two values
+    assert more == ranked("fresh", 9)[1]
+    told, again = ranked("one", 6)
+    assert "judge calls in this run: 0 " in told
+    assert again == few != more
+
+
+def test_a_new_scale_asks_the_panel_about_the_scores_that_changed_alone(tmp_path: Path) -> None:
+    first = build(prepare(tmp_path, texts=12), tmp_path / "build")
+    wider = prepare(tmp_path, texts=12, scale={"end_quantile": 0.8})
+    second = build(wider, tmp_path / "build")
+    kept = judgements(tmp_path / "build")
+    calls = [int(re.search(r"judge calls in this run: (\d+)", t)[1]) for t in (first, second)]
+    assert 0 < calls[1] <= 24 * 3
+    assert sum(kept.values()) == sum(calls)
+    assert "judge calls in this run: 0 " in build(wider, tmp_path / "build")
