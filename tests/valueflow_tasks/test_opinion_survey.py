@@ -212,6 +212,7 @@ def test_without_a_table_the_profile_pass_is_left_out_and_said_so(
         ({"method": "modular"}, "'modular' is none of"),
         ({"groups": "RELIG_Jedi"}, "unknown group"),
         ({"groups": "SEX", "attributes": "RACE"}, "cannot both be given"),
+        ({"groups": "SEX", "attributes": "SEX"}, "cannot both be given"),
         ({"threshold": 0, "lines": 8}, "lines: 8 lines are asked of the 7"),
         ({"threshold": 0, "lines": 0}, "not a whole number of at least 1"),
         ({"theory": "dutty"}, "unknown theory"),
@@ -527,6 +528,18 @@ def test_communities_are_heard_once_a_question_and_shown_to_the_model() -> None:
         assert prompt.index("We of community 2 ") < prompt.index("We of community 10 ")
         assert "You are a" in prompt
     assert "modular_pluralism-default difference" in found
+
+
+def test_modular_pluralism_comes_beside_the_profile_that_a_threshold_asks_for() -> None:
+    options = {"method": "modular_pluralism", "groups": "RELIG_Atheist", "n_questions": 1}
+    assert {s["pass_name"] for s in samples_of(**options, threshold=0)} == {
+        "blind",
+        "default",
+        "profile",
+        "modular_pluralism",
+    }
+    without = {s["pass_name"] for s in samples_of(**options)}
+    assert without == {"blind", "default", "modular_pluralism"}
 
 
 def test_modular_pluralism_without_a_community_says_which_role_to_name() -> None:
