@@ -18,7 +18,7 @@ ANSWER_OF = "valueflow:answer_of"
 
 
 class SharedAnswers:
-    """The answers of a task's runs, by key; samples that wait for the same prompt wait for one call."""
+    """Answers of a task's runs, by key; samples that wait for the same prompt wait for one call."""
 
     def __init__(self) -> None:
         self._given: dict[Hashable, tuple[ModelOutput, str]] = {}
