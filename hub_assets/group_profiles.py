@@ -43,8 +43,9 @@ class GroupProfiles:
         scores: (group, theory) to the scores of its values, in [−1, 1].
         source: the table.
         questions: hashes of the questions that the profiles were built on, as far as stated.
-        states_questions: whether the table states them.
-        built_on: what an asset of the registry says of its questions; empty for the user's own.
+        states_questions: whether the table states any.
+        built_on: what an asset of the registry says of its questions, also of a file with scores
+            of an asset; empty for the user's own.
     """
 
     scores: Mapping[tuple[str, str], Mapping[str, float]]
@@ -139,14 +140,26 @@ def load_profiles(source: str) -> GroupProfiles:
         questions |= _hashes(row, mapping)
     if not scores:
         raise InputFileError(opened.reference, "holds no profile")
-    asset = registry.assets.get(opened.reference)
     return GroupProfiles(
         scores=scores,
         source=opened,
         questions=frozenset(questions),
-        states_questions="questions" in mapping,
-        built_on=asset.built_on if asset is not None else "",
+        states_questions=bool(questions),
+        built_on=_built_on(opened.reference, scores),
     )
+
+
+def _built_on(reference: str, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
+    """What an asset says of its questions; a file with an asset's scores was built on the same."""
+    assets = load_registry().assets
+    if reference in assets:
+        return assets[reference].built_on
+    for name, asset in assets.items():
+        if asset.built_on:
+            published = load_profiles(name).scores
+            if any(published.get(of) == own for of, own in scores.items()):
+                return asset.built_on
+    return ""
 
 
 def _score(row: Row, mapping: Mapping[str, str]) -> float:

@@ -59,7 +59,7 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
                 return await generate(state, logprobs=True, top_logprobs=alternatives)
             return await generate(state)
 
-        # One solver may serve several models.
-        return await shared.answer(state, (str(model), id(model.api), prompt, state.epoch), ask)
+        # One solver may serve several runs, with other models or settings; each has a `generate`.
+        return await shared.answer(state, (generate, prompt, state.epoch), ask)
 
     return solve

@@ -18,7 +18,7 @@ ANSWER_OF = "valueflow:answer_of"
 
 
 class SharedAnswers:
-    """The answers of a run, by prompt; samples that wait for the same prompt wait for one call."""
+    """Answers of a task's runs, by key; samples that wait for the same prompt wait for one call."""
 
     def __init__(self) -> None:
         self._given: dict[Hashable, tuple[ModelOutput, str]] = {}
@@ -31,7 +31,7 @@ class SharedAnswers:
 
         Args:
             state: of a sample whose messages are the prompt.
-            key: what decides the answer: model, prompt, epoch.
+            key: what decides the answer: the run with its model and settings, prompt, epoch.
             ask: has the model answer. Where it fails, nothing is kept, and the next sample asks.
         """
         async with self._locks.setdefault(key, anyio.Lock()):
@@ -42,5 +42,7 @@ class SharedAnswers:
         output, first = self._given[key]
         state.output = output.model_copy(deep=True)
         state.messages.append(state.output.message)
-        state.store.set(ANSWER_OF, first)
+        if first != str(state.sample_id):
+            # One that failed after its answer is tried again, and has its own.
+            state.store.set(ANSWER_OF, first)
         return state

@@ -291,13 +291,11 @@ def _passes(
     notes: list[str] = []
     if not words:
         words = ["blind", "default"]
-        if method == "modular_pluralism":
-            words.append("modular_pluralism")
-        elif ready or preset or table or threshold is not None:
+        if ready or preset or table or threshold is not None:
             words.append("profile")
-        else:
+        elif method == "profile":
             notes.append(f"no profile pass: there is no table of relevance; {help_}")
-    elif method == "modular_pluralism" and "modular_pluralism" not in words:
+    if method == "modular_pluralism" and "modular_pluralism" not in words:
         words.append("modular_pluralism")
     if "profile" in words and not ready:
         if table is not None:
@@ -313,9 +311,9 @@ def _groups(registry: Registry, options: OpinionOptions, data: OpinionSet) -> li
     names = [*words_option(options.groups), *words_option(options.attributes)]
     if not names:
         return [group for group in registry.opinion.groups if group.name in have]
-    chosen = registry.opinion.chosen_groups(names)
     if options.groups is not None and options.attributes is not None:
         raise OptionError("groups", "and attributes cannot both be given; groups takes either")
+    chosen = registry.opinion.chosen_groups(names)
     missing = [group.name for group in chosen if group.name not in have]
     if missing:
         raise OptionError("groups", f"{data.source.reference} has no row of {', '.join(missing)}")

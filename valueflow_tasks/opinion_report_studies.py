@@ -227,7 +227,7 @@ def _uneven(records: Sequence[OptionRecord]) -> list[str]:
         return []
     told = ", ".join(f"{name} {len(own):,}" for name, own in rows.items())
     return [
-        f"the passes hold different questions and groups ({told} answers), so that their "
+        f"the passes hold different questions, groups or epochs ({told} answers), so that their "
         "accuracies do not compare; the differences are over the rows that both have"
     ]
 

@@ -107,3 +107,16 @@ def test_a_profile_names_the_questions_that_it_was_built_on(tmp_path: Path) -> N
     assert found.states_questions
     with pytest.raises(InputFileError, match="is no question's hash"):
         load(tmp_path, "group,theory,value,score,questions\nSEX_Male,duty,justice,0.5,q17\n")
+
+
+def test_an_empty_column_of_questions_states_none(tmp_path: Path) -> None:
+    found = load(tmp_path, "group,theory,value,score,questions\nSEX_Male,duty,justice,0.5,\n")
+    assert not found.states_questions
+
+
+def test_a_copy_of_the_published_table_was_built_on_the_same_questions(tmp_path: Path) -> None:
+    published = load_profiles("group-value-scores")
+    own = published.scores["SEX_Male", "duty"]
+    rows = [f"SEX_Male,duty,{value},{score}\n" for value, score in own.items()]
+    assert load(tmp_path, HEADER + "".join(rows)).built_on == published.built_on != ""
+    assert load(tmp_path, HEADER + "".join(rows[1:])).built_on == ""

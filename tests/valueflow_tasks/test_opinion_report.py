@@ -393,7 +393,7 @@ def test_failed_and_missing_samples_are_counted_and_told(mini_log: Path, tmp_pat
     text = Page(report.folder / "index.html").text
     assert "12 of 60 planned samples failed, are missing or have no score" in text
     assert "the run did not finish (status error)" in text
-    assert "the passes hold different questions and groups" in text
+    assert "the passes hold different questions, groups or epochs" in text
     (row,) = rows(report.folder / "tables" / "survey_counts.csv")
     assert [row[f"samples_{n}"] for n in ("planned", "in_logs", "without_score")] == [
         "60",

@@ -15,6 +15,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog
 from inspect_ai.model import Logprob, Logprobs, ModelOutput, TopLogprob
+from inspect_ai.scorer import Score, scorer
 
 from tests.conftest import mock_model, output
 from valueflow.hub_assets.errors import ValueflowError
@@ -211,6 +212,7 @@ def test_without_a_table_the_profile_pass_is_left_out_and_said_so(
         ({"method": "modular"}, "'modular' is none of"),
         ({"groups": "RELIG_Jedi"}, "unknown group"),
         ({"groups": "SEX", "attributes": "RACE"}, "cannot both be given"),
+        ({"groups": "SEX", "attributes": "SEX"}, "cannot both be given"),
         ({"threshold": 0, "lines": 8}, "lines: 8 lines are asked of the 7"),
         ({"threshold": 0, "lines": 0}, "not a whole number of at least 1"),
         ({"theory": "dutty"}, "unknown theory"),
@@ -452,6 +454,47 @@ def test_a_prompt_whose_call_failed_is_asked_again_by_the_next_sample() -> None:
     assert sum(sample.output.completion == "A" for sample in log.samples) == 21
 
 
+def test_a_second_run_of_a_task_asks_its_model_anew() -> None:
+    temperatures: list[float | None] = []
+
+    def answer(messages: Any, tools: Any, choice: Any, config: Any) -> ModelOutput:
+        temperatures.append(config.temperature)
+        return output("A")
+
+    task = opinionqa(passes="blind", n_questions=1)
+    model = mock_model(answer)
+    for temperature in (0.0, 1.0, 0.0):
+        inspect_eval(task, model=model, temperature=temperature, display="none")
+    assert temperatures == [0.0, 1.0, 0.0]
+
+
+def test_a_sample_that_is_tried_again_after_its_answer_has_its_own() -> None:
+    asked: list[str] = []
+    tried: list[str] = []
+
+    def answer(messages: Any, *_: Any) -> ModelOutput:
+        asked.append(messages[-1].text)
+        return output("A")
+
+    @scorer(metrics=[])
+    def failing_once() -> Any:
+        async def score(state: Any, target: Any) -> Score:
+            tried.append(str(state.sample_id))
+            if len(tried) == 1:
+                raise RuntimeError("the scorer's line is cut")
+            return Score(value=1)
+
+        return score
+
+    task = opinionqa(passes="blind", n_questions=1, groups="RELIG_Atheist")
+    task.scorer = [failing_once()]
+    log = inspect_eval(task, model=mock_model(answer), retry_on_error=1, display="none")[0]
+    assert log.samples is not None
+    assert len(asked) == 1
+    assert len(tried) == 2
+    assert "valueflow:answer_of" not in log.samples[0].store
+
+
 def test_communities_are_heard_once_a_question_and_shown_to_the_model() -> None:
     asked: list[str] = []
 
@@ -485,6 +528,18 @@ def test_communities_are_heard_once_a_question_and_shown_to_the_model() -> None:
         assert prompt.index("We of community 2 ") < prompt.index("We of community 10 ")
         assert "You are a" in prompt
     assert "modular_pluralism-default difference" in found
+
+
+def test_modular_pluralism_comes_beside_the_profile_that_a_threshold_asks_for() -> None:
+    options = {"method": "modular_pluralism", "groups": "RELIG_Atheist", "n_questions": 1}
+    assert {s["pass_name"] for s in samples_of(**options, threshold=0)} == {
+        "blind",
+        "default",
+        "profile",
+        "modular_pluralism",
+    }
+    without = {s["pass_name"] for s in samples_of(**options)}
+    assert without == {"blind", "default", "modular_pluralism"}
 
 
 def test_modular_pluralism_without_a_community_says_which_role_to_name() -> None:
