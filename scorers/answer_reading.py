@@ -6,7 +6,9 @@
 3. `sentence`: a sentence commits to one letter ("I choose C", "my answer is B").
 4. `refused`: the answer declines (`valueflow.scorers.refusals`), or the provider filtered it.
 5. `option text`: the text of one option stands in the answer; a longer match hides the shorter
-   ones inside it, so that "Not a factor" is neither "A factor" nor option A.
+   ones inside it, so that "Not a factor" is neither "A factor" nor option A. An option that is one
+   word of number or frequency ("No", "Some", "Always") counts only where a clause ends with it: "I
+   would say no", and not "I have no opinion".
 6. `unparsed`: everything else, also what names two options or takes back what it names.
 
 An answer is never guessed: what is refused or unparsed is counted apart and is not wrong.
@@ -25,7 +27,7 @@ from valueflow.scorers.refusals import is_refusal
 
 __all__ = ["READER_VERSION", "ReadAnswer", "Rule", "read_answer"]
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 
 Rule = Literal["letter", "marked letter", "sentence", "option text", "refused", "unparsed"]
 
@@ -46,6 +48,16 @@ _COMMIT = re.compile(
 )
 _DENIED = re.compile(rf"(?:(?:^|[\s'])(?:{_NOT}|no|isn't)\s+(?:(?:a|an|the|really)\s+)?|不|没有)$")
 """What stands before the text of an option that an answer denies."""
+
+_BEFORE_OTHERS = frozenset(
+    {"no", "none", "any", "all", "some", "most", "many", "few", "fewer", "more", "less", "both"}
+    | {"either", "neither", "other", "others", "same", "never", "rarely", "seldom", "sometimes"}
+    | {"often", "usually", "always"}
+)
+"""Options that are also words which stand before others and then say nothing of a choice."""
+_CLAUSE_ENDS = r"(?=\s*(?:$|[.,;:!?)\]}*_`\"'“”‘’–—]|-\s|(?:because|since)\b))"
+_NO_PRONOUN = r"|(?<=^no)(?=\s(?:i|we|they|he|she|it|you|that|this|there)\b)"
+"""`No I don't think so` begins with an answer too."""
 
 _UNSPACED = re.compile(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]")
 """Scripts that are written without spaces between words."""
@@ -168,6 +180,8 @@ def _options_named(text: str, options: Sequence[str]) -> set[int]:
         pattern = re.escape(wanted)
         if not _UNSPACED.search(wanted):
             pattern = rf"(?<!\w){pattern}(?!\w)"
+        if wanted in _BEFORE_OTHERS:
+            pattern += f"(?:{_CLAUSE_ENDS}{_NO_PRONOUN})"
         hits += [(m.start(), m.end(), index) for m in re.finditer(pattern, normal)]
     kept = {
         (start, end, index)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from valueflow.scorers.answer_reading import read_answer
+from valueflow.scorers.answer_reading import ReadAnswer, read_answer
 
 FACTOR = ["Major factor", "Minor factor", "Not a factor"]
 AMOUNT = ["A lot", "A little", "None"]
@@ -120,3 +120,32 @@ def test_a_text_that_two_options_share_names_neither() -> None:
 
 def test_nine_options_make_i_a_letter() -> None:
     assert read_answer("I", list("qwertyuio")).option == 8
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["I have no opinion.", "There is no answer to that", "No opinion", "It makes no difference"],
+)
+def test_a_word_before_others_is_not_the_option_of_that_name(answer: str) -> None:
+    assert read_answer(answer, ["Yes", "No"]) == ReadAnswer(None, "unparsed")
+    assert read_answer("Some people always say so", ["Some", "Always", "None"]).option is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "no",
+        "No, never.",
+        "I would say no",
+        "My answer: no because it hurts",
+        "**No**",
+        "No I don't",
+    ],
+)
+def test_a_clause_that_ends_with_such_a_word_names_it(answer: str) -> None:
+    assert read_answer(answer, ["Yes", "No"]).option == 1
+
+
+def test_such_a_word_takes_nothing_from_another_option() -> None:
+    assert read_answer("Yes, no doubt about it", ["Yes", "No"]).option == 0
+    assert read_answer("Yes and no", ["Yes", "No"]).option is None
