@@ -29,7 +29,7 @@ from valueflow.opinion_report_questions import extreme_rows, main_comparison, qu
 from valueflow.opinion_report_rows import accuracy_rows, answer_rows, difference_rows
 from valueflow.opinion_survey import opinionqa
 from valueflow.report import Report, write_report
-from valueflow.scorers.answer_reading import ReadAnswer
+from valueflow.scorers.answer_reading import READER_VERSION, ReadAnswer
 from valueflow.scorers.option_accuracy import summarize_options
 from valueflow.scorers.option_records import OptionRecord, option_record
 
@@ -297,7 +297,7 @@ def test_the_methods_name_what_a_paper_must(mini: Report) -> None:
         "Seed of every draw: 0",
         f"Inspect AI {study.logs[0].versions['inspect_ai']}",
         "clusters of all standard errors",
-        "fixed rules (version 1)",
+        f"fixed rules (version {READER_VERSION})",
     ):
         assert wanted in text
 
