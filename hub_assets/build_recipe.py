@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from valueflow.hub_assets.call_settings import CALL_SETTINGS
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import Value, added_catalogues, load_registry
 
@@ -26,20 +27,6 @@ __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
 ]
-
-
-OPERATION = frozenset(
-    {
-        "attempt_timeout",
-        "base_url",
-        "batch",
-        "max_connections",
-        "adaptive_connections",
-        "max_retries",
-        "timeout",
-    }
-)
-"""Parts of a judge's configuration that say how it is reached, not what it answers."""
 
 
 class _Part(BaseModel):
@@ -100,7 +87,7 @@ class JudgeSpec(_Part):
     @field_serializer("config")
     def _what_decides_answers(self, config: dict[str, Any]) -> dict[str, Any]:
         """For fingerprints: a build goes on with another server, timeout or number of retries."""
-        return {name: part for name, part in config.items() if name not in OPERATION}
+        return {name: part for name, part in config.items() if name not in CALL_SETTINGS}
 
     def seated(self) -> list["JudgeSpec"]:
         """One spec a seat."""

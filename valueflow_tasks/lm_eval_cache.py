@@ -21,6 +21,7 @@ import anyio
 from filelock import FileLock, Timeout
 from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput
 
+from valueflow.hub_assets.call_settings import CALL_SETTINGS
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.scorers.choice_judging import CHOICE_PROMPT_VERSION
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
@@ -95,10 +96,7 @@ class RememberingJudge(Model):
                 "model": str(inner),
                 "base_url": inner.api.base_url,
                 "model_args": inner.model_args,
-                # How fast it is asked changes no answer.
-                "config": inner.config.model_dump(
-                    exclude_none=True, exclude={"max_connections", "max_retries", "timeout"}
-                ),
+                "config": inner.config.model_dump(exclude_none=True, exclude=set(CALL_SETTINGS)),
                 "prompts": [JUDGE_PROMPT_VERSION, CHOICE_PROMPT_VERSION, REFUSAL_PROMPT_VERSION],
             },
             sort_keys=True,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from valueflow.hub_assets.call_settings import CALL_SETTINGS
 from valueflow.hub_assets.errors import InputFileError
 
 __all__ = [
     "MODEL_ARGUMENT",
-    "NO_MATTER",
     "RunLog",
     "Settings",
     "as_settings",
@@ -30,17 +30,6 @@ SUFFIXES = (".eval", ".json")
 
 Settings = dict[str, str]
 """What a log's responses were made and judged with: readable name to readable value."""
-
-NO_MATTER = {
-    "max_retries",
-    "timeout",
-    "attempt_timeout",
-    "max_connections",
-    "adaptive_connections",
-    "batch",
-    "cache",
-}
-"""Settings of a model's calls that change no answer."""
 
 MODEL_ARGUMENT = "-M "
 """Begins the names of the evaluated model's arguments, as users give them."""
@@ -145,7 +134,7 @@ def evaluated_with(log: Any) -> dict[str, Any]:
         found[f"{MODEL_ARGUMENT}{name}"] = hidden(name, argument)
     config = {**log.plan.config.model_dump(exclude_none=True)}
     config |= head.model_generate_config.model_dump(exclude_none=True)
-    return found | {name: setting for name, setting in config.items() if name not in NO_MATTER}
+    return found | {name: setting for name, setting in config.items() if name not in CALL_SETTINGS}
 
 
 def hidden(name: str, argument: Any) -> Any:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from valueflow.hub_assets.call_settings import CALL_SETTINGS
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.sample_settings import SAMPLE_KEY
 from valueflow.run_logs import (
-    NO_MATTER,
     RunLog,
     Settings,
     as_settings,
@@ -155,7 +155,7 @@ def _settings(
     found["judge"] = drawn.get("model")
     found["judge arguments"] = _judge_arguments(head.model_roles or {}, judge)
     for name, setting in (drawn.get("config") or {}).items():
-        if name not in NO_MATTER:
+        if name not in CALL_SETTINGS:
             found[f"judge {name.replace('_', ' ')}"] = setting
     named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
     skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model"}
