@@ -5,6 +5,8 @@ contents, so that its time grows with the square of the number of samples.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from inspect_ai.log import (
     EvalSample,
@@ -13,7 +15,10 @@ from inspect_ai.log import (
     read_eval_log_samples_by_id,
 )
 
-__all__ = ["log_samples"]
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+
+__all__ = ["intensity_record", "log_samples", "score_record"]
 
 BATCH = 256
 """Samples in memory at a time."""
@@ -42,3 +47,44 @@ def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSam
     for start in range(0, len(present), BATCH):
         batch = present[start : start + BATCH]
         yield from read_eval_log_samples_by_id(path, batch, exclude_fields=set(exclude))
+
+
+def score_record(
+    sample: EvalSample, key: str, scorer: str, path: str | Path, why: str = ""
+) -> Any | None:
+    """What our scorer kept in the metadata of a sample's score; None where it has no such score.
+
+    Args:
+        sample: from a log.
+        key: under which the record stands.
+        scorer: name of the scorer, for the error.
+        path: of the log, for the error.
+        why: what would go wrong with two of them; finishes a sentence.
+
+    Raises:
+        InputFileError: the sample has several such scores.
+    """
+    found = [
+        score.metadata[key]
+        for score in (sample.scores or {}).values()
+        if score.metadata and key in score.metadata
+    ]
+    if len(found) > 1:
+        raise InputFileError(
+            path,
+            f"sample {sample.id} has {len(found)} scores of {scorer}{why}. Score the log again "
+            "with --action overwrite",
+        )
+    return found[0] if found else None
+
+
+def intensity_record(sample: EvalSample, path: str | Path) -> ResponseRecord | None:
+    """The record of `valueflow/intensity` in a sample; see `score_record`."""
+    record: ResponseRecord | None = score_record(
+        sample,
+        METADATA_KEY,
+        "valueflow/intensity",
+        path,
+        ", whose windows must not be counted together",
+    )
+    return record

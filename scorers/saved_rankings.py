@@ -23,7 +23,7 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry import load_registry, slug
-from valueflow.scorers.records import METADATA_KEY, is_judged, window_records
+from valueflow.scorers.records import is_judged, window_records
 from valueflow.scorers.window_table import WindowRecordError, WindowTable
 
 __all__ = ["SavedRankings", "read_rankings"]
@@ -251,7 +251,7 @@ def _value_of(path: Path, value: str | None) -> str:
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.log_samples import log_samples
+    from valueflow.scorers.log_samples import intensity_record, log_samples
 
     try:
         header = read_eval_log(str(path), header_only=True).eval
@@ -259,28 +259,20 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         for number, sample in enumerate(log_samples(str(path)), start=1):
             if sample.error is not None:
                 reading.dropped["samples that ended in an error"] += 1
-            found = [
-                score.metadata[METADATA_KEY]
-                for score in (sample.scores or {}).values()
-                if score.metadata and METADATA_KEY in score.metadata
-            ]
-            if len(found) > 1:
-                raise InputFileError(
-                    path,
-                    f"sample {sample.id} has {len(found)} scores of valueflow/intensity, whose "
-                    "windows must not be counted together. Score the log again with "
-                    "--action overwrite",
-                )
-            if not found:
+            response = intensity_record(sample, path)
+            if response is None:
                 reading.dropped["samples without a score of valueflow/intensity"] += 1
-            for response in found:
-                if judge := response.get("judge"):
-                    reading.one_source("judge", judge["model"])
-                for name, values in response["values"].items():
-                    key = (response["item"], values["cell"], name)
-                    if not any(is_judged(w) for w in values["windows"]):
-                        reading.failed.setdefault(key, response["unscored"] or "grader_failed")
-                        reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+                continue
+            if judge := response.get("judge"):
+                reading.one_source("judge", judge["model"])
+            for name, values in response["values"].items():
+                key = (response["item"], values["cell"], name)
+                if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
+                    why = "refusal" if response["refusal"] else response["unscored"]
+                    reading.failed.setdefault(key, why or "grader_failed")
+                    reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+            # As in the log's own metrics, a refused response that was ranked counts in no cell.
+            if not response["refusal"]:
                 for record in window_records([response]):
                     yield reading.keep(number, record)
     except (ValueError, OSError, KeyError) as error:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.scorers.log_samples import log_samples
-from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+from valueflow.scorers.log_samples import intensity_record, log_samples
+from valueflow.scorers.records import ResponseRecord
 
 __all__ = ["LogResponses", "find_logs", "read_header", "read_responses"]
 
@@ -82,20 +82,9 @@ def read_responses(path: Path) -> LogResponses:
     try:
         for sample in log_samples(str(path)):
             seen += 1
-            found = [
-                score.metadata[METADATA_KEY]
-                for score in (sample.scores or {}).values()
-                if score.metadata and METADATA_KEY in score.metadata
-            ]
-            if len(found) > 1:
-                raise InputFileError(
-                    path,
-                    f"sample {sample.id} has {len(found)} scores of valueflow/intensity, whose "
-                    "windows must not be counted together. Score the log again with "
-                    "--action overwrite",
-                )
-            if found:
-                responses.extend(found)
+            found = intensity_record(sample, path)
+            if found is not None:
+                responses.append(found)
             elif sample.error is not None:
                 left_out["samples that ended in an error"] += 1
             else:

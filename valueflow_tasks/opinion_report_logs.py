@@ -84,7 +84,7 @@ def read_opinion_log(path: str) -> OpinionLog:
     """
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.log_samples import log_samples
+    from valueflow.scorers.log_samples import log_samples, score_record
     from valueflow.solvers.shared_answers import ANSWER_OF
 
     counts: Counter[str] = Counter()
@@ -99,21 +99,11 @@ def read_opinion_log(path: str) -> OpinionLog:
             counts["answers_of_the_same_prompt"] += borrowed
             counts["generations"] += bool(sample.output.choices) and not borrowed
             counts["error"] += sample.error is not None
-            found = [
-                score.metadata[OPINION_KEY]
-                for score in (sample.scores or {}).values()
-                if score.metadata and OPINION_KEY in score.metadata
-            ]
-            if len(found) > 1:
-                raise InputFileError(
-                    path,
-                    f"sample {sample.id} has {len(found)} scores of valueflow/{SCORER}. Score the "
-                    "log again with --action overwrite",
-                )
-            counts["without_score"] += not found
-            if found:
+            record = score_record(sample, OPINION_KEY, f"valueflow/{SCORER}", path)
+            counts["without_score"] += record is None
+            if record is not None:
                 asked = read_opinion_sample(sample.metadata)
-                records.append(found[0])
+                records.append(record)
                 questions[asked.question] = AskedQuestion(asked.text, asked.options)
                 golds[asked.group, asked.question] = asked.gold
     except InputFileError:

@@ -25,7 +25,7 @@ from valueflow.run_logs import (
     shown,
     the_only,
 )
-from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+from valueflow.scorers.records import ResponseRecord
 
 __all__ = ["StudyLog", "read_study_log"]
 
@@ -58,7 +58,7 @@ def read_study_log(path: str) -> StudyLog:
     """
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.log_samples import log_samples
+    from valueflow.scorers.log_samples import intensity_record, log_samples
 
     try:
         log = read_eval_log(path, header_only=True)
@@ -73,20 +73,10 @@ def read_study_log(path: str) -> StudyLog:
             counts["generations"] += sample.output.choices != []
             counts["error"] += sample.error is not None
             sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
-            found = [
-                score.metadata[METADATA_KEY]
-                for score in (sample.scores or {}).values()
-                if score.metadata and METADATA_KEY in score.metadata
-            ]
-            if len(found) > 1:
-                raise InputFileError(
-                    path,
-                    f"sample {sample.id} has {len(found)} scores of valueflow/intensity, whose "
-                    "windows must not be counted together. Score the log again with "
-                    "--action overwrite",
-                )
-            counts["without_score"] += not found
-            records += [_without_answers(record) for record in found]
+            found = intensity_record(sample, path)
+            counts["without_score"] += found is None
+            if found is not None:
+                records.append(_without_answers(found))
     except InputFileError:
         raise
     except (ValueError, OSError, KeyError) as error:
