@@ -8,14 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog
 
-from tests.study_runs import Page, changed, rows, run_log
+from tests.study_runs import Page, changed, read_studies, rows, run_log
 from valueflow.cli import main
 from valueflow.commands import report as report_commands
 from valueflow.hub_assets.errors import OptionError
 from valueflow.results.report import write_report
 from valueflow.results.steering.rows import shifts_by_level
 from valueflow.results.steering.series import series_of
-from valueflow.results.steering.studies import read_studies
 from valueflow.scorers.figures import Figure
 from valueflow.steering.existing import score
 from valueflow.steering.tasks import steer_pair
