@@ -101,7 +101,6 @@ def test_the_files_hold_what_is_hard_to_read() -> None:
     assert EXPECTED["rankings_csv"]["always"]["read"]["left_out"]
 
 
-@pytest.mark.xfail(strict=True, reason="`valueflow score LOG` counts refused responses in")
 @pytest.mark.parametrize("estimator", ["reference", "population"])
 def test_cells_of_a_log_hold_no_refused_response(estimator: str, study: Study) -> None:
     """The log's own metrics leave them out, under `refusals=rank` too; its tables have to."""

@@ -46,6 +46,8 @@ SUFFIXES = (".eval", ".json")
 
 SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
 
+COUNTED = ("planned", "in_log", "generations", "scored", "error", "without_score", "rescored")
+
 _LARGE = frozenset({"messages", "attachments", "store", "events", "events_data"})
 
 
@@ -159,6 +161,7 @@ class ScoredLog:
         """
         counts = self.counts
         counts.clear()
+        counts.update(dict.fromkeys(COUNTED, 0))
         reading = log_samples(str(self.path), exclude)
         while True:
             try:
