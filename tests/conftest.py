@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai._display.core import active
+from inspect_ai._display.log.display import LogDisplay
+from inspect_ai._eval.task import log as task_log
 from inspect_ai.model import Model, ModelOutput, ModelUsage, StopReason, get_model
 
 from valueflow.hub_assets.registry import loading as registry
@@ -14,11 +17,25 @@ from valueflow.scorers.judge.prompt import read_judge_prompt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_looks_on() -> Iterator[None]:
+    """Runs are not written for a live view and their results not drawn: more than half of the time
+    of a small run. There is no public way to say so once for all."""
+    defaults = task_log.eval_config_defaults
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            task_log, "eval_config_defaults", lambda: {**defaults(), "log_realtime": False}
+        )
+        patch.setattr(active, "_active_display", LogDisplay())
+        patch.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
+        patch.setenv("INSPECT_DISPLAY", "log")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("INSPECT_DISPLAY", "none")
 
 
 @pytest.fixture(autouse=True)
