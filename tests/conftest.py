@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from click.testing import CliRunner, Result
+from inspect_ai._cli.main import inspect
 from inspect_ai._display.core import active
 from inspect_ai._display.log.display import LogDisplay
 from inspect_ai._eval.task import log as task_log
@@ -22,13 +25,13 @@ def _nobody_looks_on() -> Iterator[None]:
     """Runs are not written for a live view and their results not drawn: more than half of the time
     of a small run. There is no public way to say so once for all."""
     defaults = task_log.eval_config_defaults
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(
             task_log, "eval_config_defaults", lambda: {**defaults(), "log_realtime": False}
         )
-        patch.setattr(active, "_active_display", LogDisplay())
-        patch.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
-        patch.setenv("INSPECT_DISPLAY", "log")
+        change.setattr(active, "_active_display", LogDisplay())
+        change.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
+        change.setenv("INSPECT_DISPLAY", "log")
         yield
 
 
@@ -45,6 +48,12 @@ def _own_catalogues() -> Iterator[None]:
     yield
     registry._own.clear()
     registry._own.update(before)
+
+
+def inspect_command(*arguments: object) -> Result:
+    """`inspect ...` as users type it, in this process: one of its own takes seconds to import."""
+    with patch.dict(os.environ):
+        return CliRunner().invoke(inspect, [*map(str, arguments)], auto_envvar_prefix="INSPECT")
 
 
 def output(text: str, stop_reason: StopReason = "stop") -> ModelOutput:

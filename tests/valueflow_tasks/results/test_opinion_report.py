@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai.log import EvalLog
 
-from tests.conftest import mock_model, output
+from tests.conftest import inspect_command, mock_model, output
 from tests.study_runs import (
     Page,
     changed,
@@ -218,11 +216,11 @@ def mini(mini_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
 def test_a_run_of_the_real_command_becomes_a_page(tmp_path: Path) -> None:
     """Groups are named as the survey spells them, with a comma, a dollar and a slash."""
     line = [
-        Path(sys.executable).with_name("inspect"), "eval", "valueflow/opinionqa", "--model",
-        RESPONDENT, "-T", f"groups={INCOME},{EDUCATION}", "-T", "n_questions=3", "-T",
-        "threshold=0", "--display=none", "--log-dir", tmp_path / "logs",
+        "eval", "valueflow/opinionqa", "--model", RESPONDENT,
+        "-T", f"groups={INCOME},{EDUCATION}", "-T", "n_questions=3", "-T", "threshold=0",
+        "--display=none", "--log-dir", tmp_path / "logs",
     ]  # fmt: skip
-    subprocess.run([*map(str, line)], capture_output=True, check=True)
+    assert inspect_command(*line).exit_code == 0
     result = CliRunner().invoke(
         main, ["report", str(tmp_path / "logs"), "-o", str(tmp_path / "out")]
     )
