@@ -213,6 +213,7 @@ def mini(mini_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     return write_report([mini_log], tmp_path_factory.mktemp("report"))
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_run_of_the_real_command_becomes_a_page(tmp_path: Path) -> None:
     """Groups are named as the survey spells them, with a comma, a dollar and a slash."""
     line = [
@@ -306,6 +307,7 @@ def test_the_methods_name_what_a_paper_must(mini: Report) -> None:
         assert wanted in text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -> None:
     data = str(survey(tmp_path))
     task = opinionqa(data=data, threshold=0)
@@ -324,6 +326,7 @@ def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -
     assert "Is 1 <b>so</b> & $5 to $9?" in page.text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_the_methods_name_the_threshold_and_the_model_of_the_relevance(tmp_path: Path) -> None:
     (first, *_) = load_opinions("opinionqa-mini").questions
     table = tmp_path / "relevance.csv"
@@ -339,6 +342,7 @@ def test_the_methods_name_the_threshold_and_the_model_of_the_relevance(tmp_path:
     assert "preset qwen3-32b" in text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_runs_of_different_passes_pair_and_other_settings_stay_apart(tmp_path: Path) -> None:
     some: dict[str, Any] = {"groups": "SEX", "n_questions": 4}
     one = run_log(tmp_path / "a", opinionqa(passes="default", **some), judge=None)
@@ -372,6 +376,7 @@ def test_several_models_stand_side_by_side(mini_log: Path, tmp_path: Path) -> No
     assert {row["study"] for row in overall} == {f"A: {RESPONDENT}", "B: other/$model_$1"}
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_question_answered_in_two_logs_counts_once(mini_log: Path, tmp_path: Path) -> None:
     def first_only(log: EvalLog) -> None:
         log.samples = (log.samples or [])[:12]
@@ -386,6 +391,7 @@ def test_a_question_answered_in_two_logs_counts_once(mini_log: Path, tmp_path: P
     assert len(same.skipped) == 1
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_failed_and_missing_samples_are_counted_and_told(mini_log: Path, tmp_path: Path) -> None:
     def broken(log: EvalLog) -> None:
         log.status = "error"
@@ -440,6 +446,7 @@ def run_log_of(model: Any, task: Any, folder: Path) -> Path:
     return Path(log.location)
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_steering_and_survey_logs_of_one_folder_make_one_page(
     mini_log: Path, tmp_path: Path
 ) -> None:
