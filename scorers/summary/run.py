@@ -32,6 +32,7 @@ __all__ = [
     "RunSummary",
     "ValueSummary",
     "flatten",
+    "run_counts",
     "summarize",
 ]
 
@@ -82,7 +83,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         cells=summaries,
         values=values,
         overall=overall_figures(values, differences),
-        counts=_counts(records),
+        counts=run_counts(records),
         evaluation=evaluation,
         notes=list(evaluation.notes) if evaluation else [],
     )
@@ -131,7 +132,8 @@ def _add_designs(summary: RunSummary, evaluation: Evaluation) -> None:
         summary.overall.update({f"{prefix} {name}": figure for name, figure in figures.items()})
 
 
-def _counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
+def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
+    """How many responses, windows and calls there are, and how many of each kind."""
     windows = [
         window
         for response in records

@@ -66,6 +66,7 @@ def test_responses_made_elsewhere_get_a_panel_for_each_model(tmp_path: Path) -> 
     assert {row["group"] for row in ranked} == {"first", "second"}
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_text_from_logs_and_options_cannot_become_markup(single: Path, tmp_path: Path) -> None:
     def name(log: EvalLog) -> None:
         log.eval.model = "<script>alert(1)</script>"
@@ -85,6 +86,7 @@ def test_the_same_logs_make_the_same_files(single: Path, tmp_path: Path) -> None
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_later_report_removes_its_own_old_files_and_no_others(
     single: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(tmp_pat
         write_report([tmp_path / "nowhere"], tmp_path / "file" / "out")
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_the_command_tells_what_was_left_out(single: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.eval").write_bytes(b"PK")
     result = call(str(single), str(tmp_path / "broken.eval"), "-o", str(tmp_path / "out"))
