@@ -128,7 +128,7 @@ def test_bad_input_ends_with_one_message_and_writes_no_page(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     result = call(str(tmp_path / "empty"), "-o", str(tmp_path / "out"))
     assert result.exit_code == 1
-    assert "holds no Inspect log" in " ".join(result.output.split())
+    assert "a folder without an Inspect log" in " ".join(result.output.split())
     assert not (tmp_path / "out" / "index.html").exists()
 
 
