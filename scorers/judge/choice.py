@@ -22,10 +22,9 @@ from typing import Literal
 
 import numpy as np
 from inspect_ai.model import GenerateConfig, Logprob, Model, ModelOutput, TopLogprob
-from inspect_ai.util import LimitExceededError
 
 from valueflow.hub_assets.registry.loading import Theory, Value
-from valueflow.scorers.judge.asking import judge_cache
+from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.prompt import draw_labels, read_judge_prompt
 
 __all__ = [
@@ -202,7 +201,7 @@ async def choose_window(
             model's where no grader was named; its temperature is overridden then).
 
     Returns:
-        The choice; provider errors are in it, not raised. Inspect's limits are raised.
+        The choice; provider errors are in it, not raised. What is raised is what `ask` raises.
     """
     provider = str(model).split("/")[0]
     config = GenerateConfig(
@@ -212,15 +211,26 @@ async def choose_window(
     )
     if not own_config or model.config.temperature is None:
         config.temperature = 0.0
-    cache = judge_cache(model, 0, version=f"choice {CHOICE_PROMPT_VERSION}")
-    try:
-        output = await model.generate(prompt, config=config, cache=cache)
-    except LimitExceededError:
-        raise
-    except Exception as error:
-        detail = f"{type(error).__name__}: {error}"
-        return Choice(None, 0.0, "", failure="provider error", error=detail[:500])
-    return _read(output, letters)
+
+    def read(output: ModelOutput) -> Choice | None:
+        choice = _read(output, letters)
+        return choice if choice.probabilities is not None else None
+
+    # One attempt: what gives no distribution is put again as a ranking, see `judge_response`. Its
+    # first token is the answer, so that one which the room of the answer cut is whole.
+    reply = await ask(
+        model,
+        prompt,
+        read,
+        attempts=1,
+        version=f"choice {CHOICE_PROMPT_VERSION}",
+        config=config,
+        own_config=own_config,
+        whole=False,
+    )
+    if reply.error is not None or reply.output is None:
+        return Choice(None, 0.0, "", reply.calls, "provider error", reply.error)
+    return replace(reply.found or _read(reply.output, letters), calls=reply.calls)
 
 
 def letter_distribution(

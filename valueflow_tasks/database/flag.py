@@ -20,7 +20,6 @@ from valueflow.database.judging import (
     CountedJudge,
     Question,
     ask_all,
-    ask_until_read,
     make_judge,
 )
 from valueflow.database.recipe import Recipe, fingerprint
@@ -29,6 +28,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.prompt import draw_labels
 from valueflow.scorers.judge.store import open_store
 from valueflow.scorers.panel.prompts import (
@@ -141,20 +141,23 @@ def _suspicion(row: Mapping[str, Any]) -> str:
 def _question(
     recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: CountedJudge
 ) -> Question:
-    async def ask() -> dict[str, Any]:
+    async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
         theory = load_registry().theories[value.theory]
         prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
-        said = await ask_until_read(
+        reply = await ask(
             judge,
             prompt,
-            plausible_answer,
+            lambda output: plausible_answer(output.completion),
             "Answer with the one word 'plausible' or 'odd'.",
-            recipe.flag.attempts,
+            attempts=recipe.flag.attempts,
+            version=f"plausible {PLAUSIBLE_PROMPT_VERSION}",
         )
-        return said if "error" in said else {"judge": str(judge.inner), **said}
+        if reply.error is not None:
+            return {"error": reply.error}
+        return {"judge": str(judge.inner), "answer": reply.found, "calls": reply.calls}
 
-    return Question(_key(row, seat), ask)
+    return Question(_key(row, seat), put)
 
 
 def _key(row: Mapping[str, Any], seat: int) -> str:

@@ -18,20 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageUser,
-    GenerateConfig,
-    Model,
-    ModelOutput,
-)
+from inspect_ai.model import Model, ModelOutput
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.database.recipe import JudgeSpec, Recipe
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.scorers.judge.asking import judge_cache
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.store import JudgementStore, open_store
 
@@ -42,7 +34,6 @@ __all__ = [
     "JudgingDisplay",
     "Question",
     "ask_all",
-    "ask_until_read",
     "make_judge",
 ]
 
@@ -344,35 +335,3 @@ async def _ask(
             f"{journal.path} shows what the judge said. Mend the judge in the recipe (a larger "
             "max_tokens, or another model), or run the same command again to go on as it is"
         )
-
-
-async def ask_until_read(
-    model: Model,
-    prompt: str,
-    read: Callable[[str], Any],
-    correction: str,
-    attempts: int,
-) -> dict[str, Any]:
-    """Asks a question up to `attempts` times, until its answer can be read.
-
-    Returns:
-        `answer` (what `read` made of it, None where nothing could be read) and `calls`; or `error`,
-        where the provider failed.
-    """
-    messages: list[ChatMessage] = [ChatMessageUser(content=prompt)]
-    for attempt in range(attempts):
-        try:
-            output = await model.generate(
-                messages, config=GenerateConfig(), cache=judge_cache(model, attempt)
-            )
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"[:500]}
-        found = read(output.completion)
-        if found is not None:
-            return {"answer": found, "calls": attempt + 1}
-        messages = [
-            ChatMessageUser(content=prompt),
-            ChatMessageAssistant(content=output.completion.strip() or "(no answer)"),
-            ChatMessageUser(content=correction),
-        ]
-    return {"answer": None, "calls": attempts}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from inspect_ai.model import GenerateConfig, Model
 from numpy.typing import NDArray
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
@@ -24,6 +25,7 @@ from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
 from valueflow.hub_assets.survey.questions import OpinionQuestion
 from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS
 from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.scorers.judge.asking import ask
 
 __all__ = [
     "Encoder",
@@ -149,8 +151,17 @@ def read_ratings(answer: str, values: Sequence[Value]) -> dict[str, float] | Non
     return found if len(found) == len(names) else None
 
 
+def _correction(theory: Theory) -> str:
+    """What a judge is told after an answer that does not rate every value once."""
+    names = ", ".join(value.name for value in theory.values)
+    return (
+        f"That is not a complete rating. Write one line for each of {names}: the name, a colon and "
+        "a number from 0 to 10, and nothing else."
+    )
+
+
 def judge_relevance(
-    questions: Sequence[OpinionQuestion], theories: Sequence[Theory], model: Any
+    questions: Sequence[OpinionQuestion], theories: Sequence[Theory], model: Model
 ) -> tuple[list[Relevance], list[str]]:
     """A judge's highest rating of each question over the values of each theory, from 0 to 1.
 
@@ -163,23 +174,23 @@ def judge_relevance(
         The rows; and for each question and theory that has none, why: no complete rating in
         `ATTEMPTS` attempts, or the provider's error. One dead call loses nothing that was paid for.
     """
-    from inspect_ai.model import GenerateConfig
-
     config = GenerateConfig(temperature=0.0, max_tokens=ANSWER_TOKENS)
 
     async def rate(question: OpinionQuestion, theory: Theory) -> Relevance | str:
-        prompt = relevance_prompt(question, theory)
-        for _ in range(ATTEMPTS):
-            try:
-                output = await model.generate(prompt, config=config)
-            except Exception as error:
-                return f"{type(error).__name__}: {error}"[:300]
-            ratings = read_ratings(output.completion, theory.values)
-            if ratings is not None:
-                best = max(theory.values, key=lambda value: ratings[value.name])
-                score = ratings[best.name] / 10
-                return _row(theory, question, score, best, str(model), "judge")
-        return "no complete rating"
+        reply = await ask(
+            model,
+            relevance_prompt(question, theory),
+            lambda output: read_ratings(output.completion, theory.values),
+            _correction(theory),
+            attempts=ATTEMPTS,
+            version=f"relevance {RELEVANCE_PROMPT_VERSION}",
+            config=config,
+        )
+        ratings = reply.found
+        if ratings is None:
+            return reply.error or "no complete rating"
+        best = max(theory.values, key=lambda value: ratings[value.name])
+        return _row(theory, question, ratings[best.name] / 10, best, str(model), "judge")
 
     async def every() -> list[Relevance | str]:
         return await asyncio.gather(*[rate(q, t) for t in theories for q in questions])

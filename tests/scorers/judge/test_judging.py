@@ -1,14 +1,18 @@
 """A judge's answers, good and bad, through Inspect's model interface."""
 
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 import pytest
 from inspect_ai.model import ContentReasoning, ContentText, GenerateConfig, ModelOutput
+from inspect_ai.util import LimitExceededError
 
-from tests.conftest import CountingJudge, obedient, output
+from tests.conftest import CountingJudge, mock_model, obedient, output
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.scorers.judge.asking import Judgement, judge_window
+from valueflow.scorers.judge.asking import Judgement, Reply, ask_refusal, judge_window
+from valueflow.scorers.judge.asking import ask as ask_anything
+from valueflow.scorers.judge.choice import choose_window
 from valueflow.scorers.judge.prompt import judge_prompt
 
 LABELS = ("CDFGH", "JKLMN", "PQRTV")
@@ -136,3 +140,50 @@ def test_an_evaluated_model_that_judges_does_so_at_temperature_0_with_room() -> 
     ask(judge, own_config=False)
     assert judge.configs[0].temperature == 0
     assert judge.configs[0].max_tokens == load_registry().defaults.evaluator.judge_max_tokens
+
+
+def put(
+    answer: Callable[..., ModelOutput], correct: str | None = None, **settings: Any
+) -> Reply[str]:
+    """Asks whatever answers for a word in capitals."""
+
+    def read(said: ModelOutput) -> str | None:
+        return said.completion if said.completion.isupper() else None
+
+    return anyio.run(
+        lambda: ask_anything(
+            mock_model(answer), "Well?", read, correct, version="test 1", **settings
+        )
+    )
+
+
+def test_every_question_is_corrected_given_room_and_bounded_alike() -> None:
+    seen: list[tuple[int, int | None]] = []
+    told = [output("hm"), output("CUT", "max_tokens"), output("hm"), output("YES")]
+
+    def answer(messages: list[Any], tools: Any, choice: Any, config: GenerateConfig) -> ModelOutput:
+        seen.append((len(messages), config.max_tokens))
+        return told[len(seen) - 1]
+
+    reply = put(answer, "In capitals.", attempts=4, config=GenerateConfig(max_tokens=20))
+    assert (reply.found, reply.calls, reply.raw) == ("YES", 4, ("hm", "CUT", "hm", "YES"))
+    assert seen == [(1, 20), (3, 20), (3, 80), (3, 80)]
+    seen.clear()
+    bounded = put(answer, attempts=2)
+    assert (bounded.found, bounded.calls, bounded.cut) == (None, 2, True)
+
+
+def test_a_limit_of_the_run_is_raised_whatever_is_asked() -> None:
+    def over(*_: object) -> ModelOutput:
+        raise LimitExceededError("token", value=2, limit=1)
+
+    model = mock_model(over)
+    for question in (
+        lambda: judge_window(model, "Rank.", LABELS, attempts=2),
+        lambda: ask_refusal(model, "Would you lie?", "No."),
+        lambda: choose_window(model, "Pick.", ("A", "B")),
+    ):
+        with pytest.raises(LimitExceededError):
+            anyio.run(question)
+    with pytest.raises(LimitExceededError):
+        put(over, attempts=3)

@@ -41,6 +41,13 @@ def test_an_error_of_the_provider_is_in_the_answer() -> None:
     assert "the line is dead" in str(found.error)
 
 
+def test_an_answer_that_is_neither_is_asked_for_again_once() -> None:
+    told = ["Hard to say.", "yes"]
+    model = mock_model(lambda messages, *_: output(told[len(messages) // 2]))
+    found = anyio.run(lambda: ask_refusal(model, "Would you lie?", "I would rather not say."))
+    assert (found.refusal, found.calls) == (True, 2)
+
+
 def test_the_question_is_known_again_and_holds_both_texts() -> None:
     prompt = refusal_prompt("Would you lie?", "Never.")
     assert is_refusal_prompt(prompt)

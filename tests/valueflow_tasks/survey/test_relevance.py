@@ -92,6 +92,18 @@ def test_a_judge_is_asked_again_and_its_failures_are_counted() -> None:
     assert len(asked) == 2 + relevance.ATTEMPTS
 
 
+def test_a_rating_cut_by_the_token_limit_gets_more_room() -> None:
+    rooms: list[int | None] = []
+
+    def answer(messages: Any, tools: Any, choice: Any, config: Any) -> Any:
+        rooms.append(config.max_tokens)
+        return output("justice: 3", "max_tokens") if len(rooms) == 1 else output(ratings(justice=5))
+
+    rows, _ = judge_relevance([question("Is it fair?")], [DUTY], mock_model(answer))
+    assert [row.relevance for row in rows] == [0.5]
+    assert rooms == [relevance.ANSWER_TOKENS, 4 * relevance.ANSWER_TOKENS]
+
+
 def test_a_call_that_fails_costs_that_question_alone() -> None:
     def answer(messages: Any, *_: Any) -> Any:
         if "broken" in messages[0].text:
