@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -31,6 +32,16 @@ from inspect_ai.util import JSONSchema, LimitExceededError
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.judge.answer import Ranking, read_ranking, strip_reasoning
+from valueflow.scorers.judge.memory import (
+    BudgetSpent,
+    Call,
+    JudgeGone,
+    JudgeState,
+    calling,
+    is_empty,
+    judge_with,
+    state_of,
+)
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION, correction
 from valueflow.scorers.judge.refusals import (
     REFUSAL_CORRECTION,
@@ -67,7 +78,34 @@ _REFUSAL_ATTEMPTS = 2
 
 Failure = Literal["no complete ranking", "cut by the token limit", "provider error"]
 
+NOTHING_SAID = "the judge answered with nothing"
+"""What is said of an empty answer, which counts as an error of the provider."""
+
 T = TypeVar("T")
+
+
+@dataclass
+class Used:
+    """What was really asked of a judge's provider, and what it took.
+
+    Attributes:
+        asked: calls that the provider answered; the others a memory did.
+        tokens_in, tokens_out: tokens that it read and wrote in these.
+        cost: what it said they cost, in US dollars.
+    """
+
+    asked: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    def add(self, output: ModelOutput) -> None:
+        """Adds a call that the provider answered."""
+        self.asked += 1
+        if output.usage is not None:
+            self.tokens_in += output.usage.input_tokens
+            self.tokens_out += output.usage.output_tokens
+            self.cost += getattr(output.usage, "total_cost", None) or 0.0
 
 
 @dataclass(frozen=True)
@@ -78,14 +116,16 @@ class Reply(Generic[T]):
         found: what was read of its last answer; None where nothing could be.
         raw: every answer in full, with its reasoning.
         calls: questions put to the judge, those that a memory answered included.
+        used: what its provider answered of them.
         output: its last answer as it came; None where there was none.
         cut: whether the last answer was cut by the token limit.
-        error: the provider's error, which ended the question.
+        error: the provider's error, which ended the question; or that it answered with nothing.
     """
 
     found: T | None
     raw: tuple[str, ...]
     calls: int
+    used: Used
     output: ModelOutput | None = None
     cut: bool = False
     error: str | None = None
@@ -120,11 +160,45 @@ async def ask(
 
     Returns:
         The reply. Errors of the provider are in it, not raised, so that one dead call loses nothing
-        that was paid for.
+        that was paid for. Answers that a memory holds and that cannot be read do not count: the
+        judge is asked anew.
 
     Raises:
         LimitExceededError: one of Inspect's limits (tokens, time, cost) is reached.
+        BudgetSpent: the judge's budget is spent.
     """
+    if state_of(model) is None:
+        model = judge_with(model, JudgeState())
+    again = 0
+    while True:
+        reply = await _ask(
+            model, prompt, read, correct, attempts, version, config, own_config, whole, again
+        )
+        failed = reply.error is not None and reply.error != NOTHING_SAID
+        remembered = reply.used.asked == 0 and not failed
+        if reply.found is not None or not (remembered and _forgets(model)):
+            return reply
+        again += 1
+
+
+def _forgets(model: Model) -> bool:
+    state = state_of(model)
+    return state is None or state.memory is None or state.memory.forgets
+
+
+async def _ask(
+    model: Model,
+    prompt: str,
+    read: Callable[[ModelOutput], T | None],
+    correct: str | None,
+    attempts: int,
+    version: str,
+    config: GenerateConfig | None,
+    own_config: bool,
+    whole: bool,
+    again: int,
+) -> Reply[T]:
+    """`ask`, once through its attempts; `again` counts the times that a memory had none to read."""
     asked = config or GenerateConfig()
     room = (
         asked.max_tokens
@@ -134,6 +208,8 @@ async def ask(
     question: list[ChatMessage] = [ChatMessageUser(content=prompt)]
     messages = question
     raw: list[str] = []
+    used = Used()
+    named: set[str] = set()
     output: ModelOutput | None = None
     cut = False
     for attempt in range(attempts):
@@ -142,20 +218,21 @@ async def ask(
             now.max_tokens = room
         if not own_config:
             now.temperature = 0.0
+        policy = judge_cache(model, attempt, version=version, again=again)
         try:
-            output = await model.generate(
-                messages, config=now, cache=judge_cache(model, attempt, version=version)
-            )
-        except LimitExceededError:
+            output = await _answer(model, messages, now, policy, again > 0, named, used)
+        except (LimitExceededError, BudgetSpent):
             raise
+        except JudgeGone as error:
+            return Reply(None, tuple(raw), attempt, used, output, cut, str(error))
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"[:500]
-            return Reply(None, tuple(raw), attempt + 1, output, cut, detail)
+            return Reply(None, tuple(raw), attempt + 1, used, output, cut, detail)
         raw.append(_full_answer(output))
-        found = read(output)
+        found = None if is_empty(output) else read(output)
         cut = _stop_reason(output) in ("max_tokens", "model_length")
         if found is not None and not (cut and whole):
-            return Reply(found, tuple(raw), attempt + 1, output)
+            return Reply(found, tuple(raw), attempt + 1, used, output)
         if cut:
             room *= 4
         elif correct is not None:
@@ -166,7 +243,61 @@ async def ask(
                 ChatMessageAssistant(content=said),
                 ChatMessageUser(content=correct),
             ]
-    return Reply(None, tuple(raw), attempts, output, cut)
+    nothing = NOTHING_SAID if output is not None and is_empty(output) else None
+    return Reply(None, tuple(raw), attempts, used, output, cut, nothing)
+
+
+async def _answer(
+    model: Model,
+    messages: list[ChatMessage],
+    config: GenerateConfig,
+    policy: CachePolicy | bool,
+    anew: bool,
+    named: set[str],
+    used: Used,
+) -> ModelOutput:
+    """One answer, of a memory or of the provider; what the provider gives is added to `used`.
+
+    A call that was made before for the same question (`named`) was answered badly, and is not
+    looked up again.
+    """
+    state = state_of(model)
+    assert state is not None
+    memory = state.memory
+    call = Call(state)
+    if memory is not None:
+        call.name = memory.name(messages, config)
+        kept = None if anew or call.name in named else memory.recall(call.name)
+        named.add(call.name)
+        if kept is not None:
+            state.found += 1
+            return kept
+        policy = False
+    if policy is False:
+        # Where Inspect's cache may know the answer, a call that reaches the provider is stopped.
+        state.check()
+    async with state.limit or nullcontext():
+        try:
+            with calling(call):
+                output = await model.generate(messages, config=config, cache=policy)
+        except (LimitExceededError, BudgetSpent, JudgeGone):
+            raise
+        except Exception as error:
+            state.failed(f"{type(error).__name__}: {error}"[:500])
+            raise
+        if not call.outputs:
+            state.found += 1
+            return output
+        used.add(output)
+        if state.budget is not None and output.usage is not None:
+            state.budget.tokens_in += output.usage.input_tokens
+            state.budget.tokens_out += output.usage.output_tokens
+            state.budget.cost += getattr(output.usage, "total_cost", None) or 0.0
+        if is_empty(output):
+            state.failed(NOTHING_SAID)
+        else:
+            state.failures = 0
+    return output
 
 
 def _stop_reason(output: ModelOutput) -> str:
@@ -272,7 +403,7 @@ def _ranking_config(model: Model, labels: Sequence[str]) -> GenerateConfig:
 
 
 def judge_cache(
-    model: Model, attempt: int, *, version: str = JUDGE_PROMPT_VERSION
+    model: Model, attempt: int, *, version: str = JUDGE_PROMPT_VERSION, again: int = 0
 ) -> CachePolicy | bool:
     """Judgements never expire and do not depend on the epoch: the same question has one answer.
 
@@ -283,10 +414,12 @@ def judge_cache(
         model: the judge.
         attempt: number of the attempt, from 0.
         version: version of the question's wording.
+        again: how often the cache held answers that could not be read, so that it was asked anew.
     """
     if getattr(model.api, "simulated", False):
         return False
     arguments = json.dumps(model.model_args, sort_keys=True, default=str)
+    anew = {"again": str(again)} if again else {}
     return CachePolicy(
         expiry=None,
         per_epoch=False,
@@ -294,6 +427,7 @@ def judge_cache(
             "valueflow": version,
             "attempt": str(attempt),
             "model_args": hashlib.sha256(arguments.encode()).hexdigest()[:16],
+            **anew,
         },
     )
 

@@ -214,7 +214,8 @@ async def choose_window(
 
     def read(output: ModelOutput) -> Choice | None:
         choice = _read(output, letters)
-        return choice if choice.probabilities is not None else None
+        # That a judge returns no logprobs is something to know, and asked once.
+        return choice if choice.failure in (None, "no logprobs") else None
 
     # One attempt: what gives no distribution is put again as a ranking, see `judge_response`. Its
     # first token is the answer, so that one which the room of the answer cut is whole.

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.model import Model
+
 from valueflow.database.folder import (
     check_begun,
     check_scaled,
@@ -17,7 +19,6 @@ from valueflow.database.folder import (
 )
 from valueflow.database.judging import (
     Budget,
-    CountedJudge,
     Question,
     ask_all,
     make_judge,
@@ -139,7 +140,7 @@ def _suspicion(row: Mapping[str, Any]) -> str:
 
 
 def _question(
-    recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: CountedJudge
+    recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: Model
 ) -> Question:
     async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
@@ -155,7 +156,7 @@ def _question(
         )
         if reply.error is not None:
             return {"error": reply.error}
-        return {"judge": str(judge.inner), "answer": reply.found, "calls": reply.calls}
+        return {"judge": str(judge), "answer": reply.found, "calls": reply.calls}
 
     return Question(_key(row, seat), put)
 

@@ -26,6 +26,8 @@ from valueflow.hub_assets.survey.questions import OpinionQuestion
 from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import ask
+from valueflow.scorers.judge.memory import Budget, BudgetSpent, remembering
+from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS
 
 __all__ = [
     "Encoder",
@@ -55,7 +57,10 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Relevance:
-    """A row of the table; `question` is the hash, `value` the most relevant one."""
+    """A row of the table; `question` is the hash, `value` the most relevant one.
+
+    `prompt_version` is that of the judge's question; empty where an encoder compared.
+    """
 
     theory: str
     question: str
@@ -64,6 +69,7 @@ class Relevance:
     model: str
     method: str
     text: str
+    prompt_version: str = ""
 
 
 def open_encoder(model: str) -> Encoder:
@@ -161,24 +167,32 @@ def _correction(theory: Theory) -> str:
 
 
 def judge_relevance(
-    questions: Sequence[OpinionQuestion], theories: Sequence[Theory], model: Model
+    questions: Sequence[OpinionQuestion],
+    theories: Sequence[Theory],
+    model: Model,
+    budget: Budget | None = None,
 ) -> tuple[list[Relevance], list[str]]:
     """A judge's highest rating of each question over the values of each theory, from 0 to 1.
 
     Args:
         questions: of a question set.
         theories: whose values are rated.
-        model: an Inspect model.
+        model: an Inspect model; its answers are kept in the cache folder, see `remembering`.
+        budget: most calls to make, and what they took.
 
     Returns:
         The rows; and for each question and theory that has none, why: no complete rating in
         `ATTEMPTS` attempts, or the provider's error. One dead call loses nothing that was paid for.
+
+    Raises:
+        BudgetSpent: the budget was spent before the end; all that was answered is kept.
+        InputFileError: the cache folder cannot be written to.
     """
     config = GenerateConfig(temperature=0.0, max_tokens=ANSWER_TOKENS)
 
-    async def rate(question: OpinionQuestion, theory: Theory) -> Relevance | str:
+    async def rate(judge: Model, question: OpinionQuestion, theory: Theory) -> Relevance | str:
         reply = await ask(
-            model,
+            judge,
             relevance_prompt(question, theory),
             lambda output: read_ratings(output.completion, theory.values),
             _correction(theory),
@@ -192,10 +206,18 @@ def judge_relevance(
         best = max(theory.values, key=lambda value: ratings[value.name])
         return _row(theory, question, ratings[best.name] / 10, best, str(model), "judge")
 
-    async def every() -> list[Relevance | str]:
-        return await asyncio.gather(*[rate(q, t) for t in theories for q in questions])
+    async def every() -> list[Relevance | str | BaseException]:
+        with remembering(model, DEFAULT_CONNECTIONS, budget) as (judge, _):
+            asked = [rate(judge, q, t) for t in theories for q in questions]
+            # Those in flight when one is refused are paid for, and are waited for.
+            return await asyncio.gather(*asked, return_exceptions=True)
 
     found = asyncio.run(every())
+    for raised in found:
+        if isinstance(raised, BudgetSpent):
+            raise BudgetSpent(f"{raised}; what was rated is kept. Run the same command again")
+        if isinstance(raised, BaseException):
+            raise raised
     rows = [row for row in found if isinstance(row, Relevance)]
     return rows, [why for why in found if isinstance(why, str)]
 
@@ -243,4 +265,5 @@ def _row(
         model=model,
         method=method,
         text=question.text,
+        prompt_version=RELEVANCE_PROMPT_VERSION if method == "judge" else "",
     )

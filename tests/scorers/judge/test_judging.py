@@ -54,7 +54,6 @@ def test_decoration_is_passed_over_and_counted() -> None:
         lambda labels, _: " > ".join(labels[:2]),
         lambda labels, _: " > ".join([*labels, labels[0]]),
         lambda labels, _: " > ".join([*labels[:2], "ZZZZZ"]),
-        lambda labels, _: "",
     ],
 )
 def test_nonsense_is_asked_again_a_bounded_number_of_times(
@@ -66,6 +65,15 @@ def test_nonsense_is_asked_again_a_bounded_number_of_times(
     assert judgement.failure == "no complete ranking"
     assert judgement.calls == judge.calls == 3
     assert len(judgement.raw) == 3
+
+
+@pytest.mark.parametrize("nothing", [output(""), output(" \n"), ModelOutput(model="mockllm/model")])
+def test_an_empty_answer_is_an_error_of_the_provider(nothing: ModelOutput) -> None:
+    nothing.usage = output("").usage
+    judge = CountingJudge(lambda labels, _: nothing)
+    judgement = ask(judge, attempts=2)
+    assert (judgement.labels, judgement.failure, judge.calls) == (None, "provider error", 2)
+    assert judgement.error == "the judge answered with nothing"
 
 
 def test_a_judge_that_mends_its_answer_is_heard() -> None:
@@ -132,6 +140,24 @@ def test_the_same_question_is_answered_from_the_cache() -> None:
     second = ask(judge)
     assert first.labels == second.labels
     assert judge.calls == 1
+
+
+@pytest.mark.parametrize("bad", ["Hm.", "", None])
+def test_a_cached_answer_that_cannot_be_read_is_asked_for_anew_and_then_found(
+    bad: str | None,
+) -> None:
+    made = ModelOutput(model="mockllm/model") if bad is None else output(bad)
+    made.usage = output("").usage
+    down = True
+    judge = CountingJudge(lambda labels, _: made if down else obedient(labels, 0))
+    assert ask(judge, attempts=2).labels is None
+    assert ask(judge, attempts=2).labels is None  # still down: asked, and not read from the cache
+    assert judge.calls == 4
+    down = False
+    assert ask(judge, attempts=2).labels == LABELS
+    assert judge.calls == 5
+    assert ask(judge, attempts=2).labels == LABELS
+    assert judge.calls == 5
 
 
 def test_an_evaluated_model_that_judges_does_so_at_temperature_0_with_room() -> None:

@@ -23,7 +23,7 @@ from valueflow.database.categorize.plan import (
     plan,
     votes_on,
 )
-from valueflow.database.judging import Budget, CountedJudge, Question, ask_all
+from valueflow.database.judging import Budget, Question, ask_all
 from valueflow.database.recipe import Recipe
 from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.store import JudgementStore
@@ -67,7 +67,7 @@ class Panel:
     """
 
     recipe: Recipe
-    judges: Sequence[CountedJudge]
+    judges: Sequence[Model]
     store: JudgementStore
     budget: Budget
     counts: Counter[str] = field(default_factory=Counter)
@@ -172,7 +172,7 @@ def _question(panel: Panel, batch: Batch) -> Question:
 
     async def put() -> dict[str, Any]:
         row = await _ask_batch(judge, batch, panel.recipe)
-        return row if "error" in row else {"judge": str(judge.inner), **row}
+        return row if "error" in row else {"judge": str(judge), **row}
 
     return Question(batch.key, put)
 
