@@ -20,6 +20,7 @@ from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.memory import JudgeState, judge_with, state_of
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge.refusals import (
     REFUSAL_PROMPT_VERSION,
@@ -63,10 +64,12 @@ class Judging:
         grader: gives the judge and whether it was named, see `grader_model`; called only for a
             response that has to be judged.
         without_logprobs: judges found to return no logprobs.
+        states: of its judges, by name: how they fare, see `JudgeState`.
     """
 
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
+    states: dict[str, JudgeState] = field(default_factory=dict)
     _records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +85,13 @@ class Judging:
                 "refusals": REFUSAL_VERSION,
             }
         return self._versions
+
+    def judge(self) -> tuple[Model, bool]:
+        """The judge, asked under a state of this run, and whether it was named."""
+        model, named = self.grader()
+        if state_of(model) is not None:
+            return model, named
+        return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
 
     def record(self, model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
         """What a log says of the judge; built once per judge and settings."""
@@ -131,7 +141,7 @@ async def score_response(
         record["unscored"] = "refusal"
     values = [registry.value(name, theory) for theory, name in sample.score_on]
     if record["unscored"] is None:
-        model, named = judging.grader()
+        model, named = judging.judge()
         record["judge"] = judging.record(model, named, sample.evaluator)
         judged = await judge_response(
             ResponseToJudge(
@@ -166,7 +176,7 @@ async def _note_refusal(
         return
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
-        model, named = judging.grader()
+        model, named = judging.judge()
         found = await ask_refusal(model, answer.question, shown, own_config=named)
         record["refusal_raw"] = found.raw or str(found.error)
         if found.refusal is not None:
