@@ -11,7 +11,6 @@ import numpy as np
 from inspect_ai.model import Model
 from inspect_ai.util import collect
 
-from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
@@ -87,11 +86,7 @@ async def judge_response(response: ResponseToJudge, values: Sequence[Value]) -> 
 async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     settings, sample = response.settings, response.sample
     record = value_record(value, sample)
-    table = settings.vidb
-    if settings.sampling == "fixed":
-        if not settings.panel:
-            raise ValueflowError("sampling 'fixed' needs a panel: give -T panel=FILE")
-        table = settings.panel
+    table = settings.panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns).of(value)
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.settings import described
 
 __all__ = ["tables"]
 
@@ -14,7 +15,7 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
 
     Args:
         what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
-            `groups`, `tasks`, `assets` or `queries`.
+            `groups`, `tasks`, `options`, `assets` or `queries`.
         theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 
@@ -30,6 +31,8 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
         yield _levels(registry)
     if what in ("overview", "tasks"):
         yield _tasks()
+    if what == "options":
+        yield _options()
     if what in ("overview", "assets"):
         yield _assets(registry)
     if what == "pairs":
@@ -111,9 +114,23 @@ def _tasks() -> Table:
     table = Table("task", "what it does", "parameters (-T name=...)", title="Inspect tasks")
     names = ("steer", "steer_pair", "steer_five", "steer_composite", "opinionqa", "score")
     for function in (getattr(_registry, name) for name in names):
-        parameters = ", ".join(python_inspect.signature(function).parameters)
+        parameters = ", ".join(
+            parameter.name
+            for parameter in python_inspect.signature(function).parameters.values()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        )
         summary = (function.__doc__ or "").strip().splitlines()[0]
         table.add_row(f"valueflow/{function.__name__}", summary, parameters)
+    return table
+
+
+def _options() -> Table:
+    from valueflow.steering.settings import STEERED
+
+    table = Table("option", "what it is", "default", title="Options of steering (-T name=...)")
+    for model in STEERED:
+        for name, meaning, default in described(model.model_fields):
+            table.add_row(name, meaning.replace("`", ""), default.replace("`", ""))
     return table
 
 

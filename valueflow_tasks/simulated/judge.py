@@ -21,6 +21,7 @@ from valueflow.hub_assets.inputs.anchors import Vidb, load_vidb
 from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.settings import EvaluatorSettings
 from valueflow.scorers.judge.choice import option_letters
 from valueflow.scorers.judge.prompt import read_judge_prompt
 from valueflow.simulated.respondent import read_trailer
@@ -90,7 +91,7 @@ class KnownAnchors:
 
     def __init__(self, vidb: str | None, truth: str | None = None) -> None:
         registry = load_registry()
-        tables = [load_vidb(registry.defaults.evaluator.vidb)]
+        tables = [load_vidb(EvaluatorSettings().vidb)]
         if vidb is not None:
             tables.append(load_vidb(vidb))
         self.tables = tables

@@ -5,7 +5,7 @@ multiple of the number of conditions.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, get_args
@@ -18,20 +18,17 @@ from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, load_registry
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings
-from valueflow.options import columns_option, given, number_option
+from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings, read_options
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values
 from valueflow.solvers.wording import WORDING_VERSION, Style
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.settings import (
-    RunOptions,
+    SteeringSettings,
     evaluator_settings,
-    open_catalogue,
     planned_windows,
-    refusal_settings,
-    seed_of,
+    response_settings,
 )
 
 __all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
@@ -48,20 +45,18 @@ class RunDesign:
         conditions: the default first.
         queries: those that were chosen.
         settings: how responses are measured.
-        more: what else every sample's settings hold.
+        more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
-        word_limit: most words of a response.
         loaded: the query set, for its source and notes.
     """
 
     conditions: list[Condition]
     queries: list[Query]
     settings: EvaluatorSettings
-    more: dict[str, str]
+    more: dict[str, Any]
     method: str
     style: Style
     exemplars: int
-    word_limit: int
     loaded: Queries
 
     @property
@@ -89,7 +84,7 @@ class RunDesign:
         }
 
 
-def steering_design(conditions: Sequence[Condition], options: RunOptions) -> RunDesign:
+def steering_design(conditions: Sequence[Condition], options: Mapping[str, Any]) -> RunDesign:
     """Checks a run's options, before anything is spent.
 
     Args:
@@ -100,34 +95,29 @@ def steering_design(conditions: Sequence[Condition], options: RunOptions) -> Run
         ValueflowError: an option, a query set or a table of anchors that cannot be used.
     """
     registry = load_registry()
-    defaults = registry.defaults.steer
-    method = options.method or defaults.method
-    check_method(method, options.style)
-    count = number_option("exemplars", given(options.exemplars, defaults.exemplars), 1)
-    limit = number_option("word_limit", given(options.word_limit, defaults.word_limit), 1)
-    loaded = load_queries(
-        options.queries or defaults.queries, columns_option("query_columns", options.query_columns)
-    )
-    seed = seed_of(options)
-    chosen = choose_queries(loaded.queries, given(options.n_queries, defaults.n_queries), seed)
+    made = read_options(SteeringSettings, options)
+    check_method(made.method, made.style)
+    more = response_settings(options)
+    loaded = load_queries(made.queries, made.query_columns)
+    seed = read_options(EvaluatorSettings, options).seed
+    chosen = choose_queries(loaded.queries, made.n_queries, seed)
     every = with_default(conditions, registry)
     settings = evaluator_settings(
         list(scored_values(every, registry)),
         options,
         responses=len(chosen),
-        held_out=count if method == "user_texts" else 0,
+        held_out=made.exemplars if made.method == "user_texts" else 0,
     )
-    if method == "user_texts":
-        _check_exemplars(every, settings, count)
+    if made.method == "user_texts":
+        _check_exemplars(every, settings, made.exemplars)
     return RunDesign(
         conditions=every,
         queries=chosen,
         settings=settings,
-        more=refusal_settings(options, open_catalogue(options)),
-        method=method,
-        style=next(s for s in get_args(Style) if s == options.style),
-        exemplars=count,
-        word_limit=limit,
+        more=more,
+        method=made.method,
+        style=next(s for s in get_args(Style) if s == made.style),
+        exemplars=made.exemplars,
         loaded=loaded,
     )
 
@@ -169,7 +159,6 @@ def steering_task(
             "levels": _levels(design.conditions),
             "method": design.method,
             "style": design.style,
-            "word_limit": design.word_limit,
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
@@ -191,7 +180,6 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "family": query.family,
         "query_index": index,
         "queries": len(design.queries),
-        "word_limit": design.word_limit,
         **design.more,
         "evaluator": design.settings.model_dump(),
     }
