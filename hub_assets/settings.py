@@ -31,7 +31,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
-from valueflow.hub_assets.registry.loading import Value, add_catalogue, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 
 __all__ = [
     "CALL_SETTINGS",
@@ -293,7 +293,7 @@ class ResponseSettings(Settings):
         description="YAML file with values, theories, pairs, squares and anchor tables of your own",
     )
 
-    def rules(self) -> dict[str, Any]:
+    def rules(self) -> dict[str, str]:
         """The settings that say which responses are ranked, for the log."""
         return {"refusal_check": self.refusal_check, "refusals": self.refusals}
 
@@ -324,6 +324,11 @@ class SampleSettings(ResponseSettings):
     query_index: int = 0
     queries: int = 1
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that the sample's names are from."""
+        return load_registry(self.catalogue)
 
     def level_of(self, value: Value) -> int:
         """The level toward which the response was steered for a value; 0 where it was not.
@@ -476,8 +481,6 @@ def read_sample(
     raw = metadata[SAMPLE_KEY]
     if overrides and isinstance(raw, Mapping):
         raw = _overridden(raw, overrides)
-    if isinstance(raw, Mapping) and raw.get("catalogue"):
-        add_catalogue(str(raw["catalogue"]), again=False)
     try:
         sample = SampleSettings.model_validate(raw)
     except ValidationError as error:

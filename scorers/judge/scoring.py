@@ -15,7 +15,6 @@ from typing import Any
 from inspect_ai.model import Model
 
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
@@ -85,7 +84,12 @@ class Judging:
 
     def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
         """What a log says of the judge and of how it was asked; built once for each of both."""
-        key = (str(model), sample.evaluator.model_dump_json(), *sample.rules().values())
+        key = (
+            str(model),
+            sample.evaluator.model_dump_json(),
+            sample.catalogue,
+            *sample.rules().values(),
+        )
         if key not in self._records:
             if not named:
                 logger.warning(SELF_JUDGED)
@@ -106,7 +110,7 @@ async def score_response(
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
-    registry = load_registry()
+    registry = sample.registry
     defaults = registry.defaults.evaluator
     response = strip_reasoning(answer.text)
     words = count_words(response)
@@ -158,7 +162,7 @@ async def _note_refusal(
     record: ResponseRecord, answer: Answer, shown: str, sample: SampleSettings, judging: Judging
 ) -> None:
     """Finds out whether the response declines, by filter, judge or phrases, and by which."""
-    words = load_registry().defaults.evaluator.refusal_words
+    words = sample.registry.defaults.evaluator.refusal_words
     if answer.filtered:
         record["refusal"], record["refusal_check"] = True, "filter"
         return
@@ -182,7 +186,7 @@ def _ranked(record: ValueRecord) -> bool:
 
 def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
     settings = sample.evaluator
-    vidb = vidb_of_run(settings.vidb, settings.columns)
+    vidb = vidb_of_run(settings.vidb, settings.columns, sample.registry)
     return {
         "model": str(model),
         "is_evaluated_model": not named,

@@ -16,7 +16,7 @@ from inspect_ai.log import HeadlineMetric
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
-from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings, read_options
 from valueflow.scorers.intensity_scorer import intensity
@@ -42,6 +42,7 @@ class RunDesign:
     """A run that has been checked and can be made into samples for any harness.
 
     Attributes:
+        registry: the run's catalogue.
         conditions: the default first.
         queries: those that were chosen.
         settings: how responses are measured.
@@ -50,6 +51,7 @@ class RunDesign:
         loaded: the query set, for its source and notes.
     """
 
+    registry: Registry
     conditions: list[Condition]
     queries: list[Query]
     settings: EvaluatorSettings
@@ -84,33 +86,37 @@ class RunDesign:
         }
 
 
-def steering_design(conditions: Sequence[Condition], options: Mapping[str, Any]) -> RunDesign:
+def steering_design(
+    registry: Registry, conditions: Sequence[Condition], options: Mapping[str, Any]
+) -> RunDesign:
     """Checks a run's options, before anything is spent.
 
     Args:
+        registry: the run's catalogue, from `registry_of_run`.
         conditions: without the default, which is added.
-        options: as the user gave them; a catalogue is open already.
+        options: as the user gave them.
 
     Raises:
         ValueflowError: an option, a query set or a table of anchors that cannot be used.
     """
-    registry = load_registry()
     made = read_options(SteeringSettings, options)
     check_method(made.method, made.style)
     more = response_settings(options)
-    loaded = load_queries(made.queries, made.query_columns)
+    loaded = load_queries(made.queries, made.query_columns, registry)
     seed = read_options(EvaluatorSettings, options).seed
     chosen = choose_queries(loaded.queries, made.n_queries, seed)
     every = with_default(conditions, registry)
     settings = evaluator_settings(
+        registry,
         list(scored_values(every, registry)),
         options,
         responses=len(chosen),
         held_out=made.exemplars if made.method == "user_texts" else 0,
     )
     if made.method == "user_texts":
-        _check_exemplars(every, settings, made.exemplars)
+        _check_exemplars(registry, every, settings, made.exemplars)
     return RunDesign(
+        registry=registry,
         conditions=every,
         queries=chosen,
         settings=settings,
@@ -133,7 +139,6 @@ def steering_task(
         headline: metric that Inspect shows first.
         more: further metadata of the log.
     """
-    registry = load_registry()
     samples = [
         Sample(
             id=f"{query.id}/{name}",
@@ -143,7 +148,7 @@ def steering_task(
         for index, query in enumerate(design.queries)
         for name, condition in zip(design.names, design.conditions, strict=True)
     ]
-    _print_plan(registry, design)
+    _print_plan(design)
     source = design.loaded.source
     return Task(
         dataset=MemoryDataset(samples, name=name),
@@ -164,7 +169,7 @@ def steering_task(
             "queries_sha256": source.sha256[:16],
             "planned": design.planned,
             "evaluator": design.settings.model_dump(),
-            "own_values_sha256": definitions_hash(design.more.get("catalogue")),
+            "own_values_sha256": definitions_hash(design.registry),
             **design.more,
             **(more or {}),
         },
@@ -190,15 +195,15 @@ def _levels(conditions: Sequence[Condition]) -> list[int]:
 
 
 def _check_exemplars(
-    conditions: Sequence[Condition], settings: EvaluatorSettings, count: int
+    registry: Registry, conditions: Sequence[Condition], settings: EvaluatorSettings, count: int
 ) -> None:
-    vidb = load_vidb(settings.vidb, settings.columns)
+    vidb = load_vidb(settings.vidb, settings.columns, registry)
     targets = {(v.theory, v.name, level): v for c in conditions for v, level in c.targets}
     for (_, _, level), value in targets.items():
         choose_exemplars(vidb.of(value), value, level, count, generator_for(0, "check"))
 
 
-def _print_plan(registry: Registry, design: RunDesign) -> None:
+def _print_plan(design: RunDesign) -> None:
     names = ", ".join(value.name for value in design.values)
     planned, settings = design.planned, design.settings
     count = len(design.values)
@@ -212,7 +217,7 @@ def _print_plan(registry: Registry, design: RunDesign) -> None:
         "--epochs change both)",
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
-    asset = registry.assets.get(settings.vidb)
+    asset = design.registry.assets.get(settings.vidb)
     if asset is not None and asset.note:
         lines.append(f"valueflow: anchors from {asset.name}. {asset.note}")
     # On standard error and before Inspect's display starts, so that it stays readable.

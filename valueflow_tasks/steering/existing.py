@@ -17,7 +17,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, registry_with
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.settings import SAMPLE_KEY, with_options
 from valueflow.options import clear_errors, columns_option
 from valueflow.scorers.intensity_scorer import intensity
@@ -25,8 +25,8 @@ from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.steering.settings import (
     MEASURED,
     evaluator_settings,
-    open_catalogue,
     planned_windows,
+    registry_of_run,
     response_settings,
 )
 
@@ -89,15 +89,14 @@ def score(
         response_columns: column names, such as `{response: completion}`.
         options: those of `valueflow.steering.settings.MEASURED`, each a parameter of its own.
     """
-    catalogue = open_catalogue(options)
-    registry = registry_with(catalogue)
+    registry = registry_of_run(options)
     if not str(responses).endswith(SUFFIXES):
         raise InputFileError(responses, f"must be a file of responses ({', '.join(SUFFIXES)})")
     columns = columns_option("response_columns", response_columns)
     rows = _read(registry, responses, columns, value, theory, level)
     values = list(dict.fromkeys(row_value for row_value, _, _ in rows))
     sizes = Counter(_cell(row) for row in rows)
-    settings = evaluator_settings(values, options, responses=max(sizes.values()))
+    settings = evaluator_settings(registry, values, options, responses=max(sizes.values()))
     more = {**response_settings(options), "evaluator": settings.model_dump()}
     samples = _samples(rows, more)
     calls = sum(planned_windows(settings, size) for size in sizes.values())
@@ -121,7 +120,7 @@ def score(
             "values": [f"{v.theory}:{v.name}" for v in values],
             "planned": {"generations": 0, "judge_calls": calls},
             "evaluator": settings.model_dump(),
-            "own_values_sha256": definitions_hash(catalogue),
+            "own_values_sha256": definitions_hash(registry),
         },
     )
 
@@ -141,7 +140,7 @@ def _read(
     fallback_level = registry.level(0 if level is None else level).level
     found: list[ReadRow] = []
     mapping: dict[str, str] = {}
-    for row in read_rows(open_source(path, "queries")):
+    for row in read_rows(open_source(path, "queries", registry)):
         if not mapping:
             required = ["response"] if fallback else ["response", "value"]
             mapping = column_map(row, COLUMNS, required, columns, "response_columns")

@@ -14,9 +14,8 @@ from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.registry.loading import (
     Registry,
     Value,
-    add_catalogue,
     load_registry,
-    registry_with,
+    open_catalogue,
 )
 from valueflow.hub_assets.settings import (
     Columns,
@@ -34,7 +33,6 @@ __all__ = [
     "STEERED",
     "SteeringSettings",
     "evaluator_settings",
-    "open_catalogue",
     "planned_windows",
     "registry_of_run",
     "response_settings",
@@ -81,26 +79,18 @@ STEERED = (SteeringSettings, *MEASURED)
 """Options of every steering task."""
 
 
-def open_catalogue(options: Mapping[str, Any]) -> str | None:
-    """Adds the user's own catalogue, if there is one, and gives its absolute path.
-
-    Raises:
-        InputFileError: it cannot be read or breaks the schema.
-    """
-    path = options.get("catalogue")
-    return None if path is None else add_catalogue(path)
-
-
 def registry_of_run(options: Mapping[str, Any]) -> Registry:
-    """The catalogue with the user's own, if there is one, and without those of other runs.
+    """The catalogue that a run holds: the installation's with the user's own, if there is one.
 
     Raises:
         InputFileError: the user's own cannot be read or breaks the schema.
     """
-    return registry_with(open_catalogue(options))
+    path = options.get("catalogue")
+    return load_registry() if path is None else open_catalogue(path)
 
 
 def evaluator_settings(
+    registry: Registry,
     values: list[Value],
     options: Mapping[str, Any],
     *,
@@ -110,6 +100,7 @@ def evaluator_settings(
     """Checks the evaluator's options against the anchors, before anything is spent.
 
     Args:
+        registry: the run's catalogue.
         values: the values on which responses are scored.
         options: as the user gave them.
         responses: the size of the largest cell.
@@ -118,11 +109,11 @@ def evaluator_settings(
     Raises:
         ValueflowError: an option or a table of anchors that cannot be used.
     """
-    own = _own_anchors(options)
+    own = _own_anchors(registry)
     settings = read_options(EvaluatorSettings, {**({"vidb": own} if own else {}), **options})
     settings.check_cell(responses)
-    table = load_vidb(settings.vidb, settings.columns)
-    panel = load_vidb(settings.panel, settings.columns) if settings.panel else None
+    table = load_vidb(settings.vidb, settings.columns, registry)
+    panel = load_vidb(settings.panel, settings.columns, registry) if settings.panel else None
     size, sampling = settings.window_size, settings.sampling
     for value in values:
         if panel is None:
@@ -144,12 +135,9 @@ def response_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     return read_options(ResponseSettings, options).model_dump(exclude_none=True)
 
 
-def _own_anchors(options: Mapping[str, Any]) -> str | None:
+def _own_anchors(registry: Registry) -> str | None:
     """The table of anchors that the user's catalogue brings, where it brings exactly one."""
-    if options.get("catalogue") is None:
-        return None
-    assets = registry_of_run(options).assets.values()
-    own = [asset.name for asset in assets if asset.kind == "vidb" and asset.path]
+    own = [name for name, asset in registry.assets.items() if asset.kind == "vidb" and asset.path]
     return own[0] if len(own) == 1 else None
 
 

@@ -56,7 +56,9 @@ def steer(
     """
     registry = registry_of_run(options)
     chosen = values_option(registry, values, theory)
-    design = steering_design(single_conditions(chosen, levels_option(registry, levels)), options)
+    design = steering_design(
+        registry, single_conditions(chosen, levels_option(registry, levels)), options
+    )
     return steering_task(design, name=f"{chosen[0].theory} steering", headline="range")
 
 
@@ -87,7 +89,7 @@ def steer_pair(
     chosen = pairs_option(registry, pairs, theory, pair_levels_option(registry, levels))
     conditions = pair_conditions(registry, chosen, singles=yes_or_no("singles", singles))
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} pairs",
         headline="pair cosine",
         more={"pairs": [pair.name for pair in chosen]},
@@ -116,7 +118,7 @@ def steer_five(
     chosen = squares_option(registry, sets, theory)
     conditions = five_value_conditions(registry, chosen, yes_or_no("singles", singles))
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} five values",
         headline="five rank_agreement",
         more={"squares": [square.name for square in chosen]},
@@ -154,7 +156,7 @@ def steer_composite(
         registry, chosen, levels_option(registry, levels), yes_or_no("direct", direct)
     )
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} composites",
         headline="composite direction_agreement",
     )
