@@ -1,7 +1,8 @@
 """The few error classes of valueflow, each a `ValueError` whose message says what to do.
 
-Nothing here imports a harness: at the edges of the tasks and the scorer these become click errors,
-which Inspect's command line shows as one sentence instead of a traceback.
+Each keeps its parts as attributes (`option`, `message`, `path`, `row`, `column`), so that no layer
+above has to take a sentence apart. Nothing here imports a harness: at the edges of the tasks and the
+scorer these become click errors, which Inspect's command line shows as one sentence.
 """
 
 import functools
@@ -39,6 +40,7 @@ class OptionError(ValueflowError):
 
     def __init__(self, option: str, message: str) -> None:
         self.option = option
+        self.message = message
         super().__init__(f"{option}: {message}")
 
 
@@ -55,6 +57,7 @@ class InputFileError(ValueflowError):
     def __init__(
         self, path: object, message: str, *, row: int | None = None, column: str | None = None
     ) -> None:
+        self.path, self.message, self.row, self.column = path, message, row, column
         place = "".join(
             [
                 f", row {row}" if row is not None else "",

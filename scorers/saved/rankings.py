@@ -19,12 +19,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry, slug
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
-from valueflow.scorers.records import is_judged, window_records
+from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
 
 __all__ = ["SavedRankings", "read_rankings"]
 
@@ -116,7 +116,8 @@ def read_rankings(
     """Reads saved rankings of any number of files into one table.
 
     Args:
-        paths: Inspect logs, JSONL files or the published scripts' CSV files.
+        paths: Inspect logs and folders of them, JSONL files or the published scripts' CSV files; a
+            file that is named twice counts once, and so does a run with its retry.
         value: for CSV files, the value that was ranked; else it is read from the file's name.
         cell: for CSV files, the cell; else the file's name without its suffix.
 
@@ -127,7 +128,7 @@ def read_rankings(
     reading = _Reading()
 
     def records() -> Iterator[Mapping[str, Any]]:
-        for path in paths:
+        for path in _one_attempt_each(paths, reading):
             reading.files.append((len(reading.rows), path))
             if not path.is_file():
                 raise InputFileError(path, "there is no such file")
@@ -249,33 +250,50 @@ def _value_of(path: Path, value: str | None) -> str:
 
 
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
-    from inspect_ai.log import read_eval_log
+    from valueflow.scorers.saved.logs import ScoredLog, left_out
 
-    from valueflow.scorers.saved.logs import intensity_record, log_samples
+    log = ScoredLog(path)
+    reading.one_source("evaluated model", log.header.eval.model)
+    for number, (_, found) in enumerate(log.samples(), start=1):
+        if found is None:
+            continue
+        response = cast(ResponseRecord, found)
+        if judge := response.get("judge"):
+            reading.one_source("judge", judge["model"])
+        for name, values in response["values"].items():
+            key = (response["item"], values["cell"], name)
+            if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
+                why = "refusal" if response["refusal"] else response["unscored"]
+                reading.failed.setdefault(key, why or "grader_failed")
+                reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+        for record in window_records(measured([response])):
+            yield reading.keep(number, record)
+    reading.dropped.update(left_out(log.counts))
+    if log.counts["rescored"]:
+        reading.dropped["older scores of samples that were scored again"] += log.counts["rescored"]
 
-    try:
-        header = read_eval_log(str(path), header_only=True).eval
-        reading.one_source("evaluated model", header.model)
-        for number, sample in enumerate(log_samples(str(path)), start=1):
-            if sample.error is not None:
-                reading.dropped["samples that ended in an error"] += 1
-            response = intensity_record(sample, path)
-            if response is None:
-                reading.dropped["samples without a score of valueflow/intensity"] += 1
-                continue
-            if judge := response.get("judge"):
-                reading.one_source("judge", judge["model"])
-            for name, values in response["values"].items():
-                key = (response["item"], values["cell"], name)
-                if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
-                    why = "refusal" if response["refusal"] else response["unscored"]
-                    reading.failed.setdefault(key, why or "grader_failed")
-                    reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
-            # As in the log's own metrics, a refused response that was ranked counts in no cell.
-            if not response["refusal"]:
-                for record in window_records([response]):
-                    yield reading.keep(number, record)
-    except (ValueError, OSError, KeyError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(path, f"is not a readable Inspect log ({error})") from None
+
+def _one_attempt_each(paths: Sequence[Path], reading: _Reading) -> Iterator[Path]:
+    """The files without repetition: each once, and of a run and its retries the fullest."""
+    from valueflow.scorers.saved.logs import SUFFIXES, ScoredLog, find_logs, last_attempts
+
+    files = [f for path in paths for f in (find_logs([path]) if path.is_dir() else [path])]
+    once = list(dict.fromkeys(file.resolve() for file in files))
+    if len(once) < len(files):
+        reading.dropped["files named twice"] += len(files) - len(once)
+    given = {file.resolve(): file for file in reversed(files)}
+    logs = [ScoredLog(file) for file in once if file.suffix in SUFFIXES and file.is_file()]
+    logs.sort(key=lambda log: str(log.header.eval.created))
+    runs = Counter(log.header.eval.task_id for log in logs)
+
+    def attempt_of(log: ScoredLog) -> str:
+        # A copy that another judge scored is no other attempt, but another measurement.
+        name = log.header.eval.task_id
+        judges = (str(r["judge"]["model"]) for r in log.records() if r.get("judge"))
+        return f"{name} {next(judges, '')}" if runs[name] > 1 else name
+
+    chosen = last_attempts(logs, attempt_of, lambda log: sum(1 for _ in log.records()))
+    repeated = {log.path for log, best in chosen if best is not log}
+    if repeated:
+        reading.dropped["logs of other attempts at the same run"] += len(repeated)
+    return (given[file] for file in once if file not in repeated)
