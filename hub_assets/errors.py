@@ -1,8 +1,8 @@
 """The few error classes of valueflow, each a `ValueError` whose message says what to do.
 
 Each keeps its parts as attributes (`option`, `message`, `path`, `row`, `column`), so that no layer
-above has to take a sentence apart. Nothing here imports a harness: at the edges of the tasks and the
-scorer these become click errors, which Inspect's command line shows as one sentence.
+above has to take a sentence apart. Nothing here imports a harness: at the edges of the tasks and
+the scorer these become click errors, which Inspect's command line shows as one sentence.
 """
 
 import functools

@@ -19,6 +19,7 @@ from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.memory import JudgeState, judge_with, state_of
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge.refusals import (
     REFUSAL_PROMPT_VERSION,
@@ -62,10 +63,12 @@ class Judging:
         grader: gives the judge and whether it was named, see `grader_model`; called only for a
             response that has to be judged.
         without_logprobs: judges found to return no logprobs.
+        states: of its judges, by name: how they fare, see `JudgeState`.
     """
 
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
+    states: dict[str, JudgeState] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
@@ -81,6 +84,13 @@ class Judging:
                 "refusals": REFUSAL_VERSION,
             }
         return self._versions
+
+    def judge(self) -> tuple[Model, bool]:
+        """The judge, asked under a state of this run, and whether it was named."""
+        model, named = self.grader()
+        if state_of(model) is not None:
+            return model, named
+        return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
 
     def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
         """What a log says of the judge and of how it was asked; built once for each of both."""
@@ -135,7 +145,7 @@ async def score_response(
         record["unscored"] = "refusal"
     values = [registry.value(name, theory) for theory, name in sample.score_on]
     if record["unscored"] is None:
-        model, named = judging.grader()
+        model, named = judging.judge()
         record["judge"] = judging.record(model, named, sample)
         judged = await judge_response(
             ResponseToJudge(
@@ -170,7 +180,7 @@ async def _note_refusal(
         return
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
-        model, named = judging.grader()
+        model, named = judging.judge()
         found = await ask_refusal(model, answer.question, shown, own_config=named)
         record["refusal_raw"] = found.raw or str(found.error)
         if found.refusal is not None:

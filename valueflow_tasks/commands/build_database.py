@@ -38,6 +38,7 @@ def build_command() -> None:
 @click.argument("questions")
 @click.option("--model", help="A sentence-transformers model, or `hives` (needs valueflow[hives]).")
 @click.option("--judge", help="An Inspect model that rates the questions, in place of --model.")
+@click.option("--max-calls", type=click.IntRange(0), help="Most calls of --judge.")
 @click.option(
     "--theory", "theories", multiple=True, help="Only this theory; may be repeated. Default: all."
 )
@@ -49,7 +50,12 @@ def build_command() -> None:
     help="Table to write: .parquet or .csv.",
 )
 def relevance_command(
-    questions: str, model: str | None, judge: str | None, theories: tuple[str, ...], output: Path
+    questions: str,
+    model: str | None,
+    judge: str | None,
+    max_calls: int | None,
+    theories: tuple[str, ...],
+    output: Path,
 ) -> None:
     """Say how relevant each of QUESTIONS is to the values of each theory.
 
@@ -77,13 +83,18 @@ def relevance_command(
         if model is not None:
             rows = embedding_relevance(data.questions, chosen, open_encoder(model), model)
         else:
-            from inspect_ai.model import get_model
+            from inspect_ai.model import GenerateConfig, get_model
+
+            from valueflow.scorers.judge.memory import Budget
+            from valueflow.scorers.judge.model import MAX_RETRIES
 
             try:
-                grader = get_model(judge)
+                grader = get_model(judge, config=GenerateConfig(max_retries=MAX_RETRIES))
             except Exception as error:
                 raise OptionError("judge", f"{judge} cannot be used ({error})") from None
-            rows, failed = judge_relevance(data.questions, chosen, grader)
+            budget = Budget(max_calls)
+            rows, failed = judge_relevance(data.questions, chosen, grader, budget)
+            _tell_cost(budget)
     if not rows:
         raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
     write_relevance(output, rows)
@@ -188,7 +199,7 @@ def build_vidb_command(
         stages.remove("package")
     for stage in stages:
         build_stages.run_stage(run, stage)
-    _tell_cost(run)
+    _tell_cost(run.budget)
     if stages[-1] == "package":
         click.echo(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
 
@@ -214,7 +225,7 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
             )
         run = _run(recipe, output, max_calls, values, shard)
         build_stages.run_stage(run, stage)
-        _tell_cost(run)
+        _tell_cost(run.budget)
 
     return command
 
@@ -273,8 +284,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _tell_cost(run: Any) -> None:
-    budget = run.budget
+def _tell_cost(budget: Any) -> None:
     cost = f", ${budget.cost:,.2f}" if budget.cost else ""
     tokens = f"{budget.tokens_in:,} tokens read, {budget.tokens_out:,} written"
     _say(f"judge calls in this run: {budget.calls:,} ({tokens}{cost})")

@@ -21,7 +21,6 @@ from datasets import Dataset
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.cache import check_cache_folder
 from valueflow.lm_eval.figures import RunNumbers, numbers_of
 from valueflow.lm_eval.judging import GivenResponse, digest_of
 from valueflow.lm_eval.leaves import METRICS, SHARES, leaf_named
@@ -36,6 +35,7 @@ from valueflow.lm_eval.options import (
 )
 from valueflow.lm_eval.task_files import SCORED
 from valueflow.options import yes_or_no
+from valueflow.scorers.judge.memory import check_cache_folder
 from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
 from valueflow.solvers.steering_solver import steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION

@@ -147,10 +147,15 @@ def test_an_answer_that_names_no_option_fails_and_is_quoted(
 
 
 def test_missing_log_probabilities_are_told() -> None:
-    for answer in (lambda: output("B"), lambda: ModelOutput(model="m", usage=output("").usage)):
-        choice = choose(answer)
-        assert choice.probabilities is None
-        assert choice.failure == "no logprobs"
+    choice = choose(lambda: output("B"))
+    assert choice.probabilities is None
+    assert choice.failure == "no logprobs"
+
+
+def test_an_empty_answer_does_not_say_that_there_are_no_log_probabilities() -> None:
+    choice = choose(lambda: ModelOutput(model="m", usage=output("").usage))
+    assert (choice.probabilities, choice.failure) == (None, "provider error")
+    assert choice.error == "the judge answered with nothing"
 
     def without_alternatives() -> ModelOutput:
         made = output("B")
