@@ -1,15 +1,29 @@
 """The few error classes of valueflow, each a `ValueError` whose message says what to do.
 
 Each keeps its parts as attributes (`option`, `message`, `path`, `row`, `column`), so that no layer
-above has to take a sentence apart. Nothing here imports a harness: the tasks and the command line
-turn these into the harness's own prerequisite errors, so that users see one sentence instead of a
-traceback.
+above has to take a sentence apart. Nothing here imports a harness: at the edges of the tasks and
+the scorer these become click errors, which Inspect's command line shows as one sentence.
 """
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import ParamSpec, TypeVar
 
-__all__ = ["InputFileError", "OptionError", "UnknownNameError", "ValueflowError"]
+import click
+
+__all__ = [
+    "InputFileError",
+    "OptionError",
+    "TaskOptionError",
+    "UnknownNameError",
+    "ValueflowError",
+    "clear_errors",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ValueflowError(ValueError):
@@ -73,3 +87,27 @@ class UnknownNameError(ValueflowError):
             offer = f"Known: {shown}."
         self.suggestions = near
         super().__init__(f"unknown {kind} {str(name)!r}. {offer}{' ' + hint if hint else ''}")
+
+
+class TaskOptionError(click.ClickException, ValueflowError):
+    """A task or scorer cannot be made; `inspect eval` shows its message without a traceback."""
+
+
+def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Lets Inspect's command line show a `ValueflowError` as one message.
+
+    Inspect's commands are click commands, so a click error ends them with `Error: ...` and exit
+    status 1; from Python it remains a `ValueflowError`.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TaskOptionError:
+            raise
+        except ValueflowError as error:
+            raise TaskOptionError(str(error)) from None
+
+    wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return wrapped

@@ -86,6 +86,7 @@ def main() -> None:
             "composites",
             "groups",
             "tasks",
+            "options",
             "assets",
             "queries",
         ]

@@ -16,13 +16,7 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import (
-    Registry,
-    Value,
-    added_catalogues,
-    load_registry,
-    slug,
-)
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
 
@@ -77,43 +71,42 @@ class Vidb:
         return found
 
 
-def load_vidb(source: object, columns: Mapping[str, str] | None = None) -> Vidb:
+def load_vidb(
+    source: object, columns: Mapping[str, str] | None = None, registry: Registry | None = None
+) -> Vidb:
     """Reads a table of anchors; a table whose files have not changed is parsed once per process.
 
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
         columns: the user's names for the columns `text`, `intensity`, `value`, `theory`, `level`.
+        registry: whose assets and values; the installation's where not given.
 
     Raises:
         InputFileError: no rows, columns that cannot be mapped, an empty text, or an intensity
             that is missing, not a number or outside [−10, 10].
     """
-    opened = open_source(source, "vidb")
-    return _read(opened, tuple(sorted((columns or {}).items())), added_catalogues())
+    registry = registry or load_registry()
+    opened = open_source(source, "vidb", registry)
+    return _read(opened, tuple(sorted((columns or {}).items())), registry)
 
 
-def vidb_of_run(source: str, columns: Mapping[str, str] | None = None) -> Vidb:
+def vidb_of_run(source: str, columns: Mapping[str, str] | None, registry: Registry) -> Vidb:
     """The table that a run's samples name, read and hashed once per process.
 
     `load_vidb` looks at the files each time, so that a changed table is seen; within a run the
     table that was checked at its start is the one that counts.
     """
-    return _of_run(source, tuple(sorted((columns or {}).items())), added_catalogues())
-
-
-Catalogues = tuple[tuple[str, str], ...]
-"""Which values are known, and so which rows are read, depends on the catalogues that were added."""
+    return _of_run(source, tuple(sorted((columns or {}).items())), registry)
 
 
 @lru_cache(maxsize=8)
-def _of_run(source: str, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
-    return load_vidb(source, dict(columns))
+def _of_run(source: str, columns: tuple[tuple[str, str], ...], registry: Registry) -> Vidb:
+    return load_vidb(source, dict(columns), registry)
 
 
 @lru_cache(maxsize=8)
-def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
-    registry = load_registry()
+def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Registry) -> Vidb:
     found: dict[tuple[str, str], dict[str, Anchor]] = {}
     dropped: Counter[str] = Counter()
     names: dict[tuple[str, str | None], Value | None] = {}
@@ -126,7 +119,7 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Cata
             mapping = column_map(row, COLUMNS, ["text", "intensity"], dict(columns), "vidb_columns")
             file_value = None
             if "value" not in mapping:
-                file_value = value_of_file(opened, row.file)
+                file_value = value_of_file(opened, row.file, registry)
         value = file_value
         if value is None:
             theory = row.cell(mapping, "theory")
@@ -163,13 +156,12 @@ def _known_value(registry: Registry, name: str, theory: str | None) -> Value | N
         return None
 
 
-def value_of_file(opened: Source, file: Path) -> Value:
+def value_of_file(opened: Source, file: Path, registry: Registry) -> Value:
     """The value that a per-value table's name says: `value`, `theory_value` or `theory/value`.
 
     Raises:
         InputFileError: the name says none.
     """
-    registry = load_registry()
     folder = file.parent.name if file.parent != opened.root else opened.root.name
     for theory in registry.theories.values():
         spellings = {slug(theory.name), *map(slug, theory.aliases)}

@@ -15,6 +15,7 @@ import numpy as np
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
+from valueflow.hub_assets.registry.loading import Registry
 
 __all__ = ["Queries", "Query", "choose_queries", "load_queries"]
 
@@ -43,18 +44,21 @@ class Queries:
     notes: tuple[str, ...]
 
 
-def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Queries:
+def load_queries(
+    source: object, columns: Mapping[str, str] | None = None, registry: Registry | None = None
+) -> Queries:
     """Reads a query set.
 
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
         columns: the user's names for the columns `query`, `id`, `family`.
+        registry: the catalogue; the installation's where not given.
 
     Raises:
         InputFileError: the file is empty, a query is empty, or an id stands twice.
     """
-    opened = open_source(source, "queries")
+    opened = open_source(source, "queries", registry)
     found: list[Query] = []
     seen_texts: set[str] = set()
     seen_ids: set[str] = set()

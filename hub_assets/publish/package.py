@@ -181,7 +181,7 @@ def _read(
         if row.file != current:
             current = row.file
             mapping = _columns_of(row, columns, defaults)
-            value = None if "value" in mapping else value_of_file(opened, row.file)
+            value = None if "value" in mapping else value_of_file(opened, row.file, load_registry())
             name = row.file.relative_to(opened.root).as_posix()
         cells, faults = _cells(row, mapping, defaults, name, value)
         faults += row_problems(cells, name, row.number)

@@ -15,8 +15,7 @@ from typing import Any
 from inspect_ai.model import Model
 
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
+from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
@@ -70,7 +69,7 @@ class Judging:
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
     states: dict[str, JudgeState] = field(default_factory=dict)
-    _records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -93,13 +92,18 @@ class Judging:
             return model, named
         return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
 
-    def record(self, model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
-        """What a log says of the judge; built once per judge and settings."""
-        key = (str(model), settings.model_dump_json())
+    def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
+        """What a log says of the judge and of how it was asked; built once for each of both."""
+        key = (
+            str(model),
+            sample.evaluator.model_dump_json(),
+            sample.catalogue,
+            *sample.rules().values(),
+        )
         if key not in self._records:
             if not named:
                 logger.warning(SELF_JUDGED)
-            self._records[key] = _judge_record(model, named, settings)
+            self._records[key] = _judge_record(model, named, sample)
         return self._records[key]
 
 
@@ -116,7 +120,7 @@ async def score_response(
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
-    registry = load_registry()
+    registry = sample.registry
     defaults = registry.defaults.evaluator
     response = strip_reasoning(answer.text)
     words = count_words(response)
@@ -142,7 +146,7 @@ async def score_response(
     values = [registry.value(name, theory) for theory, name in sample.score_on]
     if record["unscored"] is None:
         model, named = judging.judge()
-        record["judge"] = judging.record(model, named, sample.evaluator)
+        record["judge"] = judging.record(model, named, sample)
         judged = await judge_response(
             ResponseToJudge(
                 text=shown,
@@ -168,7 +172,7 @@ async def _note_refusal(
     record: ResponseRecord, answer: Answer, shown: str, sample: SampleSettings, judging: Judging
 ) -> None:
     """Finds out whether the response declines, by filter, judge or phrases, and by which."""
-    words = load_registry().defaults.evaluator.refusal_words
+    words = sample.registry.defaults.evaluator.refusal_words
     if answer.filtered:
         record["refusal"], record["refusal_check"] = True, "filter"
         return
@@ -190,8 +194,9 @@ def _ranked(record: ValueRecord) -> bool:
     return any(is_judged(window) for window in record["windows"])
 
 
-def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
-    vidb = vidb_of_run(settings.vidb, settings.columns)
+def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
+    settings = sample.evaluator
+    vidb = vidb_of_run(settings.vidb, settings.columns, sample.registry)
     return {
         "model": str(model),
         "is_evaluated_model": not named,
@@ -204,4 +209,6 @@ def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dic
         "vidb_revision": vidb.source.revision,
         "vidb_sha256": vidb.source.sha256[:16],
         **settings.as_dict(),
+        # As they were in force: an argument of the scorer goes before what the sample says.
+        **sample.rules(),
     }

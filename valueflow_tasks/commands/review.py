@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.lazy import need
 
 __all__ = ["review_command"]
 
@@ -101,12 +102,14 @@ def review_command(
     chosen = _values(values)
     queues: list[Any] = [*QUEUES] if queue == "both" else [queue]
     if agree:
+        need("--agreement", "review", "krippendorff")
         _agreement(folder, queues, chosen, seed, output)
     elif imported is not None:
         _import(folder, imported, name, blind)
     elif exported is not None:
         _export(folder, exported, (queues, chosen, sample, seed), name, blind)
     else:
+        need("the review page", "review", "starlette", "uvicorn", "jinja2")
         _page(folder, (queues, chosen, sample, seed), name, blind, port, not no_browser)
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import Value, added_catalogues, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
@@ -243,7 +243,7 @@ class Recipe(_Part):
 
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
-        return _wanted(self.theories, self.values, added_catalogues())
+        return _wanted(self.theories, self.values, load_registry())
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""
@@ -251,9 +251,10 @@ class Recipe(_Part):
 
 
 @cache
-def _wanted(theories: tuple[str, ...], values: tuple[str, ...], _: object) -> tuple[Value, ...]:
+def _wanted(
+    theories: tuple[str, ...], values: tuple[str, ...], registry: Registry
+) -> tuple[Value, ...]:
     """Kept, since it is asked for every text of a database."""
-    registry = load_registry()
     theories = tuple(registry.theory(name).name for name in theories)
     values = tuple(registry.value(name).name for name in values)
     return tuple(

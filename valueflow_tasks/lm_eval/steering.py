@@ -68,12 +68,11 @@ def documents(**given: Any) -> dict[str, Dataset]:
     """
     check_requests_are_new()
     rest = dict(given)
-    registry = load_registry()
-    leaf = leaf_named(registry, str(rest.pop("valueflow_task", "")))
+    leaf = leaf_named(load_registry(), str(rest.pop("valueflow_task", "")))
     options = read_options(rest)
     registry = registry_of_run(options.run)
     grader = None if judging_is_skipped() else grader_spec(options.grader)
-    design = steering_design(conditions_of(registry, leaf, options), options.run)
+    design = steering_design(registry, conditions_of(registry, leaf, options), options.run)
     connections = max_connections(options)
     if grader is not None:
         check_grader(grader)
@@ -128,7 +127,7 @@ def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
-    asset = load_registry().assets.get(design.settings.vidb)
+    asset = design.registry.assets.get(design.settings.vidb)
     if asset is not None and asset.note:
         _print_once(f"valueflow: anchors from {asset.name}. {asset.note}")
 
