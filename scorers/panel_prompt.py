@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from valueflow.hub_assets.registry import Theory, Value
 
 from .category_prompt import CategoryQuestion, is_category_prompt, read_category_prompt
-from .judge_answer import strip_reasoning
+from .judge_answer import introduced_as_other, strip_reasoning
 
 __all__ = [
     "PLAUSIBLE_PROMPT_VERSION",
@@ -64,10 +64,10 @@ def _fenced(text: str, code: str) -> str:
 
 
 def plausible_answer(answer: str) -> str | None:
-    """`plausible` or `odd`, or None where the last line is neither."""
-    lines = strip_reasoning(answer).splitlines()
-    word = re.sub(r"[^a-z]", "", lines[-1].lower()) if lines else ""
-    return word if word in ("plausible", "odd") else None
+    """`plausible` or `odd`, or None where the last line is neither, or is said not to be meant."""
+    before, _, last = strip_reasoning(answer).rpartition("\n")
+    word = re.sub(r"[^a-z]", "", last.lower())
+    return word if word in ("plausible", "odd") and not introduced_as_other(before) else None
 
 
 def is_panel_prompt(prompt: str) -> bool:

@@ -18,7 +18,7 @@ from valueflow.hub_assets.registry import load_registry
 from valueflow.hub_assets.sample_settings import EvaluatorSettings, SampleSettings
 from valueflow.hub_assets.vidb import vidb_of_run
 from valueflow.scorers.choice_judging import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge_answer import strip_reasoning
+from valueflow.scorers.judge_answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge_prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge_response import ResponseToJudge, judge_response, value_record
 from valueflow.scorers.judging import SELF_JUDGED
@@ -73,6 +73,7 @@ class Judging:
             self._versions |= {
                 "valueflow": version("valueflow"),
                 "judge_prompt": JUDGE_PROMPT_VERSION,
+                "judge_reader": RANKING_READER_VERSION,
                 "choice_prompt": CHOICE_PROMPT_VERSION,
                 "refusal_prompt": REFUSAL_PROMPT_VERSION,
                 "refusals": REFUSAL_VERSION,

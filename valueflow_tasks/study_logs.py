@@ -147,7 +147,7 @@ def _settings(
     found["own values hash"] = metadata.get("own_values_sha256")
     found["refusal check"] = sample.get("refusal_check")
     found["refusals"] = sample.get("refusals")
-    for name in ("valueflow", "judge_prompt", "choice_prompt", "refusal_prompt"):
+    for name in ("valueflow", "judge_prompt", "judge_reader", "choice_prompt", "refusal_prompt"):
         found[f"{name.replace('_', ' ')} version"] = versions.get(name) or metadata.get(name)
     found["refusal phrases version"] = versions.get("refusals")
     # A log whose every response was refused has no judge's record; its task says how it was set.
