@@ -28,7 +28,7 @@ from simulated_windows import (
     population_means,
     simulate,
 )
-from valueflow.scorers.evaluation import evaluate
+from valueflow.scorers.estimate.evaluation import evaluate
 
 Array = NDArray[np.float64]
 CENTRES = np.repeat([-6.0, -3.0, 0.0, 3.0, 6.0], 6)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulated_windows import NOISES, Judge, simulate
-from valueflow.scorers.evaluation import evaluate
+from valueflow.scorers.estimate.evaluation import evaluate
 
 Array = NDArray[np.float64]
 TRIPLES = 10

@@ -33,9 +33,9 @@ from simulated_windows import (
     population_means,
     simulate,
 )
-from valueflow.scorers.evaluation import Evaluation, evaluate
-from valueflow.scorers.judge_model import NOISE_VARIANCE
-from valueflow.scorers.window_table import TAIL, WindowTable
+from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+from valueflow.scorers.estimate.judge import NOISE_VARIANCE
+from valueflow.scorers.estimate.table import TAIL, WindowTable
 
 Array = NDArray[np.float64]
 NAMES = ("item rmse", "item cover", "cell rmse", "low", "high", "cell cover", "slope", "weight")

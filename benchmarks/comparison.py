@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulated_windows import Anchors, Judge, draw_anchors, rank_windows
-from valueflow.scorers.comparison import CellDifference, Comparison, compare
-from valueflow.scorers.multiple_tests import adjusted
+from valueflow.scorers.figures import adjusted
 from valueflow.scorers.records import ResponseRecord, WindowRecord, cell_name
+from valueflow.scorers.summary.comparison import CellDifference, Comparison, compare
 
 Array = NDArray[np.float64]
 VALUES = ("benevolence", "power", "security", "tradition")

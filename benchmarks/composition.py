@@ -26,15 +26,15 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import get_model
 
-from valueflow.hub_assets.registry import load_registry
-from valueflow.multi_steering import steer_five, steer_pair
-from valueflow.scorers.cell_covariance import JointCells
-from valueflow.scorers.figure import Figure
-from valueflow.scorers.pair_summary import pair_summaries
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.scorers.estimate.covariance import JointCells
+from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import METADATA_KEY
-from valueflow.scorers.square_summary import square_summaries
-from valueflow.scorers.summary import RunSummary, summarize
-from valueflow.simulated_respondent import RespondentOptions, expected_intensity
+from valueflow.scorers.summary.pairs import pair_summaries
+from valueflow.scorers.summary.run import RunSummary, summarize
+from valueflow.scorers.summary.squares import square_summaries
+from valueflow.simulated.respondent import RespondentOptions, expected_intensity
+from valueflow.steering.tasks import steer_five, steer_pair
 
 LAWS = {
     "additive": RespondentOptions(gain_down=5, cross=-0.2),

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulated_windows import Anchors, Judge, draw_anchors, rank_windows
-from valueflow.hub_assets.sample_settings import condition_name
-from valueflow.scorers.figure import Figure
+from valueflow.hub_assets.settings import condition_name
+from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import ResponseRecord, ValueRecord, WindowRecord, cell_name
-from valueflow.scorers.summary import RunSummary, summarize
+from valueflow.scorers.summary.run import RunSummary, summarize
 
 Targets = tuple[tuple[str, str, int], ...]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulated_windows import Anchors, Judge, bucket_panels, cells_of_responses, draw_anchors
-from valueflow.scorers.adaptive_windows import DESIGN_GRID, DESIGN_LAPSE_RATE, next_window
-from valueflow.scorers.evaluation import evaluate
-from valueflow.scorers.judge_model import JudgeModel
-from valueflow.scorers.responses import AnchorErrors, response_likelihood
-from valueflow.scorers.window_likelihood import read_orders
-from valueflow.scorers.window_table import WindowTable
+from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.judge import JudgeModel
+from valueflow.scorers.estimate.likelihood import read_orders
+from valueflow.scorers.estimate.responses import AnchorErrors, response_likelihood
+from valueflow.scorers.estimate.table import WindowTable
+from valueflow.scorers.windows.adaptive import DESIGN_GRID, DESIGN_LAPSE_RATE, next_window
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

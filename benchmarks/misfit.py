@@ -25,7 +25,7 @@ from simulated_windows import (
     population_means,
     simulate,
 )
-from valueflow.scorers.evaluation import evaluate
+from valueflow.scorers.estimate.evaluation import evaluate
 
 Array = NDArray[np.float64]
 JUDGES = (

@@ -34,10 +34,10 @@ import click
 from inspect_ai import eval as inspect_eval
 
 from valueflow import opinionqa
-from valueflow.hub_assets.opinion_questions import load_opinions
-from valueflow.hub_assets.registry import load_registry
-from valueflow.lm_eval_yaml import task_folder
-from valueflow.simulated_opinions import OpinionAnswers, OpinionAnswersOptions
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.survey.questions import load_opinions
+from valueflow.lm_eval.task_files import task_folder
+from valueflow.simulated.survey import OpinionAnswers, OpinionAnswersOptions
 
 FOLLOW = 0.8
 LINES = 4

@@ -70,8 +70,8 @@ def bare(samples: list[Sample], length: int) -> Task:
 
 
 def _run_valueflow(data: Path, queries: str, log_dir: str) -> dict[str, Any]:
-    from valueflow.selfcheck import check_log
-    from valueflow.steering import steer
+    from valueflow.simulated.selfcheck import check_log
+    from valueflow.steering.tasks import steer
 
     excerpt = str(data / "vidb_excerpt" / "vidb_excerpt.jsonl")
     built = steer(queries=str(data / "queries"), n_queries=queries, vidb=excerpt, windows=1)

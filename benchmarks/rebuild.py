@@ -36,13 +36,13 @@ import click
 import numpy as np
 import yaml
 
-from valueflow.hub_assets.build_import import import_texts
-from valueflow.hub_assets.build_recipe import read_recipe
-from valueflow.hub_assets.registry import load_registry
+from valueflow.database.recipe import read_recipe
+from valueflow.database.sources import import_texts
+from valueflow.hub_assets.registry.loading import load_registry
 
 COUNTED = """
 import os, sys
-from valueflow import simulated_models
+from valueflow.simulated import models as simulated_models
 counter = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 asked = simulated_models.SimulatedModel.generate
 async def generate(self, *arguments, **named):

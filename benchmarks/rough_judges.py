@@ -22,7 +22,7 @@ from simulated_windows import (
     population_means,
     simulate,
 )
-from valueflow.scorers.evaluation import evaluate
+from valueflow.scorers.estimate.evaluation import evaluate
 
 NAMES = ("cell cover", "item cover", "cell slope", "cell rmse", "ref slope", "text sd", "lapses")
 

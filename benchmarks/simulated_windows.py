@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from valueflow.scorers.window_table import WindowTable
+from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
 NOISES = ("gumbel", "normal", "reversed gumbel")

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from simulated_windows import Judge, cells_of_responses, simulate
-from valueflow.scorers.evaluation import evaluate
-from valueflow.scorers.reference import reference_estimates
-from valueflow.scorers.window_likelihood import read_orders
-from valueflow.scorers.window_table import WindowTable
+from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.likelihood import read_orders
+from valueflow.scorers.estimate.reference import reference_estimates
+from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
 

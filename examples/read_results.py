@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from inspect_ai.analysis import EvalColumn, SampleColumn, evals_df, samples_df
 
-from valueflow.log_reading import find_logs, read_responses
+from valueflow.results.reading import find_logs, read_responses
 from valueflow.scorers import summarize
 from valueflow.scorers.records import METADATA_KEY
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
         UnknownNameError,
         ValueflowError,
     )
-    from valueflow.hub_assets.queries import load_queries
-    from valueflow.hub_assets.registry import load_registry
-    from valueflow.hub_assets.vidb import load_vidb
+    from valueflow.hub_assets.inputs.anchors import load_vidb
+    from valueflow.hub_assets.inputs.queries import load_queries
+    from valueflow.hub_assets.registry.loading import load_registry
 
 __all__ = [
     "InputFileError",
@@ -32,8 +32,8 @@ __getattr__ = lazy_exports(
         "OptionError": "valueflow.hub_assets.errors",
         "UnknownNameError": "valueflow.hub_assets.errors",
         "ValueflowError": "valueflow.hub_assets.errors",
-        "load_queries": "valueflow.hub_assets.queries",
-        "load_registry": "valueflow.hub_assets.registry",
-        "load_vidb": "valueflow.hub_assets.vidb",
+        "load_queries": "valueflow.hub_assets.inputs.queries",
+        "load_registry": "valueflow.hub_assets.registry.loading",
+        "load_vidb": "valueflow.hub_assets.inputs.anchors",
     },
 )

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from valueflow.scorers.evaluation import Evaluation, evaluate
-    from valueflow.scorers.intensity_scorer import intensity
-    from valueflow.scorers.metrics import steering_summary
-    from valueflow.scorers.ranking_fit import fit_rankings
-    from valueflow.scorers.saved_rankings import read_rankings
-    from valueflow.scorers.summary import summarize
-    from valueflow.scorers.window_table import WindowTable
+    from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+    from valueflow.scorers.estimate.table import WindowTable
+    from valueflow.scorers.intensity_scorer import intensity, steering_summary
+    from valueflow.scorers.ranking.fit import fit_rankings
+    from valueflow.scorers.saved.rankings import read_rankings
+    from valueflow.scorers.summary.run import summarize
 
 __all__ = [
     "Evaluation",
@@ -30,13 +29,13 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
-        "Evaluation": "valueflow.scorers.evaluation",
-        "WindowTable": "valueflow.scorers.window_table",
-        "evaluate": "valueflow.scorers.evaluation",
-        "fit_rankings": "valueflow.scorers.ranking_fit",
+        "Evaluation": "valueflow.scorers.estimate.evaluation",
+        "WindowTable": "valueflow.scorers.estimate.table",
+        "evaluate": "valueflow.scorers.estimate.evaluation",
+        "fit_rankings": "valueflow.scorers.ranking.fit",
         "intensity": "valueflow.scorers.intensity_scorer",
-        "read_rankings": "valueflow.scorers.saved_rankings",
-        "steering_summary": "valueflow.scorers.metrics",
-        "summarize": "valueflow.scorers.summary",
+        "read_rankings": "valueflow.scorers.saved.rankings",
+        "steering_summary": "valueflow.scorers.intensity_scorer",
+        "summarize": "valueflow.scorers.summary.run",
     },
 )

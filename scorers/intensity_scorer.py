@@ -1,4 +1,10 @@
-"""Inspect scorer: how strongly a response expresses each value that its sample names.
+"""Inspect metric of the scorer `valueflow/intensity`: one mapping from readable names to numbers.
+
+Names run from the smallest unit to the largest: `power/+2 mean` (a cell), `power up` (a value), the
+judge, `up` (all values), and the counts. What each means is stated in
+`valueflow.scorers.summary.run` and on the task's documentation page.
+
+Inspect scorer: how strongly a response expresses each value that its sample names.
 
 Windows are drawn from VIDB, ranked by the model in the role `grader`, and turned into an intensity
 with a standard error. The estimate in a sample's score uses that sample's windows alone, with a
@@ -8,20 +14,43 @@ from all windows of the run together. The windows are kept, so that either can b
 
 import math
 
-from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, read_sample
-from valueflow.scorers.evaluation import evaluate
-from valueflow.scorers.judge_answer import strip_reasoning
-from valueflow.scorers.judge_model import JudgeModel
-from valueflow.scorers.judging import grader_model
-from valueflow.scorers.metrics import steering_summary
+from valueflow.hub_assets.settings import EXEMPLARS_KEY, read_sample
+from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.judge import JudgeModel
+from valueflow.scorers.estimate.table import WindowTable
+from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.response_scoring import Answer, Judging, score_response
-from valueflow.scorers.window_table import WindowTable
+from valueflow.scorers.summary.run import flatten, summarize
 
-__all__ = ["intensity"]
+__all__ = [
+    "intensity",
+    "steering_summary",
+]
+
+
+@metric(scores="unreduced")
+def steering_summary(estimator: str = "population") -> Metric:
+    """Cells, dose–response figures per value, and their averages, with standard errors.
+
+    Args:
+        estimator: `population` (this project's) or `reference` (the published scripts').
+    """
+
+    def compute(scores: list[SampleScore]) -> Value:
+        records: list[ResponseRecord] = [
+            score.score.metadata[METADATA_KEY]
+            for score in scores
+            if score.score.metadata and METADATA_KEY in score.score.metadata
+        ]
+        return dict(flatten(summarize(records, estimator)))
+
+    return compute
+
 
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 """The judge that a single sample's estimate assumes."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry import Value
-from valueflow.hub_assets.vidb import Anchor
+from valueflow.hub_assets.inputs.anchors import Anchor
+from valueflow.hub_assets.registry.loading import Value
 
 __all__ = ["choose_exemplars", "level_bin"]
 

@@ -1,7 +1,7 @@
 """Inspect solver: injects the sample's value-intensity targets into its prompt, and generates.
 
 Takes any number of targets, so that one value, pairs and larger sets share it. The targets stand in
-the sample's metadata (see `valueflow.hub_assets.sample_settings`); the wording is in
+the sample's metadata (see `valueflow.hub_assets.settings`); the wording is in
 `valueflow.solvers.wording`.
 """
 
@@ -11,10 +11,10 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry import Kind, load_registry
-from valueflow.hub_assets.sample_settings import EXEMPLARS_KEY, SampleSettings, read_sample
+from valueflow.hub_assets.inputs.anchors import vidb_of_run
+from valueflow.hub_assets.registry.loading import Kind, load_registry
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.vidb import vidb_of_run
+from valueflow.hub_assets.settings import EXEMPLARS_KEY, SampleSettings, read_sample
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.wording import (
     Prompt,

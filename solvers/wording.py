@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from valueflow.hub_assets.registry import Level, Value
+from valueflow.hub_assets.registry.loading import Level, Value
 
 __all__ = [
     "WORDING_VERSION",

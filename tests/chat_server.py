@@ -18,7 +18,7 @@ import anyio
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, GenerateConfig
 from inspect_ai.model import ChatMessageSystem as System
 
-from valueflow.simulated_models import SimulatedModel
+from valueflow.simulated.models import SimulatedModel
 
 _ROLES = {"system": System, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 

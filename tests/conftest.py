@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from inspect_ai.model import Model, ModelOutput, ModelUsage, StopReason, get_model
 
-from valueflow.hub_assets import registry
-from valueflow.scorers.judge_prompt import read_judge_prompt
+from valueflow.hub_assets.registry import loading as registry
+from valueflow.scorers.judge.prompt import read_judge_prompt
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -13,7 +13,7 @@ from tests.test_packaging import ROOT, checkout, environment, run, wheel
 
 __all__ = ["checkout", "wheel"]
 
-TASKS = {path.name for path in ROOT.glob("valueflow_tasks/lm_eval_tasks/*.yaml")}
+TASKS = {path.name for path in ROOT.glob("valueflow_tasks/lm_eval/harness_tasks/*.yaml")}
 FOLDER = "lm_eval/tasks/valueflow"
 
 try:
@@ -81,8 +81,7 @@ def test_without_the_harness_nothing_but_its_tasks_is_missed(wheel: Path, tmp_pa
     # The task files alone make `import lm_eval` succeed, so nothing may take that for the harness.
     code = (
         "import sys\n"
-        "for name in ('lm_eval_documents', 'lm_eval_results', 'lm_eval_later', '_registry',\n"
-        "             'lm_eval_opinion_documents', 'lm_eval_opinion_later'):\n"
+        "for name in ('lm_eval.steering', 'lm_eval.survey', 'lm_eval.later', '_registry'):\n"
         "    __import__(f'valueflow.{name}')\n"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'lm_eval']\n"
     )
@@ -104,7 +103,7 @@ def test_an_editable_install_puts_nothing_before_the_harness(
     )
     assert there == here.stdout.strip()
     printed = run(str(python.with_name("valueflow")), "lm-eval", "path", cwd=tmp_path).strip()
-    assert Path(printed) == (checkout / "valueflow_tasks" / "lm_eval_tasks").resolve()
+    assert Path(printed) == (checkout / "valueflow_tasks" / "lm_eval" / "harness_tasks").resolve()
 
 
 @pytest.mark.packaging

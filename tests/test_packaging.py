@@ -35,7 +35,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 import valueflow
 from valueflow.hub_assets import load_queries, load_registry, load_vidb
-from valueflow.hub_assets.registry import registry_path
+from valueflow.hub_assets.registry.loading import registry_path
 registry = load_registry()
 assert len(registry.theories) == 4
 assert len(list(registry.macro_values())) == 32
@@ -140,16 +140,15 @@ def test_a_wheel_holds_the_package_and_nothing_else(
     archive = zipfile.ZipFile(request.getfixturevalue(made))
     names = {n for n in archive.namelist() if ".dist-info/" not in n}
     expected = {
-        f"{inside}/{path.name}"
+        f"{inside}/{path.relative_to(ROOT / room).as_posix()}"
         for room, inside in ROOMS.items()
         for kind in ("*.py", "*.jinja")
-        for path in ROOT.glob(f"{room}/{kind}")
+        for path in ROOT.glob(f"{room}/**/{kind}")
     }
     expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
-    expected |= {f"valueflow/{path.name}" for path in ROOT.glob("valueflow_tasks/*.jinja")}
     expected |= {"lm_eval/valueflow-tasks.txt"} | {
         f"lm_eval/tasks/valueflow/{path.name}"
-        for path in ROOT.glob("valueflow_tasks/lm_eval_tasks/*.yaml")
+        for path in ROOT.glob("valueflow_tasks/lm_eval/harness_tasks/*.yaml")
     }
     data = [
         path

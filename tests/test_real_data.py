@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from valueflow.hub_assets import load_queries, load_registry, load_vidb
-from valueflow.scorers.draw_windows import check_anchors
+from valueflow.scorers.windows.draw import check_anchors
 
 ROOT = Path(__file__).parents[1]
 DATA = os.environ.get("VALUEFLOW_REAL_DATA")

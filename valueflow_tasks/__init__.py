@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from valueflow.multi_steering import steer_composite, steer_five, steer_pair
-    from valueflow.opinion_survey import opinionqa
-    from valueflow.scoring import score
-    from valueflow.steering import steer
+    from valueflow.steering.existing import score
+    from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
+    from valueflow.survey.task import opinionqa
 
 __all__ = [
     "__version__",
@@ -29,12 +28,12 @@ __all__ = [
 __version__ = version("valueflow")
 
 _TASKS = {
-    "opinionqa": "valueflow.opinion_survey",
-    "score": "valueflow.scoring",
-    "steer": "valueflow.steering",
-    "steer_composite": "valueflow.multi_steering",
-    "steer_five": "valueflow.multi_steering",
-    "steer_pair": "valueflow.multi_steering",
+    "opinionqa": "valueflow.survey.task",
+    "score": "valueflow.steering.existing",
+    "steer": "valueflow.steering.tasks",
+    "steer_composite": "valueflow.steering.tasks",
+    "steer_five": "valueflow.steering.tasks",
+    "steer_pair": "valueflow.steering.tasks",
 }
 
 __getattr__ = lazy_exports(__name__, _TASKS)

@@ -1,15 +1,13 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
-from valueflow.multi_steering import steer_composite, steer_five, steer_pair
-from valueflow.opinion_survey import opinionqa
-from valueflow.scorers.intensity_scorer import intensity
-from valueflow.scorers.metrics import steering_summary
-from valueflow.scorers.option_scorer import opinion_summary, option_choice
-from valueflow.scoring import existing_response, score
-from valueflow.simulated_models import simulated
-from valueflow.solvers.profile_solver import answer_as_group
+from valueflow.scorers.intensity_scorer import intensity, steering_summary
+from valueflow.scorers.survey.scorer import opinion_summary, option_choice
+from valueflow.simulated.models import simulated
 from valueflow.solvers.steering_solver import steer_values
-from valueflow.steering import steer
+from valueflow.solvers.survey_solver import answer_as_group
+from valueflow.steering.existing import existing_response, score
+from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
+from valueflow.survey.task import opinionqa
 
 __all__ = [
     "answer_as_group",

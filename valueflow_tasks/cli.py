@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from valueflow.build_commands import build_command
-from valueflow.compare_commands import compare_command
+from valueflow.commands.build_database import build_command
+from valueflow.commands.compare import compare_command
+from valueflow.commands.hub import package_command, pull_command, push_command
+from valueflow.commands.lm_eval import lm_eval_commands
+from valueflow.commands.report import report_command
+from valueflow.commands.review import review_command
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_commands import package_command, pull_command, push_command
-from valueflow.lm_eval_commands import lm_eval_commands
-from valueflow.report_commands import report_command
-from valueflow.review_commands import review_command
 
 __all__ = ["main"]
 
@@ -96,7 +96,7 @@ def main() -> None:
 @click.option("--all", "everything", is_flag=True, help="Ancestors and children too (values).")
 def list_command(what: str, theory: str | None, everything: bool) -> None:
     """Show the catalogue: theories, values, pairs, squares, tasks, assets and so on."""
-    from valueflow import listing
+    from valueflow.commands import listing
 
     for table in listing.tables(what, theory, everything):
         console.print(table)
@@ -149,7 +149,7 @@ def score_command(
     position; optionally shown and query. In order, a nested list is a tie, and texts that are not
     named come after those that are.
     """
-    from valueflow.score_rankings import score_rankings
+    from valueflow.commands.score import score_rankings
 
     with Console(stderr=True).status("Reading and estimating ..."):
         found, saved = score_rankings(
@@ -237,7 +237,7 @@ def selfcheck_command(
 
     This checks the instrument, not any language model: respondent and judge are simulations.
     """
-    from valueflow.selfcheck import run_selfcheck
+    from valueflow.simulated.selfcheck import run_selfcheck
 
     check = run_selfcheck(
         respondent={"truth": truth, "refusal_rate": refusal_rate, "seed": seed, "vidb": vidb},
@@ -348,8 +348,8 @@ def plan_command(
     spread: float | None,
 ) -> None:
     """Say how many windows a design needs, and what it costs in judge calls and tokens."""
-    from valueflow.planning import plan_table
-    from valueflow.scorers.study_design import SPREAD
+    from valueflow.commands.plan import plan_table
+    from valueflow.scorers.windows.plan import SPREAD
 
     console.print(
         plan_table(

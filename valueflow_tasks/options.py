@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from valueflow.hub_assets.errors import OptionError, ValueflowError
-from valueflow.hub_assets.registry import Registry, Value
+from valueflow.hub_assets.registry.loading import Registry, Value
 
 __all__ = [
     "TaskOptionError",

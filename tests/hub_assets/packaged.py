@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from valueflow.hub_assets.vidb_package import package_table
+from valueflow.hub_assets.publish.package import package_table
 
 ROWS = [
     {

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry import load_registry
-from valueflow.hub_assets.sample_settings import (
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
     EvaluatorSettings,
     SampleSettings,

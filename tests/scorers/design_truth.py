@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from valueflow.hub_assets.sample_settings import condition_name
-from valueflow.scorers.cell_covariance import JointCells
-from valueflow.scorers.cell_summary import CellSummary
-from valueflow.scorers.design_cells import Targets
-from valueflow.scorers.figure import Figure
+from valueflow.hub_assets.settings import condition_name
+from valueflow.scorers.estimate.covariance import JointCells
+from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import cell_name
+from valueflow.scorers.summary.cells import CellSummary
+from valueflow.scorers.summary.designs import Targets
 
 
 def given_cells(

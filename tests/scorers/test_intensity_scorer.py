@@ -14,12 +14,12 @@ from inspect_ai.model import get_model
 
 from tests.conftest import CountingJudge, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry import load_registry
-from valueflow.hub_assets.sample_settings import read_sample
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import read_sample
 from valueflow.scorers.intensity_scorer import intensity
-from valueflow.scorers.judge_prompt import judge_prompt, read_judge_prompt
+from valueflow.scorers.judge.prompt import judge_prompt, read_judge_prompt
 from valueflow.scorers.records import METADATA_KEY
-from valueflow.steering import steer
+from valueflow.steering.tasks import steer
 
 
 def run(model: Any, grader: Any, **options: Any) -> EvalLog:

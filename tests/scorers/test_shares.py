@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from valueflow.scorers.shares import share
+from valueflow.scorers.figures import share
 
 
 def record(query: str, refusal: bool) -> Any:

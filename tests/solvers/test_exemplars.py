@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry import load_registry
-from valueflow.hub_assets.vidb import Anchor
-from valueflow.scorers.draw_windows import draw_windows
+from valueflow.hub_assets.inputs.anchors import Anchor
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.scorers.windows.draw import draw_windows
 from valueflow.solvers.exemplars import choose_exemplars, level_bin
 
 POWER = load_registry().value("power")

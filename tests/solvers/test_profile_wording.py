@@ -2,8 +2,8 @@
 
 import pytest
 
-from valueflow.hub_assets.registry import load_registry
-from valueflow.solvers.profile_wording import (
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.solvers.survey_wording import (
     community_prompt,
     opinion_prompt,
     persona,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from valueflow.hub_assets.registry import Level, Value, load_registry
+from valueflow.hub_assets.registry.loading import Level, Value, load_registry
 from valueflow.solvers.wording import (
     Style,
     clause_sentence,

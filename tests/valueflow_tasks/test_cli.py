@@ -13,7 +13,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from tests.conftest import CountingJudge, obedient
 from valueflow.cli import main
 from valueflow.scorers.intensity_scorer import intensity
-from valueflow.steering import steer
+from valueflow.steering.tasks import steer
 
 
 def call(*arguments: str) -> Result:

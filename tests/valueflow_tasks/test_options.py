@@ -6,7 +6,7 @@ import click
 import pytest
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
-from valueflow.hub_assets.registry import load_registry
+from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.options import (
     TaskOptionError,
     clear_errors,

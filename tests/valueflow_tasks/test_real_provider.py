@@ -9,8 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
 from tests.chat_server import ChatServer
-from tests.valueflow_tasks.test_build_vidb import JUDGE, build, contents, prepare
-from valueflow.steering import steer
+from tests.valueflow_tasks.database.test_build_vidb import JUDGE, build, contents, prepare
+from valueflow.steering.tasks import steer
 
 pytest.importorskip("openai", reason="the provider's client is not installed")
 

@@ -1,0 +1,1 @@
+"""Users' tables, anchors and questions, from files, folders or the Hub."""

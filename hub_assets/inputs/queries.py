@@ -1,0 +1,146 @@
+"""Queries: the open questions that a model answers while it is steered.
+
+Accepted columns: the question is `query`, `question`, `prompt`, `instruction` or `text`; its
+identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
+without a family column gives its own name as the family, so that a folder with one file per
+source (as the published queries are kept) is drawn from evenly.
+"""
+
+import itertools
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
+
+__all__ = ["Queries", "Query", "choose_queries", "load_queries"]
+
+COLUMNS = {
+    "query": ("query", "question", "prompt", "instruction", "text"),
+    "id": ("id", "query_id"),
+    "family": ("family", "dataset", "category", "source"),
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question: `id` is unique in its set and safe in file names and Inspect sample ids."""
+
+    id: str
+    family: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Queries:
+    """A set of queries, where it came from, and what was left out of it."""
+
+    queries: tuple[Query, ...]
+    source: Source
+    notes: tuple[str, ...]
+
+
+def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Queries:
+    """Reads a query set.
+
+    Args:
+        source: asset, path, folder or `ORG/NAME@REVISION`, see
+            `valueflow.hub_assets.inputs.source`.
+        columns: the user's names for the columns `query`, `id`, `family`.
+
+    Raises:
+        InputFileError: the file is empty, a query is empty, or an id stands twice.
+    """
+    opened = open_source(source, "queries")
+    found: list[Query] = []
+    seen_texts: set[str] = set()
+    seen_ids: set[str] = set()
+    repeated = 0
+    mapping: dict[str, str] = {}
+    current = None
+    for row in read_rows(opened):
+        if row.file != current:
+            current = row.file
+            mapping = column_map(row, COLUMNS, ["query"], columns, "query_columns")
+        text = str(row.cells.get(mapping["query"]) or "").strip()
+        if not text:
+            raise InputFileError(
+                row.file, "is empty; remove the row", row=row.number, column=mapping["query"]
+            )
+        if text.casefold() in seen_texts:
+            repeated += 1
+            continue
+        seen_texts.add(text.casefold())
+        family = str(row.cell(mapping, "family") or row.file.stem)
+        given = row.cell(mapping, "id")
+        identifier = "" if given is None else _safe(str(given))
+        if not identifier:
+            identifier = _new_id(f"{family}-{row.number:03d}", seen_ids)
+        elif identifier in seen_ids:
+            raise InputFileError(row.file, f"the id '{identifier}' stands twice", row=row.number)
+        seen_ids.add(identifier)
+        found.append(Query(identifier, family, text))
+    if not found:
+        raise InputFileError(opened.reference, "holds no query; give a file with at least one row")
+    notes = (f"{repeated} repeated queries left out",) if repeated else ()
+    return Queries(tuple(found), opened, notes)
+
+
+def _new_id(wanted: str, taken: Collection[str]) -> str:
+    """An id for a query without one; files of one folder may give the same family and row."""
+    wanted = _safe(wanted)
+    tries = (f"{wanted}-{turn}" if turn > 1 else wanted for turn in itertools.count(1))
+    return next(identifier for identifier in tries if identifier not in taken)
+
+
+def _safe(identifier: str) -> str:
+    return re.sub(r"[^\w.\-]+", "-", identifier).strip("-")
+
+
+def choose_queries(queries: tuple[Query, ...], n_queries: object, seed: int) -> list[Query]:
+    """Draws queries evenly over families, and deals them out family by family.
+
+    Args:
+        queries: the whole set.
+        n_queries: how many, or `all`.
+        seed: run seed; the same seed draws the same queries.
+
+    Returns:
+        The drawn queries. Consecutive ones come from different families, so that the first n are
+        themselves an even draw.
+
+    Raises:
+        OptionError: `n_queries` is neither `all` nor a whole number from 1 to the set's size.
+    """
+    families: dict[str, list[Query]] = {}
+    for query in queries:
+        families.setdefault(query.family, []).append(query)
+    if str(n_queries).strip().lower() == "all":
+        wanted = len(queries)
+    else:
+        try:
+            wanted = int(str(n_queries))
+        except ValueError:
+            raise OptionError(
+                "n_queries", f"{n_queries!r} is neither a whole number nor 'all'"
+            ) from None
+        if not 1 <= wanted <= len(queries):
+            raise OptionError(
+                "n_queries",
+                f"{wanted} asked for, but there are {len(queries)}; give 1 to "
+                f"{len(queries)}, or 'all'",
+            )
+    generator = np.random.default_rng(seed)
+    shuffled = [
+        [group[i] for i in generator.permutation(len(group))] for group in families.values()
+    ]
+    dealt = [
+        group[turn]
+        for turn in range(max(map(len, shuffled)))
+        for group in shuffled
+        if turn < len(group)
+    ]
+    return dealt[:wanted]

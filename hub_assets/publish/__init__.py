@@ -1,0 +1,1 @@
+"""Databases to the Hub and back: package, card, checks, push, pull."""

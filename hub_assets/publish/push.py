@@ -1,0 +1,297 @@
+"""Pushes a packaged database to the Hugging Face Hub as one commit with a tag.
+
+Everything is checked first. Tokens are huggingface_hub's own affair (`hf auth login`): none is
+taken, kept or shown here, and messages of libraries lose what could be one.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import write_bytes, write_text
+from valueflow.hub_assets.publish.card import PICTURE, card_text
+from valueflow.hub_assets.publish.checks import check_folder
+from valueflow.hub_assets.publish.package import HELD_OUT, NOTES
+from valueflow.hub_assets.publish.statistics import changes_between, statistics_of
+from valueflow.hub_assets.vidb.download import download, without_secrets
+from valueflow.hub_assets.vidb.manifest import (
+    CARD,
+    MANIFEST,
+    Manifest,
+    manifest_text,
+    read_manifest,
+)
+from valueflow.hub_assets.vidb.schema import Problem, ProblemsError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+__all__ = ["Plan", "Pushed", "plan_push", "push", "write_plan"]
+
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
+_REPO = re.compile(r"[\w.\-]+/[\w.\-]+")
+_OURS = (NOTES, HELD_OUT, PICTURE)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push will do.
+
+    Attributes:
+        folder: the packaged folder; its files go up as they are, but for card and manifest.
+        repo_id: `ORG/NAME`.
+        tag: the tag to set.
+        head: the commit that the repository's main branch is at; None for a new repository.
+        manifest: with version and changes.
+        card: the card's text.
+        deleted: files of the version before that this one does not have.
+        notes: what the user should know.
+    """
+
+    folder: Path
+    repo_id: str
+    tag: str
+    head: str | None
+    manifest: Manifest
+    card: str
+    deleted: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was done: the commit, and where to look at it; the tag is empty for a pull request."""
+
+    commit: str
+    url: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """A repository as it is before the push."""
+
+    head: str | None
+    private: bool
+    tags: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def plan_push(
+    folder: Path, repo_id: str, tag: str, *, offline: bool = False, say: Say = lambda _: None
+) -> Plan:
+    """Checks a packaged folder against the schema and the repository, and plans the push.
+
+    Args:
+        folder: made by `package_table`.
+        repo_id: `ORG/NAME`.
+        tag: the new version, such as `v1.1`.
+        offline: look at the folder only; no changes are computed.
+        say: is told of each step.
+
+    Raises:
+        ProblemsError: everything that stands against the push.
+        OptionError: a name or tag that the Hub does not take.
+        InputFileError: the folder is no packaged database, or the Hub cannot be asked.
+    """
+    if not _REPO.fullmatch(repo_id):
+        raise OptionError("repo", f"{repo_id!r} is not of the form ORG/NAME")
+    if not _TAG.fullmatch(tag) or ".." in tag or re.fullmatch(r"main|[0-9a-f]{40}", tag):
+        raise OptionError("tag", f"{tag!r} cannot be a tag; give one such as v1.1")
+    say("Checking the folder ...")
+    problems = check_folder(folder)
+    remote = _Remote(None, False, (), ())
+    notes = []
+    if offline:
+        notes.append("The Hub was not asked: tags and changes are not checked.")
+    else:
+        say(f"Asking the Hub about {repo_id} ...")
+        remote = _remote(repo_id)
+    if tag in remote.tags:
+        message = "is there already, and an existing tag is never moved; choose the next version"
+        problems.insert(0, Problem(f"{repo_id}@{tag}", None, "", message))
+    if problems:
+        raise ProblemsError(folder, problems)
+    manifest = read_manifest(folder)
+    assert manifest is not None  # check_folder refuses a folder without
+    changes = None
+    if since := _version_before(remote.tags):
+        say(f"Comparing with {since} ...")
+        old = download(repo_id, since, ["*.parquet"])
+        changes = changes_between(old.folder, folder, since)
+    elif not offline and remote.head is not None:
+        notes.append("There is no version before; everything is new.")
+    elif not offline:
+        notes.append(f"The Hub shows you no {repo_id}; the push will create it.")
+    manifest = replace(manifest, version=tag, changes=changes)
+    card = card_text(folder, manifest, statistics_of(folder), repo_id)
+    manifest = replace(manifest, card_sha256=_sha256(card))
+    gone = (name for name in remote.files if name.startswith("data/") or name in _OURS)
+    deleted = tuple(sorted(set(gone) - set(manifest.files)))
+    return Plan(folder, repo_id, tag, remote.head, manifest, card, deleted, tuple(notes))
+
+
+def _sha256(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version_before(tags: Sequence[str]) -> str | None:
+    """The highest tag that looks like a version, by its numbers."""
+    versions = [tag for tag in tags if re.match(r"v?\d", tag)]
+    return max(versions, key=lambda tag: [int(n) for n in re.findall(r"\d+", tag)], default=None)
+
+
+def _api() -> "HfApi":
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="valueflow")
+
+
+def _remote(repo_id: str) -> _Remote:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api = _api()
+    try:
+        info = api.dataset_info(repo_id, revision="main")
+        refs = api.list_repo_refs(repo_id, repo_type="dataset")
+        files = api.list_repo_files(repo_id, repo_type="dataset", revision=info.sha)
+    except RepositoryNotFoundError:
+        return _Remote(None, False, (), ())
+    except Exception as error:
+        raise InputFileError(repo_id, _sentence(error, "Nothing was changed.")) from None
+    tags = tuple(ref.name for ref in refs.tags)
+    return _Remote(info.sha, bool(info.private), tags, tuple(files))
+
+
+def push(
+    plan: Plan, *, private: bool = False, create_pr: bool = False, say: Say = lambda _: None
+) -> Pushed:
+    """Carries a plan out: the repository where it is missing, one commit, the tag.
+
+    Args:
+        plan: from `plan_push`.
+        private: make a new repository private.
+        create_pr: propose the commit instead of making it; the tag is set after it is merged.
+        say: is told of each step.
+
+    Raises:
+        InputFileError: a step failed; the message says what was done before, and what to do.
+        OptionError: `private` for a repository that is public.
+    """
+    api = _api()
+    head = plan.head
+    done: str | None = "No data were committed."
+    try:
+        if head is None:
+            say(f"Creating {plan.repo_id} ...")
+            api.create_repo(plan.repo_id, repo_type="dataset", private=private, exist_ok=True)
+            head = api.dataset_info(plan.repo_id).sha
+        elif private and not api.dataset_info(plan.repo_id).private:
+            raise OptionError(
+                "private", f"{plan.repo_id} is public already; change that in its settings"
+            )
+        say(f"Uploading {len(plan.manifest.files) + 2} files ...")
+        done = None  # to be asked
+        commit = api.create_commit(
+            plan.repo_id,
+            repo_type="dataset",
+            operations=_operations(plan),
+            commit_message=f"VIDB {plan.tag}",
+            commit_description=_description(plan),
+            parent_commit=head,
+            create_pr=create_pr,
+        )
+        if create_pr:
+            return Pushed(commit.oid, str(commit.pr_url), "")
+        done = (
+            f"Commit {commit.oid} is there; the same command again sets its tag, or says that the "
+            "tag is set."
+        )
+        say(f"Tagging {plan.tag} ...")
+        api.create_tag(plan.repo_id, repo_type="dataset", tag=plan.tag, revision=commit.oid)
+        done = f"Commit {commit.oid} and tag {plan.tag} were made, but not read back."
+        found = api.dataset_info(plan.repo_id, revision=plan.tag).sha
+    except OptionError:
+        raise
+    except Exception as error:
+        # Transfers go through several libraries with errors of their own, and some of those show
+        # signed addresses: whatever failed, the user learns what holds now and what to do.
+        what = _whether_committed(plan.repo_id, head) if done is None else done
+        raise InputFileError(plan.repo_id, _sentence(error, what)) from None
+    if found != commit.oid:
+        raise InputFileError(
+            f"{plan.repo_id}@{plan.tag}",
+            f"points to {found}, not to the commit {commit.oid} that was pushed: somebody else set "
+            "the tag. Push again under another",
+        )
+    return Pushed(commit.oid, commit.commit_url, plan.tag)
+
+
+def _whether_committed(repo_id: str, head: str | None) -> str:
+    """What holds after a commit that failed; an answer that was lost does not say."""
+    try:
+        now = _api().dataset_info(repo_id).sha
+    except Exception:
+        return "Whether the data were committed is not known; the same command again is safe."
+    if now == head:
+        return "No data were committed."
+    return f"Main is at {now} now, which may be this commit; the same command again goes on."
+
+
+def _operations(plan: Plan) -> list[Any]:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    texts = {CARD: plan.card, MANIFEST: manifest_text(plan.manifest)}
+    return [
+        *(CommitOperationAdd(name, str(plan.folder / name)) for name in plan.manifest.files),
+        *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
+        *(CommitOperationDelete(name) for name in plan.deleted),
+    ]
+
+
+def _description(plan: Plan) -> str:
+    if plan.manifest.changes is None:
+        return f"{plan.manifest.rows:,} rows"
+    return "\n".join(
+        f"{split} since {plan.manifest.changes['since']}: {c['added']:,} added, "
+        f"{c['removed']:,} removed, {c['rescored']:,} rescored"
+        for split, c in plan.manifest.changes["splits"].items()
+    )
+
+
+def _sentence(error: Exception, done: str) -> str:
+    """What happened and what to do, from an error of a library."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    advice = {
+        401: "the Hub does not know you (401): log in with `hf auth login`",
+        403: "you may not write there (403): log in as someone who may, with a token that writes",
+        404: "it is not there, or not for you (404): check the name, and log in",
+        409: "somebody else changed it meanwhile (409): run the command again",
+        412: "somebody else changed it meanwhile (412): run the command again",
+    }
+    if status in advice:
+        return f"{advice[status]}. {done}"
+    lines = without_secrets(error).strip().splitlines()
+    what = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"the Hub could not be reached or failed ({what}): run the command again. {done}"
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Writes what a push would upload into a folder of its own.
+
+    Raises:
+        OptionError: the folder has something in it.
+        InputFileError: it cannot be written.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OptionError("output", f"{folder} is there already; choose another")
+    for name in plan.manifest.files:
+        write_bytes(folder / name, (plan.folder / name).read_bytes())
+    write_text(folder / CARD, plan.card)
+    write_text(folder / MANIFEST, manifest_text(plan.manifest))

@@ -1,0 +1,1 @@
+"""The catalogue: theories, values, hierarchies, groups, defaults and assets."""

@@ -1,0 +1,1 @@
+"""Survey questions, group profiles and relevance tables."""

@@ -1,0 +1,1 @@
+"""The form of a database of anchors: rows, manifest, licences, download."""

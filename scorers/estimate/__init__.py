@@ -1,0 +1,1 @@
+"""From windows to intensities: the judge's model, responses, cells, their errors. Arrays only."""

@@ -1,0 +1,312 @@
+"""The likelihood of ranked windows under Plackett-Luce with a place effect.
+
+A judge builds an order from the top: at each stage it takes text i among those left with
+probability proportional to its worth, exp(scale * intensity_i - place_effect * place_i)
+(Luce 1959; Plackett 1975, section 2).  Dropping a text from such an order leaves an order of the
+same kind over the others, so a window splits exactly into the order of its anchors, which teaches
+about the judge alone, and the slot at which the response was inserted, which teaches about the
+response.  An order that names only its first texts uses the stages it has.  A tie says nothing on
+the order inside it: its probability is the sum over the orders that it allows.  A distribution over
+which text comes first is one partial order for each text, weighted by its probability.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from valueflow.scorers.estimate.table import PAD, TAIL, WindowTable
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+ORDERS_OF_A_TIE = 120
+"""Most orders that the ties of one window are spelled out to; beyond, an even selection of them."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Windows as strict (possibly partial) orders: R rows, each one order that a window allows.
+
+    Columns of the (R, A) arrays are anchors from the first picked to the last, then unnamed ones.
+    ``window`` (R,) is the row's window, ``share`` (R,) one over the number of rows of that window.
+    ``intensity`` and ``place`` (R, A) are 0 and ``present`` False in unused columns; ``key`` (R, A)
+    tells anchor texts apart.  ``picks`` (R, A) is True where the order tells that this anchor was
+    picked next.  ``named`` (R,) counts the anchors that the order names, ``ahead``
+    (R,) those ahead of the response, ``chosen`` (R,) is True where the response itself was picked
+    while anchors were left.  ``place_of_response`` (R,) counts from the same origin as ``place``.
+    Rows are sorted by ``ahead`` + ``chosen``, the stages that saw the response, most first.
+
+    A window that is a choice is split into one window for each text that might come first, with
+    that text's ``probability`` (W,), NaN for windows that were ranked; ``source`` (W,) numbers the
+    windows as the judge was asked them.  Both are None where no window is a choice.
+    ``choice_weight`` is the number of drawn choices that one distribution counts for.
+    """
+
+    window: IntArray
+    share: Array
+    intensity: Array
+    place: Array
+    present: NDArray[np.bool_]
+    picks: NDArray[np.bool_]
+    key: IntArray
+    named: IntArray
+    ahead: IntArray
+    chosen: NDArray[np.bool_]
+    place_of_response: Array
+    windows: int
+    probability: Array | None = None
+    source: IntArray | None = None
+    choice_weight: float = 1.0
+
+    def take(self, rows: slice | IntArray) -> Orders:
+        """Some of the rows; windows keep their numbers."""
+        names = (field.name for field in fields(self) if field.name not in _BY_WINDOW)
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def every(self, step: int) -> Orders:
+        """Every ``step``-th window as the judge was asked them, numbered anew.
+
+        What is counted by window, such as lapses, must not see the windows that were left out.
+        """
+        part = self.take(np.flatnonzero(self.question % step == 0))
+        old, window = np.unique(part.window, return_inverse=True)
+        probability = None if self.probability is None else self.probability[old]
+        source = None
+        if self.source is not None:
+            source = np.unique(self.source[old], return_inverse=True)[1]
+        return replace(
+            part, window=window, windows=len(old), probability=probability, source=source
+        )
+
+    @property
+    def question(self) -> IntArray:
+        """Window (R,) of each row, numbered as the judge was asked."""
+        return self.window if self.source is None else self.source[self.window]
+
+    @property
+    def questions(self) -> int:
+        """Number of windows that the judge was asked."""
+        return self.windows if self.source is None else int(self.source.max(initial=-1)) + 1
+
+    def by_window(self, asked: IntArray) -> IntArray:
+        """Numbers (W,) of the windows from those (questions,) of the windows as asked."""
+        return asked if self.source is None else asked[self.source]
+
+    @property
+    def part(self) -> Array:
+        """Part (R,) of its question that a row stands for; they sum to 1 over a question."""
+        if self.probability is None:
+            return self.share
+        probability = self.probability[self.window]
+        return self.share * np.where(np.isnan(probability), 1.0, probability)
+
+    @property
+    def weight(self) -> Array:
+        """Weight (W,) of each window's log-likelihood."""
+        if self.probability is None:
+            return np.ones(self.windows)
+        choice = self.probability * self.choice_weight
+        return np.where(np.isnan(choice), 1.0, choice)
+
+    @property
+    def evidence(self) -> Array:
+        """Weight (R,) of each row: its share of its window, times the window's weight."""
+        return self.share if self.probability is None else self.share * self.weight[self.window]
+
+    @property
+    def stages_with_response(self) -> IntArray:
+        """Stages (R,) at which the response could be picked and an anchor could too."""
+        return self.ahead + self.chosen
+
+
+_BY_WINDOW = ("windows", "probability", "source", "choice_weight")
+
+
+def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
+    """Orders of the table's windows, or of those at the given indices (numbered from 0 here).
+
+    Columns are contiguous in memory: every hot loop runs over the few columns.
+    """
+    chosen = np.arange(table.windows) if windows is None else windows
+    ranks, asked, probability = table.ranks[chosen], None, None
+    if table.choice is not None and not np.isnan(table.choice[chosen]).all():
+        ranks, asked, probability = _spell_out_choices(ranks, table.choice[chosen])
+        chosen = chosen[asked]
+    places = _relative_places(table.places[chosen], ranks)
+    ranks, window = _spell_out_ties(ranks)
+    present = ranks[:, 1:] != PAD
+    total = present.sum(axis=1)
+    sort_rank = np.where(ranks == TAIL, ranks.shape[1], ranks)
+    sort_rank = np.where(ranks == PAD, ranks.shape[1] + 1, sort_rank)
+    picked = np.argsort(sort_rank[:, 1:], axis=1, kind="stable")
+    ahead = (present & (sort_rank[:, 1:] < sort_rank[:, :1])).sum(axis=1)
+    is_chosen = (ranks[:, 0] != TAIL) & (ahead < total)
+    rows = np.argsort(-(ahead + is_chosen), kind="stable")
+    window, picked, source = window[rows], picked[rows], chosen[window[rows]]
+    present = np.take_along_axis(present[rows], picked, axis=1)
+
+    def in_order(columns: NDArray[np.generic]) -> Array:
+        values = np.where(present, np.take_along_axis(columns, picked, axis=1), 0)
+        return np.asfortranarray(values, dtype=np.float64)
+
+    named = (ranks[rows, 1:] >= 0).sum(axis=1)
+    keys = np.take_along_axis(table.anchor_key[source], picked, axis=1)
+    return Orders(
+        window=window,
+        share=1.0 / np.bincount(window, minlength=len(chosen))[window],
+        intensity=in_order(table.intensities[source]),
+        place=in_order(places[window][:, 1:]),
+        present=np.asfortranarray(present),
+        key=np.asfortranarray(np.where(present, keys, PAD)),
+        picks=np.asfortranarray(np.arange(present.shape[1]) < named[:, None]),
+        named=named,
+        ahead=ahead[rows],
+        chosen=is_chosen[rows],
+        place_of_response=places[window, 0],
+        windows=len(chosen),
+        probability=probability,
+        source=asked,
+    )
+
+
+def _relative_places(places: IntArray, ranks: IntArray) -> Array:
+    """Places; where the anchors' are unknown, the response's relative to the mean of the others."""
+    size = (ranks != PAD).sum(axis=1)
+    known = ((places >= 0) | (ranks == PAD)).all(axis=1)
+    others = (size * (size - 1) / 2 - places[:, 0]) / np.maximum(size - 1, 1)
+    relative = np.where(places[:, 0] >= 0, places[:, 0] - others, 0.0)
+    result = np.where(known[:, None], places, 0).astype(np.float64)
+    result[:, 0] = np.where(known, places[:, 0], relative)
+    return result
+
+
+def _spell_out_choices(ranks: IntArray, choice: Array) -> tuple[IntArray, IntArray, Array]:
+    """Replace each choice by orders that name one text, with their windows and probabilities."""
+    ranked = np.isnan(choice[:, 0])
+    soft, text = np.nonzero((ranks != PAD) & ~ranked[:, None])
+    source = np.concatenate([np.flatnonzero(ranked), soft])
+    spelled = ranks[source]
+    spelled[np.arange(int(ranked.sum()), len(source)), text] = 0
+    probability = np.concatenate([np.full(int(ranked.sum()), np.nan), choice[soft, text]])
+    return spelled, source, probability
+
+
+def _spell_out_ties(ranks: IntArray) -> tuple[IntArray, IntArray]:
+    """Replace each tied window by the orders it allows; a tie at the very end is a tail."""
+    size = (ranks != PAD).sum(axis=1)
+    last = ranks.max(axis=1)
+    full = (ranks != TAIL).all(axis=1)
+    at_last = (ranks == last[:, None]) & (ranks >= 0)
+    ranks = np.where(at_last & (full & (at_last.sum(axis=1) > 1))[:, None], TAIL, ranks)
+    named = (ranks >= 0).sum(axis=1)
+    tied = np.flatnonzero((named > 0) & (ranks.max(axis=1) + 1 < named))
+    if not len(tied) or not len(size):
+        return ranks, np.arange(len(ranks))
+    strict = np.setdiff1d(np.arange(len(ranks)), tied)
+    spelled, window = [ranks[strict]], [strict]
+    for index in tied:
+        orders = _orders_of(ranks[index])
+        spelled.append(orders)
+        window.append(np.full(len(orders), index))
+    return np.concatenate(spelled), np.concatenate(window)
+
+
+def _orders_of(ranks: IntArray) -> IntArray:
+    groups = [np.flatnonzero(ranks == rank) for rank in range(ranks.max() + 1)]
+    count = int(np.prod([float(np.prod(np.arange(1, len(group) + 1))) for group in groups]))
+    step = max(1, count // ORDERS_OF_A_TIE)
+    ways = itertools.product(*(itertools.permutations(group) for group in groups))
+    chosen = itertools.islice(ways, 0, step * ORDERS_OF_A_TIE, step)
+    result = []
+    for way in chosen:
+        strict = ranks.copy()
+        strict[list(itertools.chain.from_iterable(way))] = np.arange((ranks >= 0).sum())
+        result.append(strict)
+    return np.array(result)
+
+
+def sum_from(columns: Array) -> Array:
+    """Sums (R, A) over a column and all later ones."""
+    result = np.empty_like(columns)
+    total = np.zeros(len(columns))
+    for column in range(columns.shape[1] - 1, -1, -1):
+        total = total + columns[:, column]
+        result[:, column] = total
+    return result
+
+
+@dataclass(frozen=True)
+class Worths:
+    """Worths of the anchors of each row, relative to the row's largest.
+
+    ``worth`` (R, A), 0 in unused columns; ``left`` (R, A), the sum over the anchors that are left
+    at a stage; ``log_top`` (R,), the log of the largest worth.
+    """
+
+    worth: Array
+    left: Array
+    log_top: Array
+
+
+def worths(orders: Orders, scale: float, place_effect: float, error: Array | None = None) -> Worths:
+    """Worths under a judge; ``error`` (R, A), in points, is added to the intensities."""
+    intensity = orders.intensity if error is None else orders.intensity + error
+    log_worth = np.where(orders.present, scale * intensity - place_effect * orders.place, -np.inf)
+    top = log_worth.max(axis=1)
+    worth = np.exp(log_worth - top[:, None])
+    return Worths(worth, sum_from(worth), top)
+
+
+def log_likelihood_of(orders: Orders, known: Worths) -> Array:
+    """Log-probability (R,) of the order of the anchors alone, given their worths."""
+    ratio = np.where(orders.picks, known.worth, 1.0) / np.where(orders.picks, known.left, 1.0)
+    return np.asarray(np.log(np.maximum(ratio, 1e-300)).sum(axis=1))
+
+
+def anchor_log_likelihood(
+    orders: Orders, scale: float, place_effect: float, error: Array | None = None
+) -> Array:
+    """Log-probability (R,) of the order of the anchors alone; ``error`` as in :func:`worths`."""
+    return log_likelihood_of(orders, worths(orders, scale, place_effect, error))
+
+
+def random_anchor_log_likelihood(orders: Orders) -> Array:
+    """The same (R,) when every order is equally likely."""
+    return anchor_log_likelihood(orders, 0.0, 0.0)
+
+
+def insertion_likelihood(
+    orders: Orders,
+    scale: float,
+    place_effect: float,
+    intensity: Array,
+    error: Array | None = None,
+) -> Array:
+    """Probability (R, G) that a response of each intensity (G,) lands at the slot where it did.
+
+    Conditional on the order of the anchors.  ``error`` (R, A) is added to the anchors.
+    """
+    known = worths(orders, scale, place_effect, error)
+    left = np.log(np.maximum(known.left, 1e-300))
+    offset = left + (known.log_top + place_effect * orders.place_of_response)[:, None]
+    limit = 600.0 / (left.shape[1] + 1)
+    log_ratio = scale * np.asarray(intensity, dtype=np.float64)
+    ratio = np.exp(np.clip(log_ratio, limit - 700, 700 - limit))
+    weight = np.exp(-np.clip(offset, -limit, limit))
+    stages = orders.stages_with_response
+    passed = np.ones((len(stages), len(ratio)))
+    ceiling = np.exp(limit)
+    for stage in range(left.shape[1]):
+        rows = int(np.searchsorted(-stages, -stage, side="left"))
+        if rows == 0:
+            break
+        passed[:rows] *= 1.0 + np.minimum(weight[:rows, stage, None] * ratio, ceiling)
+    result: Array = 1.0 / passed
+    rows_chosen = np.flatnonzero(orders.chosen)
+    own = weight[rows_chosen, orders.ahead[rows_chosen], None] * ratio
+    result[rows_chosen] *= np.minimum(own, ceiling)
+    return result

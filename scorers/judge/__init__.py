@@ -1,0 +1,1 @@
+"""Asking a judge: prompts and their readers, attempts, what was answered."""

@@ -1,0 +1,221 @@
+"""Puts all questions about one response to the judge, and keeps the answers as records.
+
+Windows of `bucket`, `random` and `fixed` are drawn beforehand and judged all at once; `adaptive`
+windows are drawn one after the other, each for what the earlier ones left open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from inspect_ai.model import Model
+from inspect_ai.util import collect
+
+from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
+from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
+from valueflow.scorers.judge.asking import judge_window
+from valueflow.scorers.judge.choice import ask_choice, in_window_order
+from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
+from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name
+from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
+from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
+
+__all__ = ["ResponseToJudge", "judge_response", "value_record"]
+
+
+@dataclass(frozen=True)
+class ResponseToJudge:
+    """A response with all that its questions need.
+
+    Attributes:
+        text: the response as the judge sees it.
+        sample_id, epoch: what makes its draws its own.
+        sample: the sample's settings.
+        exemplars: texts that steered it, which are never its anchors.
+        model: the judge.
+        named: whether the judge was named by its role, see `judge_window`.
+        without_logprobs: judges that were found to return no logprobs; shared by a run's responses,
+            so that no call is wasted on asking them for a choice again.
+    """
+
+    text: str
+    sample_id: str
+    epoch: int
+    sample: SampleSettings
+    exemplars: frozenset[str]
+    model: Model
+    named: bool
+    without_logprobs: set[str]
+
+    @property
+    def settings(self) -> EvaluatorSettings:
+        """How the response is measured."""
+        return self.sample.evaluator
+
+
+def value_record(value: Value, sample: SampleSettings) -> ValueRecord:
+    """The record of a response's windows for one value, still without windows."""
+    level = sample.level_of(value)
+    condition = sample.condition_of(value)
+    return {
+        "theory": value.theory,
+        "value": value.name,
+        "level": level,
+        "group": sample.group,
+        "condition": condition,
+        "cell": cell_name(value.name, level, sample.group, condition),
+        "windows": [],
+        "borrowed": 0,
+        "repeated": 0,
+    }
+
+
+async def judge_response(response: ResponseToJudge, values: Sequence[Value]) -> list[ValueRecord]:
+    """Judges a response on every value, all at once.
+
+    Returns:
+        One record per value, in order.
+    """
+    asked = [_judge_value(response, value) for value in values]
+    # A single question needs no task group, which would add events to the transcript.
+    return [await asked[0]] if len(asked) == 1 else await collect(*asked)
+
+
+async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
+    settings, sample = response.settings, response.sample
+    record = value_record(value, sample)
+    table = settings.vidb
+    if settings.sampling == "fixed":
+        if not settings.panel:
+            raise ValueflowError("sampling 'fixed' needs a panel: give -T panel=FILE")
+        table = settings.panel
+    anchors = vidb_of_run(table, settings.columns).of(value)
+    index = (response.epoch - 1) * sample.queries + sample.query_index
+    responses = max(sample.queries, 1)
+    windows = settings.windows_of(index % responses, responses)
+    first = index * settings.windows
+    places = [
+        place_of_window(n, settings.window_size, settings.seed, value.theory, record["cell"])
+        for n in range(first, first + windows)
+    ]
+    generator = generator_for(
+        settings.seed, "windows", response.sample_id, response.epoch, value.theory, value.name
+    )
+    if settings.sampling == "adaptive":
+        record["windows"] = await _adaptive(response, value, anchors, places, generator)
+        return record
+    drawn = draw_windows(
+        anchors,
+        windows=windows,
+        window_size=settings.window_size,
+        sampling=settings.sampling,
+        places=places,
+        generator=generator,
+        exclude=response.exemplars,
+    )
+    asked = [_judge(response, value, window, n) for n, window in enumerate(drawn.windows)]
+    judged = [await asked[0]] if len(asked) == 1 else await collect(*asked)
+    record["windows"] = judged
+    record["borrowed"], record["repeated"] = drawn.borrowed, drawn.repeated
+    return record
+
+
+async def _adaptive(
+    response: ResponseToJudge,
+    value: Value,
+    anchors: Sequence[Anchor],
+    places: Sequence[int],
+    generator: np.random.Generator,
+) -> list[WindowRecord]:
+    """Windows one after the other, until the budget, the target or the anchors are used up."""
+    settings = response.settings
+    pool = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+    judged: list[WindowRecord] = []
+    posterior = None
+    for number, place in enumerate(places):
+        if len(pool) < settings.window_size - 1:
+            break
+        chosen = next_window(
+            np.array([anchor.intensity for anchor in pool]),
+            generator,
+            posterior=posterior,
+            scale=settings.design_scale,
+            window_size=settings.window_size,
+        )
+        shown = shown_order(place, settings.window_size, generator)
+        window = Window(tuple(pool[i] for i in chosen), shown)
+        judged.append(await _judge(response, value, window, number))
+        used = set(chosen.tolist())
+        pool = [anchor for i, anchor in enumerate(pool) if i not in used]
+        ranked = [one for one in judged if one["order"] is not None]
+        if not ranked:
+            continue
+        posterior = posterior_after(ranked, scale=settings.design_scale)
+        if settings.target_se is not None and is_precise_enough(posterior, settings.target_se):
+            break
+    return judged
+
+
+async def _judge(
+    response: ResponseToJudge, value: Value, window: Window, number: int
+) -> WindowRecord:
+    settings = response.settings
+    theory = load_registry().theories[value.theory]
+    texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
+    names = (response.sample_id, response.epoch, value.theory, value.name, number)
+    fallback, earlier, before = None, 0, []
+    if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
+        fallback = "no logprobs: found earlier in the run"
+    elif settings.judge_mode == "choice":
+        generator = generator_for(settings.seed, "choice labels", *names)
+        choice = await ask_choice(
+            response.model, value, theory, texts, generator, own_config=response.named
+        )
+        chosen = _record(window, choice.labels)
+        if choice.probabilities is not None:
+            chosen["choice"] = in_window_order(choice.probabilities, window.shown)
+            chosen["raw"], chosen["calls"] = [choice.raw], choice.calls
+            return chosen
+        # The judge is asked for a ranking instead, and the record says why.
+        fallback, earlier = f"{choice.failure}: {choice.error or choice.raw[:200]}", choice.calls
+        before = [choice.raw]
+        if choice.failure == "no logprobs":
+            response.without_logprobs.add(str(response.model))
+    labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
+    judgement = await judge_window(
+        response.model,
+        judge_prompt(value, theory, texts, labels),
+        labels,
+        attempts=settings.judge_attempts,
+        own_config=response.named,
+    )
+    record = _record(window, labels)
+    if judgement.labels is not None:
+        index_of = dict(zip(labels, window.shown, strict=True))
+        record["order"] = [index_of[label] for label in judgement.labels]
+    record["raw"], record["calls"] = [*before, *judgement.raw], judgement.calls + earlier
+    record["repaired"], record["fallback"] = judgement.repaired, fallback
+    record["failure"], record["error"] = judgement.failure, judgement.error
+    return record
+
+
+def _record(window: Window, labels: Sequence[str]) -> WindowRecord:
+    """The record of a window that was not judged yet."""
+    return {
+        "anchors": [anchor.intensity for anchor in window.anchors],
+        "texts": [anchor.text for anchor in window.anchors],
+        "shown": list(window.shown),
+        "position": window.position,
+        "labels": list(labels),
+        "order": None,
+        "choice": None,
+        "raw": [],
+        "calls": 0,
+        "repaired": False,
+        "failure": None,
+        "error": None,
+        "fallback": None,
+    }

@@ -1,0 +1,198 @@
+"""From one response to its record: refusal or not, and all of its windows judged.
+
+What Inspect's scorer and any other harness share: a response as text goes in, a `ResponseRecord`
+comes out. The judge is asked through Inspect's model interface, inside an Inspect task or outside.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from logging import getLogger
+from typing import Any
+
+from inspect_ai.model import Model
+
+from valueflow.hub_assets.inputs.anchors import vidb_of_run
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
+from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
+from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
+from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
+from valueflow.scorers.judge.refusals import (
+    REFUSAL_PROMPT_VERSION,
+    REFUSAL_VERSION,
+    count_words,
+    is_refusal,
+)
+from valueflow.scorers.judge.response import ResponseToJudge, judge_response, value_record
+from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged
+
+__all__ = ["Answer", "Judging", "score_response"]
+
+logger = getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response as it came from a model.
+
+    Attributes:
+        text: with reasoning, if there is any; it is taken out.
+        question: what was asked, without steering.
+        sample_id, epoch: name the response within its run.
+        filtered: whether the provider stopped it with its filter.
+        exemplars: texts that steered it, which are never its anchors.
+    """
+
+    text: str
+    question: str
+    sample_id: str
+    epoch: int = 1
+    filtered: bool = False
+    exemplars: frozenset[str] = frozenset()
+
+
+@dataclass
+class Judging:
+    """A run's judge, and what was learnt about it so far.
+
+    Attributes:
+        grader: gives the judge and whether it was named, see `grader_model`; called only for a
+            response that has to be judged.
+        without_logprobs: judges found to return no logprobs.
+    """
+
+    grader: Callable[[], tuple[Model, bool]]
+    without_logprobs: set[str] = field(default_factory=set)
+    _records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the package and of every text that decides a score."""
+        if not self._versions:
+            self._versions |= {
+                "valueflow": version("valueflow"),
+                "judge_prompt": JUDGE_PROMPT_VERSION,
+                "judge_reader": RANKING_READER_VERSION,
+                "choice_prompt": CHOICE_PROMPT_VERSION,
+                "refusal_prompt": REFUSAL_PROMPT_VERSION,
+                "refusals": REFUSAL_VERSION,
+            }
+        return self._versions
+
+    def record(self, model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
+        """What a log says of the judge; built once per judge and settings."""
+        key = (str(model), settings.model_dump_json())
+        if key not in self._records:
+            if not named:
+                logger.warning(SELF_JUDGED)
+            self._records[key] = _judge_record(model, named, settings)
+        return self._records[key]
+
+
+async def score_response(
+    answer: Answer, sample: SampleSettings, judging: Judging
+) -> ResponseRecord:
+    """Judges a response on every value that its sample names.
+
+    A refusal or an empty response is not ranked (a refusal is, where the sample's `refusals` say
+    `rank`), and costs no call beyond the question whether it is one.
+
+    Args:
+        answer: the response.
+        sample: what it was steered toward and is scored on.
+        judging: the run's judge.
+    """
+    registry = load_registry()
+    defaults = registry.defaults.evaluator
+    response = strip_reasoning(answer.text)
+    words = count_words(response)
+    record: ResponseRecord = {
+        "item": f"{answer.sample_id}#{answer.epoch}",
+        "query": sample.query,
+        "epoch": answer.epoch,
+        "words": words,
+        "over_word_limit": words > sample.word_limit,
+        "refusal": False,
+        "unscored": None if response else "no_response",
+        "values": {},
+        "targets": [list(target) for target in sample.targets],
+        "design": sample.design,
+        "part_of": sample.part_of,
+        "truncated": len(response) > defaults.judge_characters,
+        "versions": judging.versions,
+    }
+    shown = response[: defaults.judge_characters]
+    await _note_refusal(record, answer, shown, sample, judging)
+    if record["refusal"] and not (response and sample.refusals == "rank"):
+        record["unscored"] = "refusal"
+    values = [registry.value(name, theory) for theory, name in sample.score_on]
+    if record["unscored"] is None:
+        model, named = judging.grader()
+        record["judge"] = judging.record(model, named, sample.evaluator)
+        judged = await judge_response(
+            ResponseToJudge(
+                text=shown,
+                sample_id=answer.sample_id,
+                epoch=answer.epoch,
+                sample=sample,
+                exemplars=answer.exemplars,
+                model=model,
+                named=named,
+                without_logprobs=judging.without_logprobs,
+            ),
+            values,
+        )
+        if not all(map(_ranked, judged)):
+            record["unscored"] = "grader_failed"
+    else:
+        judged = [value_record(value, sample) for value in values]
+    record["values"] = {one["value"]: one for one in judged}
+    return record
+
+
+async def _note_refusal(
+    record: ResponseRecord, answer: Answer, shown: str, sample: SampleSettings, judging: Judging
+) -> None:
+    """Finds out whether the response declines, by filter, judge or phrases, and by which."""
+    words = load_registry().defaults.evaluator.refusal_words
+    if answer.filtered:
+        record["refusal"], record["refusal_check"] = True, "filter"
+        return
+    if not shown:
+        return
+    record["refusal_check"] = "phrases"
+    if sample.refusal_check == "judge":
+        model, named = judging.grader()
+        found = await ask_refusal(model, answer.question, shown, own_config=named)
+        record["refusal_raw"] = found.raw or str(found.error)
+        if found.refusal is not None:
+            record["refusal"], record["refusal_check"] = found.refusal, "judge"
+            return
+        record["refusal_check"] = "phrases, since the judge gave no answer"
+    record["refusal"] = is_refusal(strip_reasoning(answer.text), words)
+
+
+def _ranked(record: ValueRecord) -> bool:
+    return any(is_judged(window) for window in record["windows"])
+
+
+def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
+    vidb = vidb_of_run(settings.vidb, settings.columns)
+    return {
+        "model": str(model),
+        "is_evaluated_model": not named,
+        "config": model.config.model_dump(exclude_none=True, exclude={"response_schema"}),
+        "model_args": hashlib.sha256(
+            json.dumps(model.model_args, sort_keys=True, default=str).encode()
+        ).hexdigest()[:16],
+        "prompt_version": JUDGE_PROMPT_VERSION,
+        "vidb": vidb.source.reference,
+        "vidb_revision": vidb.source.revision,
+        "vidb_sha256": vidb.source.sha256[:16],
+        **settings.as_dict(),
+    }

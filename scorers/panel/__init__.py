@@ -1,0 +1,1 @@
+"""Panels of judges and reviewers: prompts, the rule of acceptance, agreement."""

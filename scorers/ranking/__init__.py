@@ -1,0 +1,1 @@
+"""Plackett-Luce utilities of many texts, and their map to intensities."""

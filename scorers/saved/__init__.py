@@ -1,0 +1,1 @@
+"""Scored responses and rankings read back from files."""

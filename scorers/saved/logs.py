@@ -1,0 +1,90 @@
+"""Reads the samples of an Inspect log a few hundred at a time.
+
+Inspect's own generator opens a log anew for each sample and looks through its whole table of
+contents, so that its time grows with the square of the number of samples.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import (
+    EvalSample,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+    read_eval_log_samples_by_id,
+)
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+
+__all__ = ["intensity_record", "log_samples", "score_record"]
+
+BATCH = 256
+"""Samples in memory at a time."""
+
+_LARGE = frozenset({"messages", "attachments", "store", "events", "events_data"})
+
+
+def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSample]:
+    """The samples that a log holds, in the order of its dataset, of unfinished runs too.
+
+    Args:
+        path: the log's path.
+        exclude: fields that need not be read; most of a log's size, and nothing that scores need.
+
+    Raises:
+        ValueError, OSError: the log cannot be read.
+    """
+    if path.endswith(".json"):
+        # One document, which has to be read whole.
+        yield from read_eval_log(path).samples or []
+        return
+    header = read_eval_log(path, header_only=True)
+    place = {name: i for i, name in enumerate(header.eval.dataset.sample_ids or [])}
+    present = [(sample.id, sample.epoch) for sample in read_eval_log_sample_summaries(path)]
+    present.sort(key=lambda sample: (place.get(sample[0], len(place)), sample[1]))
+    for start in range(0, len(present), BATCH):
+        batch = present[start : start + BATCH]
+        yield from read_eval_log_samples_by_id(path, batch, exclude_fields=set(exclude))
+
+
+def score_record(
+    sample: EvalSample, key: str, scorer: str, path: str | Path, why: str = ""
+) -> Any | None:
+    """What our scorer kept in the metadata of a sample's score; None where it has no such score.
+
+    Args:
+        sample: from a log.
+        key: under which the record stands.
+        scorer: name of the scorer, for the error.
+        path: of the log, for the error.
+        why: what would go wrong with two of them; finishes a sentence.
+
+    Raises:
+        InputFileError: the sample has several such scores.
+    """
+    found = [
+        score.metadata[key]
+        for score in (sample.scores or {}).values()
+        if score.metadata and key in score.metadata
+    ]
+    if len(found) > 1:
+        raise InputFileError(
+            path,
+            f"sample {sample.id} has {len(found)} scores of {scorer}{why}. Score the log again "
+            "with --action overwrite",
+        )
+    return found[0] if found else None
+
+
+def intensity_record(sample: EvalSample, path: str | Path) -> ResponseRecord | None:
+    """The record of `valueflow/intensity` in a sample; see `score_record`."""
+    record: ResponseRecord | None = score_record(
+        sample,
+        METADATA_KEY,
+        "valueflow/intensity",
+        path,
+        ", whose windows must not be counted together",
+    )
+    return record

@@ -1,0 +1,281 @@
+"""Reads rankings that were saved, from the three places where they are kept.
+
+- Inspect logs of the scorer `valueflow/intensity` (`.eval`, `.json`);
+- this project's JSONL, one window a line: `item`, `cell`, `value`, `anchors` (intensities), `order`
+  (indices from most supporting to most opposing, 0 the response and i the i-th anchor), `position`
+  (place at which the response was shown, 0 first); optionally `shown` (all indices in shown order)
+  and `query` (the cluster of a standard error). `order` may be null for a window that a judge
+  failed on, or `choice` may stand in its place: the judge's probability that each index supports
+  most. Other fields are kept;
+- the ranking CSV of the method's published scripts: `row_idx, target_text, db_text_i, db_score_i,
+  ranking`, a JSON list, 1-based, in which 1 is the response, always shown first.
+"""
+
+import csv
+import json
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.registry.loading import load_registry, slug
+from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
+from valueflow.scorers.records import is_judged, window_records
+
+__all__ = ["SavedRankings", "read_rankings"]
+
+FIELDS = {
+    "item",
+    "cell",
+    "value",
+    "query",
+    "anchors",
+    "texts",
+    "shown",
+    "order",
+    "choice",
+    "position",
+}
+_DROPPED_FIELDS = {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
+
+
+@dataclass
+class SavedRankings:
+    """Rankings read from files.
+
+    Attributes:
+        table: all windows that have a ranking.
+        extra: (item, cell) to the unknown fields of its first window.
+        without: (item, cell, value) of responses that have no ranking at all, and why.
+        dropped: what was left out, with counts, for the user to see.
+    """
+
+    table: WindowTable
+    extra: dict[tuple[str, str], dict[str, Any]]
+    without: dict[tuple[str, str, str], str]
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Reading:
+    """Where each record came from, so that an error can name file and row."""
+
+    files: list[tuple[int, Path]] = field(default_factory=list)
+    rows: "array[int]" = field(default_factory=lambda: array("L"))
+    extra: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    failed: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    ranked: dict[tuple[str, str], Path] = field(default_factory=dict)
+    sources: dict[str, dict[str, Path]] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.rows.append(row)
+        key = (str(record.get("item")), str(record.get("cell")))
+        path = self.files[-1][1]
+        first = self.ranked.setdefault(key, path)
+        if first != path:
+            raise InputFileError(
+                path,
+                f"item {key[0]!r} of cell {key[1]!r} stands in {first} too; different "
+                "responses must not be taken for one. Score the files one by one, or give the "
+                "items other names",
+                row=row,
+            )
+        if key not in self.extra:
+            self.extra[key] = {
+                name: cell
+                for name, cell in record.items()
+                if name not in FIELDS | _DROPPED_FIELDS and isinstance(cell, str | int | float)
+            }
+        return record
+
+    def one_source(self, what: str, name: str) -> None:
+        """Sees to it that all logs have the same evaluated model, and the same judge."""
+        path = self.files[-1][1]
+        names = self.sources.setdefault(what, {})
+        names.setdefault(name, path)
+        if len(names) > 1:
+            told = " and ".join(f"{other} in {where}" for other, where in names.items())
+            raise InputFileError(
+                path, f"more than one {what}: {told}. Score each one's logs on their own"
+            )
+
+    def fail(self, record: Mapping[str, Any], reason: str) -> None:
+        self.dropped[f"windows without a ranking ({reason})"] += 1
+        key = (str(record["item"]), str(record["cell"]), str(record["value"]))
+        self.failed.setdefault(key, reason)
+
+
+def read_rankings(
+    paths: Sequence[Path], value: str | None = None, cell: str | None = None
+) -> SavedRankings:
+    """Reads saved rankings of any number of files into one table.
+
+    Args:
+        paths: Inspect logs, JSONL files or the published scripts' CSV files.
+        value: for CSV files, the value that was ranked; else it is read from the file's name.
+        cell: for CSV files, the cell; else the file's name without its suffix.
+
+    Raises:
+        InputFileError: a file cannot be read or a row is malformed; file and row are named.
+        UnknownNameError: `value` is not in the registry.
+    """
+    reading = _Reading()
+
+    def records() -> Iterator[Mapping[str, Any]]:
+        for path in paths:
+            reading.files.append((len(reading.rows), path))
+            if not path.is_file():
+                raise InputFileError(path, "there is no such file")
+            if path.suffix == ".jsonl":
+                yield from _json_lines(path, reading)
+            elif path.suffix == ".csv":
+                yield from _reference_csv(path, reading, value, cell)
+            elif path.suffix in (".eval", ".json"):
+                yield from _inspect_log(path, reading)
+            else:
+                raise InputFileError(
+                    path,
+                    "is neither an Inspect log (.eval, .json), a .jsonl nor a .csv of rankings",
+                )
+
+    try:
+        table = WindowTable.from_records(records())
+    except WindowRecordError as error:
+        path = next(p for start, p in reversed(reading.files) if start <= error.record)
+        message = re.sub(r"^record \d+, ", "", str(error))
+        raise InputFileError(path, message, row=reading.rows[error.record]) from None
+    without = {k: why for k, why in reading.failed.items() if k[:2] not in reading.ranked}
+    return SavedRankings(table, reading.extra, without, reading.dropped)
+
+
+def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
+    required = {"item", "cell", "value", "anchors", "order", "position"}
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                if not line.endswith("\n"):
+                    reading.dropped[f"truncated last line of {path.name}"] += 1
+                    return
+                raise InputFileError(path, f"is not valid JSON ({error.msg})", row=number) from None
+            if not isinstance(record, dict):
+                raise InputFileError(path, "is not an object with named fields", row=number)
+            chosen = record.get("choice") is not None
+            missing = sorted(required - set(record) - ({"order"} if chosen else set()))
+            if missing:
+                raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
+            if record.get("order") is None and not chosen:
+                reading.fail(record, str(record.get("failure") or "order is null"))
+                continue
+            if chosen and record.get("order") is None:
+                record.pop("order", None)
+            yield reading.keep(number, record)
+
+
+def _reference_csv(
+    path: Path, reading: _Reading, value: str | None, cell: str | None
+) -> Iterator[Mapping[str, Any]]:
+    name = _value_of(path, value)
+    cell = cell or path.stem
+    csv.field_size_limit(2**31 - 1)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        columns = reader.fieldnames or []
+        scores = sorted(
+            (c for c in columns if re.fullmatch(r"db_score_\d+", c)), key=lambda c: int(c[9:])
+        )
+        lacking = [c for c in ("row_idx", "ranking") if c not in columns]
+        if lacking or not scores:
+            raise InputFileError(
+                path,
+                f"lacks {', '.join([*lacking, *([] if scores else ['db_score_1'])])}; found "
+                f"{', '.join(columns) or 'no columns'}",
+            )
+        for number, row in enumerate(reader, start=1):
+            record: dict[str, Any] = {
+                "item": row["row_idx"],
+                "cell": cell,
+                "value": name,
+                "position": 0,
+            }
+            order = _one_based(row["ranking"])
+            if order is None:
+                reading.fail(record, "unreadable")
+                continue
+            used = [c for c in scores if (row[c] or "").strip()]
+            texts = [row.get(c.replace("score", "text")) for c in used]
+            record |= {"anchors": [row[c] for c in used], "order": order}
+            if all(texts):
+                record["texts"] = texts
+            yield reading.keep(number, record)
+
+
+def _one_based(raw: str | None) -> list[int] | None:
+    """A 1-based JSON list of indices as 0-based ones; None where it is no list of numbers."""
+    try:
+        found = json.loads(raw or "")
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(found, list) or not found:
+        return None
+    if not all(isinstance(i, int) and not isinstance(i, bool) for i in found):
+        return None
+    return [i - 1 for i in found]
+
+
+def _value_of(path: Path, value: str | None) -> str:
+    registry = load_registry()
+    if value is not None:
+        return registry.value(value).name
+    words = slug(path.stem)
+    # The longest name wins, so that "self-direction" is not taken for a shorter one inside it.
+    found = [v for v in registry.macro_values() if f"-{slug(v.name)}-" in f"-{words}-"]
+    if not found:
+        raise UnknownNameError(
+            "value in the file name",
+            path.name,
+            [v.name for v in registry.macro_values()],
+            "Name the value with --value.",
+        )
+    return max(found, key=lambda v: len(v.name)).name
+
+
+def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
+    from inspect_ai.log import read_eval_log
+
+    from valueflow.scorers.saved.logs import intensity_record, log_samples
+
+    try:
+        header = read_eval_log(str(path), header_only=True).eval
+        reading.one_source("evaluated model", header.model)
+        for number, sample in enumerate(log_samples(str(path)), start=1):
+            if sample.error is not None:
+                reading.dropped["samples that ended in an error"] += 1
+            response = intensity_record(sample, path)
+            if response is None:
+                reading.dropped["samples without a score of valueflow/intensity"] += 1
+                continue
+            if judge := response.get("judge"):
+                reading.one_source("judge", judge["model"])
+            for name, values in response["values"].items():
+                key = (response["item"], values["cell"], name)
+                if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
+                    why = "refusal" if response["refusal"] else response["unscored"]
+                    reading.failed.setdefault(key, why or "grader_failed")
+                    reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+            # As in the log's own metrics, a refused response that was ranked counts in no cell.
+            if not response["refusal"]:
+                for record in window_records([response]):
+                    yield reading.keep(number, record)
+    except (ValueError, OSError, KeyError) as error:
+        if isinstance(error, InputFileError):
+            raise
+        raise InputFileError(path, f"is not a readable Inspect log ({error})") from None

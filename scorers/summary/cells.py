@@ -1,0 +1,224 @@
+"""Cells as a reader wants them: counts, mean, shift, sign accuracy and refusals of a condition."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from valueflow.scorers.estimate.evaluation import Evaluation
+from valueflow.scorers.figures import Figure, mean_figure
+from valueflow.scorers.records import ResponseRecord, ValueRecord, cell_name, is_judged
+
+__all__ = ["ByQuery", "CellKey", "CellSummary", "by_query", "cell_summaries", "cells_present"]
+
+
+@dataclass(frozen=True)
+class CellSummary:
+    """One (theory, value, level), under one condition.
+
+    Attributes:
+        cell: its name.
+        condition: all targets where there are others than this value; else empty.
+        design, part_of: what the condition belongs to, see `SampleSettings`.
+        targets: (theory, value or child, level) of the condition.
+        place: the value's place among those that its responses are scored on.
+        count: responses that were scored.
+        mean: population mean of the intensity, in [−10, 10]; refusals are not among its responses.
+        lower, upper: 95 % interval of the mean.
+        spread: its standard deviation over responses.
+        shift: mean minus the default's, paired by query; absent at level 0.
+        sign_accuracy: share of queries whose shift has the target's sign, a zero counting half.
+        with_refusals: the shift with refusals among the responses: as they were ranked, where they
+            were, else as responses that the steering did not move; None where none was refused.
+        refusals, unscored, over_word_limit: responses of that kind.
+        responses: all responses, scored or not.
+    """
+
+    theory: str
+    value: str
+    group: str
+    level: int
+    cell: str
+    condition: str
+    design: str
+    part_of: str
+    targets: tuple[tuple[str, str, int], ...]
+    place: int
+    responses: int
+    count: int
+    mean: Figure
+    lower: float
+    upper: float
+    spread: float
+    shift: Figure | None
+    with_refusals: Figure | None
+    sign_accuracy: Figure | None
+    refusals: int
+    unscored: int
+    over_word_limit: int
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """What a cell's name stands for."""
+
+    theory: str
+    value: str
+    group: str
+    level: int
+    condition: str
+    design: str
+    part_of: str
+    targets: tuple[tuple[str, str, int], ...]
+    place: int
+
+    @property
+    def default(self) -> str:
+        """The cell from which its shift is taken."""
+        return cell_name(self.value, 0, self.group)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is that cell itself."""
+        return self.level == 0 and not self.condition
+
+
+def cells_present(records: Sequence[ResponseRecord]) -> dict[str, CellKey]:
+    """The cells of some responses: values and conditions in order of appearance, and the levels of
+    a value from low to high."""
+    found: dict[str, CellKey] = {}
+    for response in records:
+        for place, record in enumerate(response["values"].values()):
+            if record["cell"] not in found:
+                found[record["cell"]] = _key(response, record, place)
+    first: dict[tuple[str, ...], int] = {}
+    for key in found.values():
+        first.setdefault((key.theory, key.value, key.group), len(first))
+    conditions = {key.condition: i for i, key in enumerate(found.values()) if key.condition}
+    return dict(
+        sorted(
+            found.items(),
+            key=lambda item: (
+                conditions.get(item[1].condition, -1),
+                first[item[1].theory, item[1].value, item[1].group],
+                item[1].level,
+            ),
+        )
+    )
+
+
+def _key(response: ResponseRecord, record: ValueRecord, place: int) -> CellKey:
+    return CellKey(
+        theory=record["theory"],
+        value=record["value"],
+        group=record["group"],
+        level=record["level"],
+        condition=record.get("condition", ""),
+        design=response.get("design", "steer"),
+        part_of=response.get("part_of", ""),
+        targets=tuple((t, v, int(level)) for t, v, level in response.get("targets", [])),
+        place=place,
+    )
+
+
+ByQuery = dict[str, dict[str, float]]
+
+
+def by_query(evaluation: Evaluation | None) -> ByQuery:
+    """Cell to query to the mean maximum-likelihood estimate of the query's responses."""
+    collected: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for estimate in evaluation.items if evaluation else ():
+        collected[estimate.cell][estimate.query].append(estimate.maximum_likelihood)
+    return {
+        cell: {query: float(np.mean(found)) for query, found in queries.items()}
+        for cell, queries in collected.items()
+    }
+
+
+def cell_summaries(
+    records: Sequence[ResponseRecord],
+    cells: dict[str, CellKey],
+    evaluation: Evaluation | None,
+    queries: ByQuery,
+    all_responses: Evaluation | None = None,
+) -> list[CellSummary]:
+    """One summary per cell.
+
+    Args:
+        records: the responses.
+        cells: from `cells_present`.
+        evaluation: of the responses without refusals; None where nothing was ranked.
+        queries: from `by_query`.
+        all_responses: an evaluation that has the refusals too, where they were ranked.
+    """
+    means = {cell.cell: cell for cell in evaluation.cells} if evaluation else {}
+    shifts = {shift.cell: shift for shift in evaluation.shifts} if evaluation else {}
+    ranked_shifts = {s.cell: s for s in all_responses.shifts} if all_responses else {}
+    tally: dict[str, dict[str, int]] = {cell: defaultdict(int) for cell in cells}
+    for response in records:
+        for record in response["values"].values():
+            counts = tally[record["cell"]]
+            counts["responses"] += 1
+            counts["refusals"] += response["refusal"]
+            scored = not response["refusal"] and any(is_judged(w) for w in record["windows"])
+            counts["unscored"] += not scored
+            counts["over"] += response["over_word_limit"]
+    summaries = []
+    for cell, key in cells.items():
+        found, counts = means.get(cell), tally[cell]
+        shift = Figure(shifts[cell].shift, shifts[cell].se) if cell in shifts else None
+        count = counts["responses"] - counts["unscored"]
+        with_refusals = None
+        if counts["refusals"] and cell in ranked_shifts:
+            with_refusals = Figure(ranked_shifts[cell].shift, ranked_shifts[cell].se)
+        elif counts["refusals"] and shift is not None and all_responses is None:
+            with_refusals = _unmoved(shift, counts["refusals"], count)
+        signs = _signs(queries, cell, key)
+        summaries.append(
+            CellSummary(
+                theory=key.theory,
+                value=key.value,
+                group=key.group,
+                level=key.level,
+                cell=cell,
+                condition=key.condition,
+                design=key.design,
+                part_of=key.part_of,
+                targets=key.targets,
+                place=key.place,
+                responses=counts["responses"],
+                count=count,
+                mean=Figure(found.intensity, found.se) if found else Figure(math.nan),
+                lower=found.lower if found else math.nan,
+                upper=found.upper if found else math.nan,
+                spread=found.spread if found else math.nan,
+                shift=shift,
+                with_refusals=with_refusals,
+                sign_accuracy=mean_figure(signs) if signs else None,
+                refusals=counts["refusals"],
+                unscored=counts["unscored"],
+                over_word_limit=counts["over"],
+            )
+        )
+    return summaries
+
+
+def _unmoved(shift: Figure, refusals: int, scored: int) -> Figure:
+    """The shift where refusals count as responses that stayed at the default."""
+    share = scored / (refusals + scored)
+    variance = (share * shift.se) ** 2
+    variance += shift.value**2 * share * (1 - share) / (refusals + scored)
+    return Figure(share * shift.value, math.sqrt(variance))
+
+
+def _signs(queries: ByQuery, cell: str, key: CellKey) -> list[float]:
+    if not key.level:
+        return []
+    base = queries.get(key.default, {})
+    return [
+        0.5 if intensity == base[query] else float((intensity > base[query]) == (key.level > 0))
+        for query, intensity in queries.get(cell, {}).items()
+        if query in base
+    ]

@@ -1,0 +1,223 @@
+"""What a run says: cells, dose–response per value, pairs, squares, composites, and averages.
+
+Knows no harness: it takes response records and returns numbers. Means and shifts come from
+`evaluate`; what is read within a query (sign accuracy, monotonicity, slope) comes from the maximum-
+likelihood estimates of its responses. Standard errors count a query as one observation.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from valueflow.scorers.estimate.covariance import JointCells
+from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+from valueflow.scorers.estimate.table import WindowTable
+from valueflow.scorers.figures import Figure
+from valueflow.scorers.records import ResponseRecord, is_judged, window_records
+from valueflow.scorers.summary.cells import (
+    CellKey,
+    CellSummary,
+    by_query,
+    cell_summaries,
+    cells_present,
+)
+from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.dose_response import ValueSummary, overall_figures, value_summaries
+from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.squares import SquareSummary, square_summaries
+
+__all__ = [
+    "CellSummary",
+    "Figure",
+    "RunSummary",
+    "ValueSummary",
+    "flatten",
+    "summarize",
+]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Everything that a run says.
+
+    Attributes:
+        overall: the figures of single values averaged over values; those of pairs, squares and
+            composites averaged over each of these, as `pair cosine`, `five fading`, ...
+        counts: responses, refusals, windows, judge calls and what was lost or repaired.
+        evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
+    """
+
+    cells: list[CellSummary]
+    values: list[ValueSummary]
+    overall: dict[str, Figure]
+    counts: dict[str, int]
+    evaluation: Evaluation | None
+    pairs: list[PairSummary] = field(default_factory=list)
+    squares: list[SquareSummary] = field(default_factory=list)
+    composites: list[CompositeSummary] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
+    """Sums up a run, or as much of one as there is.
+
+    Args:
+        responses: records of responses, from one judge, scored or not.
+        estimator: see `evaluate`.
+
+    Raises:
+        ValueError: a record is malformed.
+    """
+    # Sorted, so that the order in which samples happen to finish changes no digit.
+    given = list(responses)
+    cells = cells_present(given)
+    records = sorted(given, key=lambda response: (response["query"], response["item"]))
+    evaluation = _evaluation([r for r in records if not r["refusal"]], cells, estimator)
+    ranked = any(_ranked(response) for response in records if response["refusal"])
+    everything = _evaluation(records, cells, estimator) if ranked else None
+    queries = by_query(evaluation)
+    summaries = cell_summaries(records, cells, evaluation, queries, everything)
+    values, differences = value_summaries(summaries, queries)
+    summary = RunSummary(
+        cells=summaries,
+        values=values,
+        overall=overall_figures(values, differences),
+        counts=_counts(records),
+        evaluation=evaluation,
+        notes=list(evaluation.notes) if evaluation else [],
+    )
+    if evaluation is not None and any(key.design != "steer" for key in cells.values()):
+        _add_designs(summary, evaluation)
+    return summary
+
+
+def _evaluation(
+    records: Sequence[ResponseRecord], cells: dict[str, CellKey], estimator: str
+) -> Evaluation | None:
+    table = WindowTable.from_records(window_records(records))
+    if not table.windows:
+        return None
+    scored = set(table.cells)
+    baselines = {
+        cell: key.default
+        for cell, key in cells.items()
+        if not key.is_default and cell in scored and key.default in scored
+    }
+    return evaluate(table, estimator=estimator, baselines=baselines)
+
+
+def _ranked(response: ResponseRecord) -> bool:
+    return any(is_judged(w) for record in response["values"].values() for w in record["windows"])
+
+
+def _add_designs(summary: RunSummary, evaluation: Evaluation) -> None:
+    """Pairs, squares and composites, from the cells' means and the covariance of their errors."""
+    joint = JointCells.of(
+        {cell.cell: cell.intensity for cell in evaluation.cells},
+        {cell.cell: cell.value for cell in evaluation.cells},
+        evaluation.errors,
+    )
+    pairs, pair_overall = pair_summaries(summary.cells, joint)
+    squares, five_overall = square_summaries(summary.cells, joint)
+    composites, composite_overall = composite_summaries(summary.cells, joint)
+    summary.pairs.extend(pairs)
+    summary.squares.extend(squares)
+    summary.composites.extend(composites)
+    for prefix, figures in (
+        ("pair", pair_overall),
+        ("five", five_overall),
+        ("composite", composite_overall),
+    ):
+        summary.overall.update({f"{prefix} {name}": figure for name, figure in figures.items()})
+
+
+def _counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
+    windows = [
+        window
+        for response in records
+        for record in response["values"].values()
+        for window in record["windows"]
+    ]
+    return {
+        "responses": len(records),
+        "refusals": sum(response["refusal"] for response in records),
+        "unscored": sum(response["unscored"] is not None for response in records),
+        "over_word_limit": sum(response["over_word_limit"] for response in records),
+        "truncated": sum(bool(response.get("truncated")) for response in records),
+        "windows": len(windows),
+        "windows_failed": sum(not is_judged(window) for window in windows),
+        # The question whether a response declines is one call more.
+        "judge_calls": sum(window["calls"] for window in windows)
+        + sum("refusal_raw" in response for response in records),
+        "judge_retries": sum(max(window["calls"] - 1, 0) for window in windows),
+        "judge_repairs": sum(window["repaired"] for window in windows),
+        "choice_fallbacks": sum(window.get("fallback") is not None for window in windows),
+        "anchors_borrowed": sum(
+            record["borrowed"] for response in records for record in response["values"].values()
+        ),
+        "anchors_repeated": sum(
+            record["repeated"] for response in records for record in response["values"].values()
+        ),
+    }
+
+
+def flatten(summary: RunSummary) -> dict[str, float]:
+    """A summary as one mapping; figures that the data do not allow are left out."""
+    flat: dict[str, float] = {}
+
+    def put(name: str, figure: Figure | None) -> None:
+        if figure is not None and not math.isnan(figure.value):
+            flat[name] = figure.value
+            if not math.isnan(figure.se):
+                flat[f"{name}_stderr"] = figure.se
+
+    for cell in summary.cells:
+        name = cell.cell
+        flat[f"{name} count"] = cell.count
+        put(f"{name} mean", cell.mean)
+        put(f"{name} shift", cell.shift)
+        put(f"{name} shift_with_refusals", cell.with_refusals)
+        put(f"{name} sign_accuracy", cell.sign_accuracy)
+        flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
+        flat[f"{name} unscored"] = cell.unscored
+        flat[f"{name} over_word_limit"] = cell.over_word_limit / cell.responses
+    for value in summary.values:
+        for figure_name, figure in value.figures.items():
+            put(f"{value.group} {value.value} {figure_name}".strip(), figure)
+    for pair in summary.pairs:
+        for point in pair.points:
+            for figure_name, figure in point.figures.items():
+                put(f"{point.condition} {figure_name}", figure)
+        for figure_name, figure in pair.figures.items():
+            put(f"{pair.name} {figure_name}", figure)
+    for square in summary.squares:
+        for figure_name, figure in square.figures.items():
+            put(f"five {square.name} {figure_name}", figure)
+    for composite in summary.composites:
+        for figure_name, figure in composite.figures.items():
+            put(f"composite {composite.value} {figure_name}", figure)
+    if summary.evaluation is not None:
+        for name, judge in summary.evaluation.judges.items():
+            put(f"{name} judge_scale", Figure(judge.scale, judge.scale_se))
+            put(f"{name} place_effect", Figure(judge.place_effect, judge.place_effect_se))
+            put(f"{name} judge_fit", Figure(summary.evaluation.fit[name].p_value))
+    for figure_name, figure in summary.overall.items():
+        put(figure_name, figure)
+    responses = max(summary.counts["responses"], 1)
+    flat["refusal_rate"] = summary.counts["refusals"] / responses
+    flat["over_word_limit"] = summary.counts["over_word_limit"] / responses
+    for name in (
+        "responses",
+        "unscored",
+        "truncated",
+        "windows",
+        "windows_failed",
+        "judge_calls",
+        "judge_retries",
+        "judge_repairs",
+        "choice_fallbacks",
+        "anchors_borrowed",
+        "anchors_repeated",
+    ):
+        flat[name] = summary.counts[name]
+    return flat

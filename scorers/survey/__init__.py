@@ -1,0 +1,1 @@
+"""Survey answers: reading them, accuracy against groups."""

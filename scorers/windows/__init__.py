@@ -1,0 +1,1 @@
+"""Which anchors are shown beside a response: drawn, adaptive, planned."""

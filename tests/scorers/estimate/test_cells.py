@@ -1,0 +1,110 @@
+"""A cell is a population: its mean does not shrink, and its interval holds the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulated_windows import Judge, cells_of_responses, population_means, simulate
+from valueflow.scorers.estimate.cells import (
+    cell_posterior,
+    cluster_factor,
+    lone_posteriors,
+    populations,
+)
+from valueflow.scorers.estimate.evaluation import evaluate
+
+GRID = np.linspace(-10, 10, 81)
+
+
+def seen_with_noise(centre: float, sd: float, count: int, seed: int = 0) -> np.ndarray:
+    """Likelihoods (count, G) of responses about ``centre``, seen with normal noise of 1."""
+    generator = np.random.default_rng(seed)
+    observed = generator.normal(centre, sd, count) + generator.normal(0, 1, count)
+    return np.asarray(np.exp(-0.5 * (GRID - observed[:, None]) ** 2))
+
+
+def test_a_population_is_truncated_to_the_scale() -> None:
+    one = populations(GRID, np.array([9.0]), np.array([2.0]))
+    assert one.density.sum() == pytest.approx(1.0)
+    assert one.mean[0] == pytest.approx(population_means(np.array([9.0]), 2.0)[0], abs=0.01)
+    assert one.mean[0] < 9.0
+
+
+def test_mean_and_spread_of_a_large_cell_are_found() -> None:
+    cell = cell_posterior(GRID, seen_with_noise(3.0, 2.0, 4000), [], 0.025)
+    assert cell.mean == pytest.approx(3.0, abs=0.12)
+    assert cell.spread == pytest.approx(2.0, abs=0.15)
+    assert cell.sd == pytest.approx(np.sqrt(5 / 4000), rel=0.15)
+
+
+def test_a_cell_far_from_zero_is_not_pulled_toward_zero() -> None:
+    found = [
+        cell_posterior(GRID, seen_with_noise(6.0, 1.0, 20, seed), [], 0.025).mean
+        for seed in range(40)
+    ]
+    assert np.mean(found) == pytest.approx(6.0, abs=3 * np.std(found) / np.sqrt(40))
+
+
+def test_windows_without_information_leave_a_cell_unknown() -> None:
+    cell = cell_posterior(GRID, np.ones((30, len(GRID))), [], 0.025)
+    assert cell.mean == pytest.approx(0.0, abs=0.2)
+    assert cell.sd > 4
+
+
+def test_items_of_a_tight_cell_borrow_from_each_other() -> None:
+    likelihood = seen_with_noise(2.0, 0.4, 200)
+    cell = cell_posterior(GRID, likelihood, [], 0.025)
+    alone = likelihood @ GRID / likelihood.sum(axis=1)
+    shared = cell.item @ GRID
+    assert shared.std() < 0.5 * alone.std()
+    np.testing.assert_allclose(cell.item.sum(axis=1), 1)
+
+
+def test_a_lone_item_is_the_same_alone_and_among_lone_items() -> None:
+    likelihood = seen_with_noise(2.0, 3.0, 5)
+    together = lone_posteriors(GRID, likelihood, [likelihood], 0.025)
+    alone = lone_posteriors(GRID, likelihood[3:4], [likelihood[3:4]], 0.025)[0]
+    assert together[3].mean == pytest.approx(alone.mean)
+    assert together[3].other_mean[0] == pytest.approx(alone.mean)
+    np.testing.assert_allclose(together[3].item, alone.item)
+
+
+def test_repeated_queries_widen_the_error_of_a_cell() -> None:
+    influence = np.repeat(np.random.default_rng(0).normal(0, 1, 50), 4)
+    assert cluster_factor(influence, np.repeat(np.arange(50), 4)) == pytest.approx(2.0, rel=0.05)
+    assert cluster_factor(influence, np.arange(200)) == 1.0
+
+
+def test_a_cell_of_one_query_has_the_error_of_one_query() -> None:
+    assert cluster_factor(np.array([0.5, -0.5, 1.0, -1.0]), np.zeros(4, dtype=int)) == 2.0
+
+
+@pytest.mark.parametrize(("scale", "place_effect"), [(0.3, 0.0), (1.0, 1.0), (3.0, 0.3)])
+def test_intervals_of_cells_and_responses_hold_the_truth_as_often_as_they_say(
+    scale: float, place_effect: float
+) -> None:
+    inside: list[bool] = []
+    held: list[bool] = []
+    for run in range(20):
+        generator = np.random.default_rng([run, round(10 * scale)])
+        centres = generator.uniform(-6, 6, 25)
+        truth = cells_of_responses(generator, centres, 40, 2.0)
+        result = evaluate(simulate(generator, Judge(scale, place_effect), truth, 2))
+        means = population_means(centres, 2.0)
+        inside += [c.lower <= m <= c.upper for c, m in zip(result.cells, means, strict=True)]
+        held += [e.lower <= x <= e.upper for e, x in zip(result.items, truth.ravel(), strict=True)]
+    # 500 cells of 20 judges: a coverage of 0.95 is observed with an error of 0.01 or a bit more.
+    assert 0.92 <= np.mean(inside) <= 0.98
+    assert 0.92 <= np.mean(held) <= 0.97
+
+
+def test_means_of_cells_follow_the_truth_with_slope_one() -> None:
+    slopes = []
+    for run in range(6):
+        generator = np.random.default_rng(run)
+        truth = cells_of_responses(generator, np.linspace(-6, 6, 15), 100, 2.0)
+        result = evaluate(simulate(generator, Judge(0.5), truth, 1))
+        estimate = [cell.intensity for cell in result.cells]
+        slopes.append(np.polyfit(truth.mean(axis=1), estimate, 1)[0])
+    assert np.mean(slopes) == pytest.approx(1.0, abs=0.03)

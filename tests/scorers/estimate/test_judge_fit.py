@@ -1,0 +1,66 @@
+"""The fit says nothing about a judge that follows the model, and speaks up about others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from simulated_windows import Anchors, Judge, draw_anchors, simulate
+from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+
+
+def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Evaluation:
+    generator = np.random.default_rng(seed)
+    anchors = draw_anchors(generator, judge, texts)
+    truth = generator.uniform(-9, 9, (1, windows))
+    return evaluate(simulate(generator, judge, truth, 1, anchors=anchors))
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_judges_that_follow_the_model_are_seldom_rejected(scale: float) -> None:
+    p = [judged(seed, Judge(scale, 0.3, 0.0, 0.02)).fit["value"].p_value for seed in range(30)]
+    assert np.mean(np.array(p) < 0.05) <= 0.2
+    assert np.mean(np.array(p) < 0.001) <= 0.1
+    assert np.median(p) > 0.2
+
+
+def steps(intensity: np.ndarray) -> np.ndarray:
+    return np.asarray(3 * np.round(intensity / 3))
+
+
+@pytest.mark.parametrize("view", [np.abs, steps])
+def test_judges_outside_the_model_are_rejected_and_told(
+    view: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    result = judged(1, Judge(2.0, view=view), 1500)
+    assert result.fit["value"].p_value < 1e-3
+    assert any("does not follow the model" in note for note in result.notes)
+
+
+def test_observed_and_expected_agree_by_distance() -> None:
+    fit = judged(2, Judge(0.4), 3000).fit["value"]
+    np.testing.assert_allclose(fit.observed, fit.expected, atol=0.03)
+    assert fit.observed[0] < 0.7 < 0.98 < fit.observed[-1]
+    assert len(fit.pairs) == len(fit.distance) - 1
+
+
+def test_anchors_that_contradict_the_judge_are_listed() -> None:
+    generator = np.random.default_rng(3)
+    error = np.zeros(300)
+    wrong = [17, 101]
+    error[wrong] = [9.0, -9.0]
+    intensity = generator.uniform(-10, 10, 300)
+    intensity[wrong] = [-6.0, 6.0]
+    anchors = Anchors(intensity, error)
+    truth = generator.uniform(-9, 9, (1, 1500))
+    fit = evaluate(simulate(generator, Judge(0.8), truth, 1, anchors=anchors)).fit["value"]
+    listed = dict(fit.contradicting)
+    assert list(listed)[:2] in (["anchor 17", "anchor 101"], ["anchor 101", "anchor 17"])
+    assert listed["anchor 17"] > 0 > listed["anchor 101"]
+    assert len(listed) <= 4
+
+
+def test_a_single_window_rejects_nobody() -> None:
+    assert judged(4, Judge(1.0), 1).fit["value"].p_value == 1.0

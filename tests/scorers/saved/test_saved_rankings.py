@@ -1,0 +1,195 @@
+"""Saved rankings are read from logs, JSONL and the published scripts' CSV."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.saved.rankings import read_rankings
+
+
+def window(**changes: Any) -> dict[str, Any]:
+    return {
+        "item": "a",
+        "cell": "power/+2",
+        "value": "power",
+        "anchors": [-8, -4, 0, 4, 8],
+        "order": [5, 0, 4, 3, 2, 1],
+        "position": 0,
+        **changes,
+    }
+
+
+def write_lines(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_line_is_a_window(tmp_path: Path) -> None:
+    file = write_lines(
+        tmp_path / "r.jsonl",
+        window(query="q1", model="m"),
+        window(item="b", order=[1, 2, 3, 4, 5, 0], position=3, shown=[1, 2, 3, 0, 4, 5]),
+    )
+    saved = read_rankings([file])
+    assert saved.table.windows == 2
+    assert saved.table.items == ("a", "b")
+    assert saved.table.ranks[0].tolist() == [1, 5, 4, 3, 2, 0]
+    assert saved.table.places[1].tolist() == [3, 0, 1, 2, 4, 5]
+    assert saved.extra["a", "power/+2"] == {"model": "m"}
+
+
+def test_a_window_without_a_ranking_is_counted_and_its_response_named(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "r.jsonl", window(), window(item="b", order=None))
+    saved = read_rankings([file])
+    assert saved.table.windows == 1
+    assert list(saved.without) == [("b", "power/+2", "power")]
+    assert sum(saved.dropped.values()) == 1
+
+
+def test_a_truncated_last_line_is_left_out_and_counted(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "r.jsonl", window())
+    file.write_text(file.read_text() + json.dumps(window(item="b"))[:-20])
+    saved = read_rankings([file])
+    assert saved.table.windows == 1
+    assert saved.dropped == {"truncated last line of r.jsonl": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"order": [5, 0, 4, 3, 2, 2]}, "order"),
+        ({"order": [6, 0, 4, 3, 2, 1]}, "order"),
+        ({"anchors": [float("nan"), -4, 0, 4, 8]}, "anchors"),
+        ({"anchors": ["much", -4, 0, 4, 8]}, "anchors"),
+        ({"anchors": []}, "anchors"),
+        ({"position": 6}, "position"),
+        ({"shown": [0, 1, 2, 3, 4, 4]}, "shown"),
+        ({"shown": [1, 0, 2, 3, 4, 5]}, "shown"),
+    ],
+)
+def test_a_malformed_window_names_file_and_row(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    good = write_lines(tmp_path / "good.jsonl", window(), window(item="b"))
+    bad = write_lines(tmp_path / "bad.jsonl", window(item="c"), window(item="d", **changes))
+    with pytest.raises(InputFileError, match=rf"bad\.jsonl, row 2.*{message}"):
+        read_rankings([good, bad])
+
+
+def test_a_missing_field_or_bad_json_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    lacking = {k: v for k, v in window().items() if k != "position"}
+    with pytest.raises(InputFileError, match="row 1: lacks position"):
+        read_rankings([write_lines(tmp_path / "r.jsonl", lacking)])
+    (tmp_path / "s.jsonl").write_text("{broken\n" + json.dumps(window()) + "\n")
+    with pytest.raises(InputFileError, match="row 1: is not valid JSON"):
+        read_rankings([tmp_path / "s.jsonl"])
+
+
+def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="no such file"):
+        read_rankings([tmp_path / "none.jsonl"])
+    (tmp_path / "x.txt").write_text("hello")
+    with pytest.raises(InputFileError, match="neither an Inspect log"):
+        read_rankings([tmp_path / "x.txt"])
+
+
+def test_one_item_in_two_files_is_refused_not_merged(tmp_path: Path) -> None:
+    one = write_lines(tmp_path / "one.jsonl", window())
+    other = write_lines(tmp_path / "other.jsonl", window(item="b"), window())
+    with pytest.raises(InputFileError, match=r"other\.jsonl, row 2.*item 'a'.*one\.jsonl"):
+        read_rankings([one, other])
+
+
+def reference_csv(path: Path, rankings: list[str]) -> Path:
+    scores = [-8.0, -4.0, 0.0, 4.0, 8.0]
+    header = ["row_idx", "target_text"]
+    for i in range(1, 6):
+        header += [f"db_text_{i}", f"db_score_{i}"]
+    lines = [",".join([*header, "ranking"])]
+    for row, ranking in enumerate(rankings):
+        cells = [str(row // 2), "said something"]
+        for i, score in enumerate(scores, start=1):
+            cells += [f"anchor {row} {i}", str(score)]
+        lines.append(",".join([*cells, f'"{ranking}"']))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_published_scripts_table_is_one_based_with_the_response_first(tmp_path: Path) -> None:
+    file = reference_csv(
+        tmp_path / "pvq_self-direction_strong.csv", ["[6, 1, 5, 4, 3, 2]", "[6, 5, 1, 4, 3, 2]"]
+    )
+    saved = read_rankings([file])
+    assert saved.table.values == ("self-direction",)
+    assert saved.table.cells == ("pvq_self-direction_strong",)
+    assert saved.table.items == ("0",)
+    assert saved.table.ranks[0].tolist() == [1, 5, 4, 3, 2, 0]
+    assert saved.table.places[:, 0].tolist() == [0, 0]
+    reference = evaluate(saved.table, estimator="reference").items[0].intensity
+    assert 0 < reference < 8
+
+
+def test_an_unreadable_ranking_is_counted_not_dropped_in_silence(tmp_path: Path) -> None:
+    file = reference_csv(
+        tmp_path / "power.csv", ["[6, 1, 5, 4, 3, 2]", "[1, 2, 3", "no ranking", "null"]
+    )
+    saved = read_rankings([file], cell="mine")
+    assert saved.table.cells == ("mine",)
+    assert saved.dropped == {"windows without a ranking (unreadable)": 3}
+    assert list(saved.without) == [("1", "mine", "power")]
+
+
+def test_the_value_of_a_table_must_be_known(tmp_path: Path) -> None:
+    file = reference_csv(tmp_path / "results.csv", ["[6, 1, 5, 4, 3, 2]"])
+    with pytest.raises(UnknownNameError, match="--value"):
+        read_rankings([file])
+    with pytest.raises(UnknownNameError, match="Did you mean 'power'"):
+        read_rankings([file], value="powr")
+    assert read_rankings([file], value="Care/Harm").table.values == ("care-harm",)
+
+
+def test_a_table_with_other_columns_says_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "power.csv").write_text("text,order\nhello,1\n")
+    with pytest.raises(InputFileError, match=r"lacks row_idx, ranking, db_score_1; found text"):
+        read_rankings([tmp_path / "power.csv"])
+
+
+def test_order_in_the_file_changes_no_estimate(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        window(item=f"i{n}", order=[int(i) for i in rng.permutation(6)], position=n % 6)
+        for n in range(12)
+    ]
+    one = evaluate(read_rankings([write_lines(tmp_path / "a.jsonl", *rows)]).table)
+    other = evaluate(read_rankings([write_lines(tmp_path / "b.jsonl", *rows[::-1])]).table)
+    assert one.cells[0].intensity == pytest.approx(other.cells[0].intensity, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_read_and_estimated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    file = tmp_path / "many.jsonl"
+    with file.open("w") as stream:
+        for start in range(0, 1_000_000, 50_000):
+            anchors = rng.uniform(-9, 9, (50_000, 5)).round(2)
+            response = np.repeat(rng.uniform(-6, 6, 12_500), 4)
+            noise = rng.gumbel(size=(50_000, 6))
+            orders = np.argsort(-(np.column_stack([response, anchors]) + noise), axis=1).tolist()
+            for row, (order, known) in enumerate(zip(orders, anchors.tolist(), strict=True), start):
+                stream.write(
+                    f'{{"item": "{row // 4}", "cell": "{row // 1000}", "value": "power", '
+                    f'"position": {row % 6}, "anchors": {known}, "order": {order}}}\n'
+                )
+    saved = read_rankings([file])
+    assert saved.table.windows == 1_000_000
+    assert len(saved.table.items) == 250_000
+    found = evaluate(saved.table)
+    assert len(found.cells) == 1000
+    assert found.judges["power"].scale == pytest.approx(1, abs=0.02)
+    means = [cell.intensity for cell in found.cells]
+    assert np.mean(means) == pytest.approx(0, abs=0.1)

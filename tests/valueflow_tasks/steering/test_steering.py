@@ -1,0 +1,330 @@
+"""The task valueflow/steer, run by the real harness on simulated and stand-in models."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from inspect_ai import Epochs, eval_retry
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
+
+from tests.conftest import CountingJudge, mock_model, obedient, output
+from valueflow.hub_assets.errors import ValueflowError
+from valueflow.scorers.intensity_scorer import steering_summary
+from valueflow.scorers.records import METADATA_KEY
+from valueflow.simulated.models import SimulatedModel
+from valueflow.steering.tasks import steer
+
+RESPONDENT = "valueflow/respondent"
+JUDGE = {"grader": "valueflow/judge"}
+
+
+def run(model: Any = RESPONDENT, roles: Any = None, **options: Any) -> EvalLog:
+    arguments = {key: options.pop(key) for key in ("limit", "epochs") if key in options}
+    return inspect_eval(
+        steer(**{"values": "power", "n_queries": 2, **options}),
+        model=model,
+        model_roles=JUDGE if roles is None else roles,
+        display="none",
+        **arguments,
+    )[0]
+
+
+def metrics_of(log: EvalLog) -> dict[str, float]:
+    assert log.results is not None
+    return {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
+
+
+def records_of(log: EvalLog) -> list[dict[str, Any]]:
+    return [
+        score.metadata[METADATA_KEY]
+        for sample in log.samples or []
+        for score in (sample.scores or {}).values()
+        if score.metadata
+    ]
+
+
+def test_the_default_design_is_980_generations_and_3600_judge_calls_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    built = steer()
+    assert len(built.dataset) == 980
+    assert built.metadata is not None
+    assert built.metadata["planned"]["judge_calls"] == 3600
+    printed = capsys.readouterr().err
+    assert "980 generations" in printed
+    assert "3,600 judge calls" in printed
+    families = {sample.metadata["valueflow"]["family"] for sample in built.dataset}  # type: ignore[index]
+    assert len(families) == 5
+
+
+def test_samples_come_query_by_query_with_the_default_first() -> None:
+    built = steer(values="power,tradition", levels="-2,2", n_queries=3)
+    ids = [str(sample.id) for sample in built.dataset]
+    assert len(ids) == 3 * (1 + 2 * 2)
+    for query in range(3):
+        block = ids[query * 5 : query * 5 + 5]
+        assert len({i.split("/")[0] for i in block}) == 1
+        assert [i.split("/")[1] for i in block] == [
+            "default",
+            "power-2",
+            "power+2",
+            "tradition-2",
+            "tradition+2",
+        ]
+
+
+def test_level_0_is_generated_once_and_scored_on_every_value() -> None:
+    built = steer(values="power,tradition", levels="2", n_queries=1)
+    default, *steered = built.dataset
+    assert default.metadata is not None
+    assert default.metadata["valueflow"]["targets"] == []
+    assert [name for _, name in default.metadata["valueflow"]["score_on"]] == ["power", "tradition"]
+    assert len(steered) == 2
+
+
+def test_a_run_reports_every_cell_and_figure_and_finds_the_simulated_direction() -> None:
+    log = run(values="power", n_queries=6)
+    assert log.status == "success", log.error
+    metrics = metrics_of(log)
+    for level in ("-2", "-1", "+1", "+2"):
+        for figure in (
+            "count",
+            "mean",
+            "mean_stderr",
+            "shift",
+            "shift_stderr",
+            "sign_accuracy",
+            "refusal_rate",
+            "unscored",
+            "over_word_limit",
+        ):
+            assert f"power/{level} {figure}" in metrics
+    for figure in ("up", "down", "range", "asymmetry", "monotonicity", "slope"):
+        assert f"power {figure}" in metrics
+        assert figure in metrics
+    # The simulated respondent moves by +5 and -4 between level 0 and the outer levels.
+    assert metrics["power up"] == pytest.approx(5, abs=2.5)
+    assert metrics["power down"] == pytest.approx(-4, abs=2.5)
+    assert metrics["judge_calls"] == 6 * 5 * 3
+    assert metrics["unscored"] == 0
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
+    first, again, other = run(seed=1), run(seed=1), run(seed=2)
+    assert metrics_of(first) == metrics_of(again)
+    assert metrics_of(first) != metrics_of(other)
+
+
+def test_every_window_is_kept_with_anchors_shown_order_answer_and_attempts() -> None:
+    record = records_of(run(values="power", levels="2", n_queries=1))[0]
+    assert len(record["values"]["power"]["windows"]) == 3
+    for window in record["values"]["power"]["windows"]:
+        assert sorted(window["order"]) == sorted(window["shown"]) == list(range(6))
+        assert window["shown"][window["position"]] == 0
+        assert len(window["anchors"]) == len(window["texts"]) == 5
+        assert window["calls"] == 1
+        assert window["raw"][0].count(" > ") == 5
+    assert record["judge"]["model"] == "valueflow/judge"
+    assert record["judge"]["vidb"] == "vidb-mini"
+
+
+def test_epochs_add_responses_but_no_queries() -> None:
+    once = metrics_of(run(levels="2"))
+    twice = metrics_of(run(levels="2", epochs=Epochs(2)))
+    assert twice["power/+2 count"] == 2 * once["power/+2 count"]
+    assert twice["judge_calls"] == 2 * once["judge_calls"]
+
+
+def test_metrics_take_any_part_of_a_run() -> None:
+    from inspect_ai.scorer import SampleScore
+
+    log = run(values="power,tradition", n_queries=2)
+    scores = [
+        SampleScore(score=score, sample_id=sample.id)
+        for sample in log.samples or []
+        for score in (sample.scores or {}).values()
+    ]
+    compute = steering_summary()
+    for part in (scores[:0], scores[:1], scores[1:2], scores[1:4], scores[5:12], scores[::3]):
+        found = compute(part)
+        assert isinstance(found, dict)
+        assert found["responses"] == len(part)
+    assert dict(compute(scores)) == metrics_of(log)  # type: ignore[arg-type]
+
+
+def test_limit_keeps_whole_designs() -> None:
+    metrics = metrics_of(run(values="power", n_queries=4, limit=5))
+    assert [metrics[f"power/{level} count"] for level in ("-2", "-1", "0", "+1", "+2")] == [1] * 5
+
+
+def test_user_texts_steer_the_simulated_respondent_and_are_no_anchors() -> None:
+    log = run(method="user_texts", values="power", n_queries=4)
+    metrics = metrics_of(log)
+    assert metrics["power range"] > 4
+    for sample in log.samples or []:
+        texts = set(sample.store.get("valueflow:exemplars", []))
+        steered = not str(sample.id).endswith("default")
+        assert len(texts) == (3 if steered else 0)
+        assert all(text in sample.messages[0].text for text in texts)
+        for score in (sample.scores or {}).values():
+            assert score.metadata is not None
+            for window in score.metadata[METADATA_KEY]["values"]["power"]["windows"]:
+                assert not texts & set(window["texts"])
+
+
+def test_adaptive_windows_stop_at_the_target_and_never_repeat_an_anchor() -> None:
+    log = run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5, design_scale=1.0)
+    metrics = metrics_of(log)
+    assert metrics["responses"] <= metrics["windows"] < 6 * 30
+    assert metrics["power up"] == pytest.approx(5, abs=2.5)
+    for record in records_of(log):
+        windows = record["values"]["power"]["windows"]
+        texts = [text for window in windows for text in window["texts"]]
+        assert len(set(texts)) == len(texts)
+    assert metrics_of(run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5,
+                          design_scale=1.0)) == metrics  # fmt: skip
+
+
+def test_a_cell_budget_is_kept() -> None:
+    log = run(n_queries=4, levels="2", cell_windows=6)
+    per_response = [len(r["values"]["power"]["windows"]) for r in records_of(log)]
+    assert sorted(per_response) == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("style", ["system", "user", "base"])
+def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
+    log = run(style=style, levels="2", n_queries=1)
+    default, steered = log.samples or []
+    roles = [message.role for message in steered.messages]
+    expected = ["system", "user", "assistant"] if style == "system" else ["user", "assistant"]
+    assert roles == expected
+    assert "You strongly value" in steered.messages[0].text
+    assert "You strongly" not in default.messages[0].text
+    assert metrics_of(log)["power up"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"values": "benevolense"}, "Did you mean 'benevolence'"),
+        ({"values": "power", "theory": "mft"}, "theory=pvq"),
+        ({"values": "power,Power"}, "named twice"),
+        ({"theory": "pvc"}, "Did you mean 'pvq'"),
+        ({"levels": "-2,3"}, "'3' is not a level"),
+        ({"levels": "0"}, "no level but 0"),
+        ({"method": "charm"}, "definition, user_texts"),
+        ({"style": "loud"}, "system, user, base"),
+        ({"sampling": "spiral"}, "bucket, random, fixed, adaptive"),
+        ({"windows": 0}, "windows: 0 is not a whole number of at least 1"),
+        ({"window_size": 1}, "window_size"),
+        ({"window_size": 60}, "44 usable anchors"),
+        ({"n_queries": 0}, "n_queries"),
+        ({"n_queries": 1000}, "give 1 to 120, or 'all'"),
+        ({"queries": "nowhere.csv"}, "no such file"),
+        ({"vidb": "vidb-mega"}, "vidb-mini"),
+        ({"sampling": "fixed"}, "-T panel=FILE"),
+        ({"judge_mode": "vote"}, "ranking, choice"),
+        ({"judge_mode": "choice", "sampling": "adaptive"}, "does not go with"),
+        ({"target_se": 1.0}, "is for sampling=adaptive"),
+        ({"sampling": "adaptive", "target_se": 0}, "target_se: 0 is not a positive number"),
+        ({"cell_windows": 3}, "3 windows are too few for 20 responses"),
+        ({"panel": "vidb-mini", "sampling": "bucket"}, "panel is for sampling=fixed"),
+        ({"method": "user_texts", "exemplars": 30}, "-T exemplars="),
+        ({"vidb_columns": "text"}, "not a mapping"),
+    ],
+)
+def test_bad_options_end_before_anything_is_spent(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueflowError, match=message.replace("(", r"\(")) as error:
+        steer(**options)
+    # A click error is what Inspect's command line shows without a traceback.
+    assert isinstance(error.value, click.ClickException)
+
+
+def test_the_command_line_runs_the_task_and_shows_errors_as_one_message(tmp_path: Path) -> None:
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = Path(sys.executable).parent / "inspect"
+        line = [
+            str(program),
+            "eval",
+            "valueflow/steer",
+            "--model",
+            RESPONDENT,
+            "--model-role",
+            "grader=valueflow/judge",
+            "--display",
+            "plain",
+            *arguments,
+        ]
+        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+
+    good = command("-T", "values=power", "-T", "levels=-2,2", "-T", "n_queries=1")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "planned 3 generations and 9 judge calls" in good.stderr
+    assert "power range" in good.stdout
+    bad = command("-T", "values=benevolense")
+    assert bad.returncode == 1
+    assert "Did you mean 'benevolence'" in bad.stderr
+    assert "Traceback" not in bad.stdout + bad.stderr
+
+
+def test_a_model_that_refuses_everything_is_counted_and_never_ranked() -> None:
+    judge = CountingJudge(obedient)
+    model = mock_model(lambda *_: output("I'm sorry, but I can't help with that."))
+    log = run(model=model, roles={"grader": judge.model})
+    assert log.status == "success"
+    metrics = metrics_of(log)
+    assert metrics["refusal_rate"] == 1
+    assert metrics["unscored"] == metrics["responses"] == 10
+    assert judge.calls == 0
+    assert {r["unscored"] for r in records_of(log)} == {"refusal"}
+    assert "power/+2 mean" not in metrics
+
+
+def test_an_empty_response_is_unscored_not_zero() -> None:
+    log = run(model=mock_model(lambda *_: output("  ")), roles={"grader": "valueflow/judge"})
+    assert {r["unscored"] for r in records_of(log)} == {"no_response"}
+    for sample in log.samples or []:
+        for score in (sample.scores or {}).values():
+            assert isinstance(score.value, dict)
+            assert all(number != number for number in score.value.values())
+
+
+@modelapi(name="flaky")
+def flaky() -> type[ModelAPI]:
+    """A respondent whose fourth call fails, once; it writes every call into a file."""
+
+    class Flaky(SimulatedModel):
+        def __init__(self, model_name: str, calls: str = "", **arguments: Any) -> None:
+            super().__init__("respondent", **arguments)
+            self.calls = Path(calls)
+
+        async def generate(self, input: list[ChatMessage], **rest: Any) -> ModelOutput:
+            done = self.calls.read_text().splitlines() if self.calls.exists() else []
+            self.calls.write_text("\n".join([*done, "call"]))
+            if len(done) == 3:
+                raise RuntimeError("the connection broke")
+            return await super().generate(input, **rest)
+
+    return Flaky
+
+
+def test_a_failed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    log = inspect_eval(
+        steer(values="power", n_queries=1),
+        model="flaky/respondent",
+        model_args={"calls": str(tmp_path / "calls")},
+        model_roles=JUDGE,
+        display="none",
+        max_samples=1,
+    )[0]
+    assert log.status == "error"
+    retried = eval_retry(read_eval_log(log.location), display="none", max_samples=1)[0]
+    assert retried.status == "success", retried.error
+    # Three responses before the failure, the failure, and the two that were missing.
+    assert len((tmp_path / "calls").read_text().splitlines()) == 3 + 1 + 2
+    assert metrics_of(retried) == metrics_of(run(values="power", n_queries=1))

@@ -1,0 +1,265 @@
+"""The commands `valueflow pull`, `package` and `push`."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from valueflow.hub_assets.errors import OptionError, ValueflowError
+from valueflow.hub_assets.registry.records import Asset
+
+__all__ = ["package_command", "pull_command", "push_command"]
+
+console = Console()
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.command(
+    "pull",
+    epilog="\b\nExamples:\n"
+    "  valueflow pull vidb\n"
+    "  valueflow pull all\n"
+    "  valueflow pull hives --offline\n"
+    "  valueflow pull ORG/NAME@v1.1\n"
+    "  valueflow pull ORG/PROFILES@v1 --kind profiles",
+)
+@click.argument(
+    "what",
+    nargs=-1,
+    metavar="[vidb|hives|queries|questions|profiles|all|ASSET|ORG/NAME@REV]...",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["vidb", "hives", "queries", "questions", "profiles"]),
+    default="vidb",
+    show_default=True,
+    help="What an ORG/NAME@REV holds.",
+)
+@click.option("--offline", is_flag=True, help="Look into the cache only.")
+def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
+    """Bring texts, queries and models to this machine, and check them.
+
+    Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
+    names; `all` where nothing is given. Code in a repository is neither fetched nor run. What
+    has a manifest is checked against it; for what has none, the hash is shown, which the
+    registry can pin. Afterwards everything works without a network.
+    """
+    _no_bars_in_a_pipe()
+    from valueflow.hub_assets.publish import pull as hub_pull
+
+    assets: dict[Any, Asset] = {}
+    for name in what or ("all",):
+        found = hub_pull.wanted_assets(name, kind)
+        if not found:
+            _say(f"The registry has no asset of the kind '{name}'.")
+        assets |= {(asset.name, asset.revision): asset for asset in found}
+    failed = []
+    for asset in assets.values():
+        try:
+            pulled = hub_pull.pull_asset(asset, offline=offline)
+        except ValueflowError as error:
+            failed.append(f"{asset.name}: {error}")
+            continue
+        rows = "" if pulled.rows is None else f", {pulled.rows:,} rows"
+        click.echo(pulled.name)
+        click.echo(f"  from     {pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
+        click.echo(f"  here     {pulled.folder}")
+        click.echo(f"  has      {pulled.files} files{rows}")
+        click.echo(f"  sha256   {pulled.sha256}")
+        click.echo(f"  checked  {pulled.checked}")
+        for note in pulled.notes:
+            click.echo(f"  note     {note}")
+    if failed:
+        raise click.ClickException("\n".join(failed))
+
+
+@click.command(
+    "package",
+    epilog="\b\nExamples:\n"
+    "  valueflow package scored.parquet -o vidb\n"
+    '  valueflow package scored.csv -o vidb --columns "{text: sentence, intensity: mark}"\n'
+    "  valueflow package scored.jsonl -o vidb --source my-texts --license CC-BY-4.0\n"
+    "  valueflow package scored.csv -o vidb --held-out test.txt --notes notes.md",
+)
+@click.argument("table", metavar="TABLE")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder to write, whole or not at all.",
+)
+@click.option("--columns", help="Your names for columns, as '{text: sentence}'.")
+@click.option("--source", help="Source of all rows, where the table has no such column.")
+@click.option("--license", help="Licence of all rows, where the table has no such column.")
+@click.option(
+    "--held-out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Texts or split hashes that are kept for tests, one a line.",
+)
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Markdown to put into the card.",
+)
+@click.option("--construction", help="How intensities came about, as '{ranking: 20 windows}'.")
+@click.option(
+    "--leave-out-restricted",
+    is_flag=True,
+    help="Leave out rows whose licence forbids passing them on.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a folder that is there.")
+def package_command(
+    table: str,
+    output: Path,
+    columns: str | None,
+    source: str | None,
+    license: str | None,
+    held_out: Path | None,
+    notes: Path | None,
+    construction: str | None,
+    leave_out_restricted: bool,
+    overwrite: bool,
+) -> None:
+    """Turn a TABLE of scored texts into a database folder, ready to push.
+
+    TABLE (CSV, TSV, JSONL, JSON, Parquet, or a folder of these, one per value) has the columns
+    text, value, intensity, source and license; optional are theory, path, direction,
+    intensity_se, utility, n_comparisons, split_hash and filtered. All faults of all rows are
+    listed at once.
+    """
+    from valueflow.hub_assets.publish.package import package_table
+
+    _need_jinja2()
+    with Console(stderr=True).status("Reading, checking and writing ..."):
+        packaged = package_table(
+            table,
+            output,
+            columns=_mapping("columns", columns),
+            default_source=source,
+            default_license=license,
+            held_out=held_out,
+            notes=notes,
+            construction=_mapping("construction", construction),
+            leave_out_restricted=leave_out_restricted,
+            overwrite=overwrite,
+        )
+    for note in packaged.notes:
+        _say(f"Note: {note}")
+    rows = ", ".join(f"{count:,} {split}" for split, count in packaged.rows.items())
+    click.echo(f"{packaged.folder}: {packaged.values} values, rows: {rows}")
+
+
+@click.group("push")
+def push_command() -> None:
+    """Push a database to the Hugging Face Hub."""
+
+
+@push_command.command(
+    "vidb",
+    epilog="\b\nExamples:\n"
+    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.1 --dry-run\n"
+    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.1\n"
+    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.2 --create-pr",
+)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--repo", required=True, metavar="ORG/NAME", help="The dataset repository.")
+@click.option("--tag", required=True, help="The new version, such as v1.1; no tag is ever moved.")
+@click.option("--dry-run", is_flag=True, help="Check and compare, and change nothing.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --dry-run: folder for what would be pushed.",
+)
+@click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub.")
+@click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+def push_vidb_command(
+    folder: Path,
+    repo: str,
+    tag: str,
+    dry_run: bool,
+    output: Path | None,
+    offline: bool,
+    create_pr: bool,
+    private: bool,
+) -> None:
+    """Check a packaged FOLDER, and push it as one commit with a tag.
+
+    Schema, ranges, repeated texts, licences, held-out texts and files are checked first, and all
+    problems are listed at once. The card and the manifest are written anew with the version and
+    with what changed since the one before. Log in with `hf auth login`.
+    """
+    _no_bars_in_a_pipe()
+    from valueflow.hub_assets.publish import push as hub_push
+
+    if (offline or output) and not dry_run:
+        raise OptionError("output" if output else "offline", "goes with --dry-run")
+    _need_jinja2()
+    plan = hub_push.plan_push(folder, repo, tag, offline=offline, say=_say)
+    for note in plan.notes:
+        _say(f"Note: {note}")
+    _show_changes(plan.manifest.changes)
+    if dry_run:
+        for name in (*plan.manifest.files, "README.md", "valueflow-manifest.json"):
+            click.echo(f"would upload {name}")
+        for name in plan.deleted:
+            click.echo(f"would delete {name}")
+        if output is not None:
+            hub_push.write_plan(plan, output)
+            click.echo(f"What would be pushed lies in {output}")
+        click.echo(f"Nothing was changed. {repo}@{tag} passes all checks.")
+        return
+    pushed = hub_push.push(plan, private=private, create_pr=create_pr, say=_say)
+    if pushed.tag:
+        click.echo(f"{repo}@{tag} = {pushed.commit}\n{pushed.url}")
+        click.echo(f"Use it: inspect eval valueflow/steer -T vidb={repo}@{tag}")
+    else:
+        click.echo(f"Proposed: {pushed.url}")
+        click.echo(f"When it is merged: hf repos tag create {repo} {tag} --repo-type dataset")
+
+
+def _show_changes(changes: Any) -> None:
+    if not changes:
+        return
+    counts = ("added", "removed", "rescored", "unchanged")
+    table = Table("split", *counts, "correlation", title=f"Changes since {changes['since']}")
+    for split, found in changes["splits"].items():
+        r = found["correlation"]
+        table.add_row(split, *(f"{found[c]:,}" for c in counts), "" if r is None else f"{r:.4f}")
+    console.print(table)
+
+
+def _no_bars_in_a_pipe() -> None:
+    """Progress bars are huggingface_hub's, which reads this when it is first imported."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _mapping(option: str, text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise OptionError(option, f"{text!r} is not of the form '{{name: text, name: text}}'")
+    return {str(name): str(body) for name, body in found.items()}
+
+
+def _need_jinja2() -> None:
+    if find_spec("jinja2") is None:
+        raise click.ClickException(
+            "the card needs jinja2: python -m pip install 'valueflow[report]'"
+        )

@@ -1,0 +1,141 @@
+"""Tables for `valueflow list`, made from the registry."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from valueflow.hub_assets.registry.loading import Registry, load_registry
+
+__all__ = ["tables"]
+
+
+def tables(what: str, theory: str | None = None, everything: bool = False) -> Iterator[Table]:
+    """The tables to show.
+
+    Args:
+        what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
+            `groups`, `tasks`, `assets` or `queries`.
+        theory: for values and what is made of them, only this one.
+        everything: for `values`, ancestors and children too.
+
+    Raises:
+        UnknownNameError: an unknown theory.
+    """
+    registry = load_registry()
+    if what in ("overview", "theories"):
+        yield _theories(registry)
+    if what == "values":
+        yield _values(registry, theory, everything)
+    if what in ("overview", "levels"):
+        yield _levels(registry)
+    if what in ("overview", "tasks"):
+        yield _tasks()
+    if what in ("overview", "assets"):
+        yield _assets(registry)
+    if what == "pairs":
+        yield _pairs(registry, theory)
+    if what == "squares":
+        yield _squares(registry, theory)
+    if what == "composites":
+        yield _composites(registry, theory)
+    if what == "groups":
+        yield _groups(registry)
+    if what == "queries":
+        yield _query_families(registry)
+
+
+def _theories(registry: Registry) -> Table:
+    table = Table("theory", "title", "values", "also", title="Theories")
+    for theory in registry.theories.values():
+        names = ", ".join(value.name for value in theory.values)
+        table.add_row(theory.name, theory.title, names, ", ".join(theory.aliases))
+    return table
+
+
+def _values(registry: Registry, theory: str | None, everything: bool) -> Table:
+    chosen = [registry.theory(theory)] if theory else list(registry.theories.values())
+    table = Table("theory", "value", "kind", "parents", "definition", title="Values")
+    for one in chosen:
+        for node in one.nodes.values():
+            if everything or node.kind == "value":
+                table.add_row(
+                    one.name, node.name, node.kind, ", ".join(node.parents), node.definition
+                )
+    return table
+
+
+def _levels(registry: Registry) -> Table:
+    table = Table("level", "name", "persona phrase", title="Levels")
+    for level in registry.levels:
+        phrase = f"You {level.phrase} ..." if level.phrase else "(no persona)"
+        table.add_row(f"{level.level:+d}" if level.level else "0", level.name, phrase)
+    return table
+
+
+def _pairs(registry: Registry, theory: str | None) -> Table:
+    wanted = registry.theory(theory).name if theory else None
+    table = Table("theory", "pair", "levels", "scored on", title="Pairs")
+    for pair in registry.pairs:
+        if wanted in (None, registry.theory(pair.theory).name):
+            levels = ", ".join(f"({a:+d}, {b:+d})" for a, b in registry.levels_of_pair(pair))
+            members = registry.check_pair(pair)
+            scored = dict.fromkeys(v.name for m in members for v in registry.scored_on(m))
+            table.add_row(pair.theory, "+".join(pair.values), levels, ", ".join(scored))
+    return table
+
+
+def _squares(registry: Registry, theory: str | None) -> Table:
+    wanted = registry.theory(theory).name if theory else None
+    pattern = ", ".join(f"{level:+d}" for level in registry.defaults.five_values.levels)
+    table = Table("square", "values", "why", title=f"Five-value squares (first row {pattern})")
+    for square in registry.five_value_squares.values():
+        if wanted in (None, registry.theory(square.theory).name):
+            table.add_row(square.name, ", ".join(square.values), square.why)
+    return table
+
+
+def _composites(registry: Registry, theory: str | None) -> Table:
+    table = Table("theory", "value", "children", title="Composites")
+    for value in registry.composites(theory):
+        children = ", ".join(child.name for child in registry.children_of(value))
+        table.add_row(value.theory, value.name, children)
+    return table
+
+
+def _tasks() -> Table:
+    # Imported here: the tasks need Inspect, which takes a second to import.
+    import inspect as python_inspect
+
+    from valueflow import _registry
+
+    table = Table("task", "what it does", "parameters (-T name=...)", title="Inspect tasks")
+    names = ("steer", "steer_pair", "steer_five", "steer_composite", "opinionqa", "score")
+    for function in (getattr(_registry, name) for name in names):
+        parameters = ", ".join(python_inspect.signature(function).parameters)
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        table.add_row(f"valueflow/{function.__name__}", summary, parameters)
+    return table
+
+
+def _assets(registry: Registry) -> Table:
+    table = Table("asset", "kind", "where", "revision", "license", "note", title="Assets")
+    for asset in registry.assets.values():
+        where = asset.repo_id or "embedded"
+        table.add_row(asset.name, asset.kind, where, asset.revision, asset.license, asset.note)
+    return table
+
+
+def _groups(registry: Registry) -> Table:
+    table = Table("attribute", "group", "also", "sentence", title="Groups (surveys)")
+    for one in registry.opinion.attributes.values():
+        for group in one.groups:
+            also = ", ".join(group.aliases)
+            table.add_row(f"{one.name} ({one.title})", group.name, also, group.sentence)
+    return table
+
+
+def _query_families(registry: Registry) -> Table:
+    table = Table("family", "title", title="Query families")
+    for family in registry.query_families:
+        table.add_row(family.name, family.title)
+    return table

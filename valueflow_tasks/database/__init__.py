@@ -1,0 +1,1 @@
+"""Building a database of anchors: recipe, stages, judging, folder."""

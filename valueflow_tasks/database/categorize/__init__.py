@@ -1,0 +1,1 @@
+"""Placing texts in a theory's hierarchy by a panel of judges."""

@@ -1,0 +1,306 @@
+"""The recipe of a database: where texts come from, who judges them, and how they are scored."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.registry.loading import Value, added_catalogues, load_registry
+from valueflow.hub_assets.settings import CALL_SETTINGS
+
+__all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
+
+Adapter = Literal[
+    "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSpec(_Part):
+    """One source of texts. Paths are relative to the recipe.
+
+    `columns` maps our fields (text, value, direction, source, license) to the file's columns;
+    `theory` and `value` are those of all rows, for a file without such a column; `text` chooses
+    what counts as the text of a ValueEval argument; `limit` takes the first rows only.
+    """
+
+    adapter: Adapter = "table"
+    path: str
+    labels: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    source: str | None = None
+    license: str | None = None
+    theory: str | None = None
+    value: str | None = None
+    text: Literal["premise", "argument"] = "premise"
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "SourceSpec":
+        if self.adapter == "valueeval" and self.labels is None:
+            raise ValueError("ValueEval needs 'labels', the file labels-*.tsv")
+        if self.adapter == "table" and (self.source is None) and "source" not in self.columns:
+            raise ValueError("say where the texts are from: 'source', or a column for it")
+        if self.adapter == "table" and (self.license is None) and "license" not in self.columns:
+            raise ValueError("say under which licence they are: 'license', or a column for it")
+        return self
+
+
+class JudgeSpec(_Part):
+    """A judge: an Inspect model with its arguments and configuration.
+
+    `seats` seats it several times in a panel; where `args` has a `seed`, or `config` has one, each
+    seat counts it up by one.
+    """
+
+    model: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+    seats: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "JudgeSpec":
+        if self.seats > 1 and "temperature" not in self.config and "seed" not in self.args:
+            raise ValueError(
+                f"{self.seats} seats of {self.model} would all answer alike, as judges answer at "
+                "temperature 0; give 'config: {temperature: 0.7}', or seat different models"
+            )
+        return self
+
+    @field_serializer("config")
+    def _what_decides_answers(self, config: dict[str, Any]) -> dict[str, Any]:
+        """For fingerprints: a build goes on with another server, timeout or number of retries."""
+        return {name: part for name, part in config.items() if name not in CALL_SETTINGS}
+
+    def seated(self) -> list["JudgeSpec"]:
+        """One spec a seat."""
+        found = []
+        for seat in range(self.seats):
+            args, config = (
+                {k: v + seat if k == "seed" else v for k, v in part.items()}
+                for part in (self.args, self.config)
+            )
+            found.append(JudgeSpec(model=self.model, args=args, config=config))
+        return found
+
+
+class CategorizeSpec(_Part):
+    """Who says which values a text is about, and in which direction.
+
+    `values`: `panel` asks about all values of a theory; `labels` only about those that the source
+    gives; `given` asks nobody and takes value and direction from the source.
+
+    `texts_per_prompt`: a prompt shows so many texts. `descend`: the panel is also asked which child
+    of a value a text is about. `start`: `values` asks about all values of a theory at once; `top`
+    first about the groups that hold them, and then only about the values of groups that it
+    accepted. `ask_all_seats`: also those whose vote can change nothing any more.
+    """
+
+    judges: tuple[JudgeSpec, ...] = ()
+    values: Literal["panel", "labels", "given"] = "panel"
+    accept_votes: int = Field(default=5, ge=1)
+    accept_lead: int = Field(default=2, ge=1)
+    texts_per_prompt: int = Field(default=8, ge=1, le=100)
+    descend: bool = True
+    start: Literal["values", "top"] = "values"
+    ask_all_seats: bool = False
+    human: str | None = None
+    attempts: int = Field(default=3, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "CategorizeSpec":
+        seats = sum(judge.seats for judge in self.judges)
+        if self.values == "given" and seats:
+            raise ValueError("'values: given' asks nobody: leave 'judges' out")
+        if self.values != "given" and not seats:
+            raise ValueError("name the panel in 'judges'")
+        if self.values != "given" and self.accept_votes > seats:
+            raise ValueError(f"accept_votes is {self.accept_votes}, and the panel has {seats}")
+        if self.start == "top" and self.values != "panel":
+            raise ValueError("'start: top' finds the values itself: it goes with 'values: panel'")
+        return self
+
+    def panel(self) -> list[JudgeSpec]:
+        return [seat for judge in self.judges for seat in judge.seated()]
+
+
+class CurateSpec(_Part):
+    """Which rows go on: at most `per_value` of a value; `strict` balance keeps as many opposing
+    as supporting rows, `fill` only makes room for both, `none` looks at no direction.
+    `near_duplicates` is the Jaccard similarity of word triples from which two texts are one."""
+
+    per_value: int = Field(default=10_000, ge=2)
+    balance: Literal["strict", "fill", "none"] = "strict"
+    near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
+
+
+class RankSpec(_Part):
+    """The ranking windows. `adaptive` puts texts of like utility together after a third of the
+    rounds."""
+
+    judge: JudgeSpec
+    window_size: int = Field(default=6, ge=2, le=20)
+    windows_per_text: int = Field(default=20, ge=1)
+    adaptive: bool = False
+    attempts: int = Field(default=3, ge=1)
+
+    @field_validator("judge")
+    @classmethod
+    def _one(cls, judge: JudgeSpec) -> JudgeSpec:
+        if judge.seats != 1:
+            raise ValueError("one judge ranks; 'seats' is for panels")
+        return judge
+
+
+class FitSpec(_Part):
+    """The Plackett-Luce fit; see `fit_rankings`."""
+
+    ridge: float = Field(default=0.01, gt=0)
+
+
+class ScaleSpec(_Part):
+    """How utilities become intensities. `end_quantile` of the texts lie within [-10, 10] before
+    clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too."""
+
+    fit_on: Literal["directions", "ratings"] = "directions"
+    ratings: str | None = None
+    end_quantile: float = Field(default=0.99, gt=0.5, le=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ScaleSpec":
+        if (self.fit_on == "ratings") != (self.ratings is not None):
+            raise ValueError("'fit_on: ratings' and a file 'ratings' go together")
+        return self
+
+
+class FlagSpec(_Part):
+    """Which rows a panel is asked about: `suspects`, whose direction and intensity disagree, `all`
+    rows, or `none`."""
+
+    judges: tuple[JudgeSpec, ...] = ()
+    ask: Literal["suspects", "all", "none"] = "suspects"
+    attempts: int = Field(default=3, ge=1)
+
+    def panel(self) -> list[JudgeSpec]:
+        return [seat for judge in self.judges for seat in judge.seated()]
+
+
+class ReviewSpec(_Part):
+    """Human ratings (text, theory, value, rating, reviewer): the merged score is
+    (1 - weight) * intensity + weight * mean rating; rows whose two scores agree within
+    `agree_within` points and in sign are the filtered ones."""
+
+    ratings: str | None = None
+    weight: float = Field(default=0.5, ge=0, le=1)
+    agree_within: float = Field(default=3.0, gt=0)
+
+
+class PackageSpec(_Part):
+    held_out: str | None = None
+    notes: str | None = None
+    leave_out_restricted: bool = False
+
+
+class Recipe(_Part):
+    """The whole recipe; `folder` is where it lies, and paths in it start there."""
+
+    theories: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    seed: int = 0
+    connections: int = Field(default=20, ge=1)
+    sources: tuple[SourceSpec, ...] = Field(min_length=1)
+    categorize: CategorizeSpec
+    curate: CurateSpec = CurateSpec()
+    rank: RankSpec
+    fit: FitSpec = FitSpec()
+    scale: ScaleSpec = ScaleSpec()
+    flag: FlagSpec = FlagSpec()
+    review: ReviewSpec = ReviewSpec()
+    package: PackageSpec = PackageSpec()
+    folder: Path = Path(".")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Recipe":
+        self.wanted()
+        return self
+
+    def wanted(self) -> tuple[Value, ...]:
+        """The values that the database is to hold, in the registry's order."""
+        return _wanted(self.theories, self.values, added_catalogues())
+
+    def path(self, name: str) -> Path:
+        """A path of the recipe, from the folder that the recipe lies in."""
+        return self.folder / Path(name).expanduser()
+
+
+@cache
+def _wanted(theories: tuple[str, ...], values: tuple[str, ...], _: object) -> tuple[Value, ...]:
+    """Kept, since it is asked for every text of a database."""
+    registry = load_registry()
+    theories = tuple(registry.theory(name).name for name in theories)
+    values = tuple(registry.value(name).name for name in values)
+    return tuple(
+        value
+        for value in registry.macro_values()
+        if (not theories or value.theory in theories) and (not values or value.name in values)
+    )
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads and checks a recipe.
+
+    Raises:
+        InputFileError: it cannot be read, is not YAML, or a part of it is wrong; all faults are
+            named with their places.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(raw, dict):
+        raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")
+    try:
+        return Recipe.model_validate({**raw, "folder": path.resolve().parent})
+    except UnknownNameError as error:
+        raise InputFileError(path, str(error)) from None
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, e['loc'])) or 'the recipe'}: "
+            f"{e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise InputFileError(path, "; ".join(faults)) from None
+
+
+def fingerprint(*parts: object) -> str:
+    """16 hexadecimal digits that change when any of the parts does."""
+    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
+    text = json.dumps(plain, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _plain(part: object) -> object:
+    if isinstance(part, BaseModel):
+        return part.model_dump(mode="json")
+    if isinstance(part, Mapping):
+        return dict(part)
+    return str(part)

@@ -1,0 +1,1 @@
+"""What people decide: the queue, the local page, decisions, agreement."""

@@ -1,0 +1,1 @@
+"""The tasks of lm-evaluation-harness: documents, aggregation, judging after generation."""

@@ -1,0 +1,155 @@
+"""Judges the responses of a task of lm-evaluation-harness, all at once, after generation.
+
+The same functions judge them as under Inspect; here they run in an event loop of their own.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from rich.console import Console
+from rich.progress import Progress
+
+from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
+from valueflow.lm_eval.cache import RememberingJudge
+from valueflow.scorers.judge.model import make_grader
+from valueflow.scorers.judge.scoring import Answer, Judging, score_response
+from valueflow.scorers.records import ResponseRecord, is_judged
+
+__all__ = ["GivenResponse", "JudgedResponses", "digest_of", "judge_responses"]
+
+
+@dataclass(frozen=True)
+class GivenResponse:
+    """A response with its document, see `valueflow.lm_eval.steering`."""
+
+    doc: Mapping[str, str]
+    text: str
+
+    @property
+    def id(self) -> str:
+        """The document's id, which is that of Inspect's sample."""
+        return self.doc["id"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the response was steered toward and is scored on."""
+        return dict(json.loads(self.doc["settings"]))
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """How the run is judged."""
+        return dict(json.loads(self.doc["run"]))
+
+
+@dataclass(frozen=True)
+class JudgedResponses:
+    """Records in the order of the responses.
+
+    Attributes:
+        asked, remembered: questions that the judge answered now, and that it had answered before.
+        failed: windows that a provider's error ended; another run asks for them again.
+        error: the last such error.
+        gave_up: whether the judge gave errors alone, so that it was not asked for the rest.
+    """
+
+    records: list[ResponseRecord]
+    asked: int
+    remembered: int
+    failed: int
+    error: str | None
+    gave_up: bool
+
+    @property
+    def gone(self) -> bool:
+        """Whether the judge failed as a whole, and not on single windows."""
+        return self.gave_up or (self.failed > 0 and not self.ranked)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether there is any ranking."""
+        return any(
+            is_judged(window)
+            for record in self.records
+            for value in record["values"].values()
+            for window in value["windows"]
+        )
+
+
+def digest_of(responses: Sequence[GivenResponse]) -> str:
+    """A name for these responses under these settings, whatever their order."""
+    parts = sorted(json.dumps([r.id, r.text, r.doc["settings"], r.doc["run"]]) for r in responses)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def judge_responses(
+    responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
+) -> JudgedResponses:
+    """Judges responses; waits where another process uses the same judge.
+
+    Args:
+        responses: all responses of a run.
+        grader: from `grader_spec`.
+        connections: most questions in flight.
+
+    Raises:
+        ValueflowError: the judge or the cache folder cannot be used.
+    """
+
+    def run() -> JudgedResponses:
+        return anyio.run(_judge, responses, grader, connections)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    # A notebook has a loop already, and a second one needs a thread of its own.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+async def _judge(
+    responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
+) -> JudgedResponses:
+    model = RememberingJudge(make_grader(grader, connections), connections)
+    records: list[ResponseRecord | None] = [None] * len(responses)
+    screen = Console(stderr=True)
+    progress = Progress(console=screen, transient=True, disable=not screen.is_terminal)
+    with model.open(), progress:
+        bar = progress.add_task("Judging", total=len(responses))
+        judging = Judging(lambda: (model, True))
+        limit = anyio.CapacityLimiter(connections)
+
+        async def judge_one(place: int) -> None:
+            async with limit:
+                records[place] = await _record(responses[place], judging)
+                progress.advance(bar)
+
+        async with anyio.create_task_group() as group:
+            for place in range(len(responses)):
+                group.start_soon(judge_one, place)
+    await model.api.aclose()
+    found = [record for record in records if record is not None]
+    failed = sum(
+        window["failure"] == "provider error"
+        for record in found
+        for value in record["values"].values()
+        for window in value["windows"]
+    )
+    return JudgedResponses(found, model.asked, model.found, failed, model.last_error, model.gave_up)
+
+
+async def _record(response: GivenResponse, judging: Judging) -> ResponseRecord:
+    answer = Answer(
+        text=response.text,
+        question=response.doc["question"],
+        sample_id=response.id,
+        exemplars=frozenset(json.loads(response.doc["exemplars"])),
+    )
+    sample = read_sample({SAMPLE_KEY: response.settings})
+    return await score_response(answer, sample, judging)

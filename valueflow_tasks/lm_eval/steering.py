@@ -1,0 +1,208 @@
+"""The documents of a task of lm-evaluation-harness: every query under every condition.
+
+The harness hands `--metadata` to this function alone, so all that the later steps need stands in
+the documents: the sample's settings (as Inspect's samples have them) and how the run is judged.
+
+The functions that the YAML files name for results: what a document yields, and one per metric.
+
+The harness collects an entry per document and metric and calls each metric's function once with all
+of them, after generation. So each entry carries its response, the first function that is called
+judges all responses, and the others find the numbers there. What an entry shows in the samples file
+is filled in then.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from datasets import Dataset
+
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
+from valueflow.lm_eval.cache import check_cache_folder
+from valueflow.lm_eval.figures import RunNumbers, numbers_of
+from valueflow.lm_eval.judging import GivenResponse, digest_of
+from valueflow.lm_eval.leaves import METRICS, SHARES, leaf_named
+from valueflow.lm_eval.options import (
+    check_requests_are_new,
+    clear_option_names,
+    conditions_of,
+    judging_is_skipped,
+    max_connections,
+    output_folder,
+    read_options,
+)
+from valueflow.lm_eval.task_files import SCORED
+from valueflow.options import yes_or_no
+from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
+from valueflow.solvers.steering_solver import steered_prompt
+from valueflow.solvers.wording import WORDING_VERSION
+from valueflow.steering.design import RunDesign, sample_settings, steering_design
+from valueflow.steering.settings import registry_of_run
+
+__all__ = [
+    "Entry",
+    "documents",
+    "process_results",
+]
+
+
+@clear_option_names
+def documents(**given: Any) -> dict[str, Dataset]:
+    """Makes a task's documents; the function `custom_dataset` of its YAML file.
+
+    Args:
+        given: `valueflow_task`, the task's name; the options of `--metadata`, each with the prefix
+            `valueflow_`; and whatever else the harness passes, which is not read.
+
+    Returns:
+        The split `test`, query by query with the default first. Columns: `id` (as Inspect's sample
+        ids), `query`, `condition`, `question`, `prompt`, `target` (empty), `exemplars` (texts that
+        steer), `settings` and `run` (JSON).
+
+    Raises:
+        ValueflowError: an option, the judge, a file or the cache folder cannot be used; nothing has
+            been generated yet.
+    """
+    check_requests_are_new()
+    rest = dict(given)
+    registry = load_registry()
+    leaf = leaf_named(registry, str(rest.pop("valueflow_task", "")))
+    options = read_options(rest)
+    registry = registry_of_run(options.run)
+    grader = None if judging_is_skipped() else grader_spec(options.grader)
+    design = steering_design(conditions_of(registry, leaf, options), options.run)
+    connections = max_connections(options)
+    if grader is not None:
+        check_grader(grader)
+        check_cache_folder()
+    folder = output_folder(options.output, rest)
+    run = {
+        "task": leaf.name,
+        "grader": grader or NO_GRADER,
+        "max_connections": connections,
+        "singles": yes_or_no("singles", options.singles),
+        "output": None if folder is None else str(folder),
+        "method": design.method,
+        "style": design.style,
+        "wording": WORDING_VERSION,
+    }
+    _print_plan(leaf.name, design, grader is not None)
+    return {"test": Dataset.from_list(_rows(design, run))}
+
+
+def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    shared = json.dumps(run, sort_keys=True, ensure_ascii=False)
+    for index, query in enumerate(design.queries):
+        for name, condition in zip(design.names, design.conditions, strict=True):
+            settings = sample_settings(design, index, condition)
+            sample = read_sample({SAMPLE_KEY: settings})
+            prompt, texts = steered_prompt(
+                sample, design.method, design.style, design.exemplars, query.text
+            )
+            rows.append(
+                {
+                    "id": f"{query.id}/{name}",
+                    "query": query.id,
+                    "condition": name,
+                    "question": query.text,
+                    "prompt": prompt.user,
+                    "target": "",
+                    "exemplars": json.dumps(texts, ensure_ascii=False),
+                    "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+                    "run": shared,
+                }
+            )
+    return rows
+
+
+def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
+    planned = design.planned
+    calls = f"{planned['judge_calls']:,} judge calls" if judged else "no judge calls"
+    lines = [
+        f"valueflow: {task}: {planned['queries']} queries under {len(design.conditions)} "
+        f"conditions: {planned['generations']:,} generations and {calls} (--limit changes both)",
+        *(f"valueflow: queries: {note}" for note in design.loaded.notes),
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+    asset = load_registry().assets.get(design.settings.vidb)
+    if asset is not None and asset.note:
+        _print_once(f"valueflow: anchors from {asset.name}. {asset.note}")
+
+
+@cache
+def _print_once(line: str) -> None:
+    """For what holds for all tasks of a command."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Entry(dict[str, Any]):
+    """What one document adds to one metric; as a mapping, what the samples file shows of it.
+
+    Attributes:
+        response: the response; it travels along when processes exchange their entries.
+    """
+
+    def __init__(self, shown: Mapping[str, Any], response: GivenResponse) -> None:
+        super().__init__(shown)
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Entry, (dict(self), self.response)
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Entry]:
+    """The entries of one document; the function `process_results` of the YAML files.
+
+    Args:
+        doc: from `valueflow.lm_eval.steering`.
+        results: the response, alone in a list.
+    """
+    text = results[0] if isinstance(results[0], str) else results[0][0]
+    response = GivenResponse({key: str(cell) for key, cell in doc.items()}, text)
+    run = response.run
+    leaf = leaf_named(load_registry(), run["task"])
+    entries = {SCORED: Entry({}, response)}
+    for name in leaf.metrics(singles=bool(run["singles"])):
+        for metric in (name, f"{name}_se"):
+            entries[metric] = Entry({"see": SCORED}, response)
+    return entries
+
+
+_last: dict[str, RunNumbers] = {}
+"""The numbers of the task at hand: the harness goes through its metrics one after the other."""
+
+
+def _aggregate(metric: str, entries: Sequence[Entry]) -> float:
+    responses = [entry.response for entry in entries]
+    digest = digest_of(responses)
+    if digest not in _last:
+        numbers = numbers_of(responses)
+        _last.clear()
+        _last[digest] = numbers
+    numbers = _last[digest]
+    if metric == SCORED:
+        for entry in entries:
+            entry.update(numbers.shown.get(entry.response.id, {}))
+    return numbers.value(metric)
+
+
+@cache
+def _aggregation(metric: str) -> Callable[[Sequence[Entry]], float]:
+    def aggregation(entries: Sequence[Entry]) -> float:
+        return _aggregate(metric, entries)
+
+    aggregation.__name__ = aggregation.__qualname__ = metric
+    aggregation.__doc__ = f"The metric {metric} of a run; NaN where there is none."
+    return aggregation
+
+
+def __getattr__(name: str) -> Callable[[Sequence[Entry]], float]:
+    """A function for each metric, by its name."""
+    known = {*SHARES, *(metric for names in METRICS.values() for metric in names)}
+    if name != SCORED and name.removesuffix("_se") not in known:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _aggregation(name)

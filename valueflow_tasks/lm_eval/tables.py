@@ -1,0 +1,198 @@
+"""Files of a run under lm-evaluation-harness: tables of cells, windows, kept responses.
+
+A table's name ends like those of the harness's own files, in the time.
+
+Files of a survey task under lm-evaluation-harness: its figures, and what each answer was.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
+from valueflow.lm_eval.cache import cache_folder
+from valueflow.lm_eval.judging import GivenResponse, digest_of
+from valueflow.scorers.records import ResponseRecord, window_records
+from valueflow.scorers.summary.cells import CellSummary
+from valueflow.scorers.summary.run import RunSummary, flatten
+from valueflow.scorers.survey.records import OptionRecord
+
+__all__ = [
+    "CELL_COLUMNS",
+    "keep_responses",
+    "read_responses",
+    "write_opinion_tables",
+    "write_tables",
+]
+
+CELL_COLUMNS = [
+    "cell",
+    "condition",
+    "theory",
+    "value",
+    "level",
+    "design",
+    "part_of",
+    "responses",
+    "count",
+    "mean",
+    "mean_se",
+    "lower",
+    "upper",
+    "spread",
+    "shift",
+    "shift_se",
+    "sign_accuracy",
+    "sign_accuracy_se",
+    "refusals",
+    "unscored",
+    "over_word_limit",
+]
+
+
+def write_tables(
+    folder: Path, task: str, summary: RunSummary, records: Sequence[ResponseRecord]
+) -> list[Path]:
+    """Writes `cells_TASK_TIME.csv`, `figures_TASK_TIME.csv` and `windows_TASK_TIME.jsonl`.
+
+    The figures are those of Inspect's log, by the same names. The windows are rankings that
+    `valueflow score` reads.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputFileError: the folder cannot be written to.
+    """
+    time = datetime.now().isoformat().replace(":", "-")
+    cells = folder / f"cells_{task}_{time}.csv"
+    write_csv(cells, CELL_COLUMNS, [_cell_row(cell) for cell in summary.cells])
+    flat = flatten(summary)
+    figures = folder / f"figures_{task}_{time}.csv"
+    write_csv(
+        figures,
+        ["figure", "value", "se"],
+        [
+            {"figure": name, "value": number, "se": flat.get(f"{name}_stderr")}
+            for name, number in flat.items()
+            if not name.endswith("_stderr")
+        ],
+    )
+    windows = folder / f"windows_{task}_{time}.jsonl"
+    lines = (json.dumps(window, ensure_ascii=False) + "\n" for window in window_records(records))
+    write_text(windows, "".join(lines))
+    return [cells, figures, windows]
+
+
+def _cell_row(cell: CellSummary) -> dict[str, Any]:
+    row = asdict(cell)
+    for name in ("mean", "shift", "sign_accuracy"):
+        figure = row.pop(name) or {"value": None, "se": None}
+        row[name], row[f"{name}_se"] = figure["value"], figure["se"]
+    return row
+
+
+def keep_responses(responses: Sequence[GivenResponse]) -> Path:
+    """Keeps responses that could not be judged, one line for each value that they are scored on.
+
+    `read_responses` reads the whole documents back. The columns `response`, `query`, `value`,
+    `theory`, `level` and `dataset` (the condition, where there are several targets) are those of
+    the Inspect task `valueflow/score`.
+
+    Raises:
+        InputFileError: the cache folder cannot be written to.
+    """
+    registry = load_registry()
+    task = responses[0].run["task"]
+    path = cache_folder() / "responses" / f"{task}-{digest_of(responses)}.jsonl"
+    lines = []
+    for response in responses:
+        sample = read_sample({SAMPLE_KEY: response.settings})
+        for theory, name in sample.score_on:
+            value = registry.value(name, theory)
+            line = {
+                "response": response.text,
+                "query": response.doc["question"],
+                "value": name,
+                "theory": theory,
+                "level": sample.level_of(value),
+                "dataset": sample.condition_of(value),
+                "doc": dict(response.doc),
+            }
+            lines.append(json.dumps(line, ensure_ascii=False))
+    write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def read_responses(path: Path) -> list[GivenResponse]:
+    """Reads kept responses, or a samples file of lm-eval (`--log_samples`, `--predict_only`).
+
+    Raises:
+        InputFileError: the file cannot be read, or a line is neither.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+    found: dict[str, GivenResponse] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            doc = {key: str(row["doc"][key]) for key in ("id", "question", "exemplars", "run")}
+            doc["settings"] = str(row["doc"]["settings"])
+            response = row["response"] if "response" in row else row["filtered_resps"][0]
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise InputFileError(
+                path,
+                "is no response of a valueflow task; give a file samples_valueflow_*.jsonl of "
+                "lm-eval, or one that valueflow has kept",
+                row=number,
+            ) from None
+        found[doc["id"]] = GivenResponse(doc, str(response))
+    if not found:
+        raise InputFileError(path, "holds no response")
+    return list(found.values())
+
+
+def write_opinion_tables(
+    folder: Path, task: str, records: Sequence[OptionRecord], flat: Mapping[str, float]
+) -> list[Path]:
+    """Writes `figures_TASK_TIME.csv` and `answers_TASK_TIME.csv`.
+
+    Args:
+        folder: where to; made where it is missing.
+        task: its name.
+        records: a row each in the table of answers.
+        flat: every figure by the name that Inspect's log has for it, `_stderr` beside it.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputFileError: the folder cannot be written to.
+    """
+    time = datetime.now().isoformat().replace(":", "-")
+    name = task.replace("::", "-")
+    figures = folder / f"figures_{name}_{time}.csv"
+    write_csv(
+        figures,
+        ["figure", "value", "se"],
+        [
+            {"figure": name, "value": number, "se": flat.get(f"{name}_stderr")}
+            for name, number in flat.items()
+            if not name.endswith("_stderr")
+        ],
+    )
+    answers = folder / f"answers_{name}_{time}.csv"
+    write_csv(answers, list(OptionRecord.__annotations__), [{**record} for record in records])
+    return [figures, answers]

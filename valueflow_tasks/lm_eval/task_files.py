@@ -1,0 +1,248 @@
+"""Writes the YAML files by which lm-evaluation-harness finds the tasks, and says where they lie.
+
+The files are thin: names, metrics and the functions of this package that do the work. They are
+written from the catalogue by `valueflow lm-eval sync` and committed.
+
+The YAML files of the survey tasks: thin, and written from the catalogue like the others.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import files
+from pathlib import Path
+
+from valueflow.hub_assets.files import write_text
+from valueflow.hub_assets.registry.loading import Registry
+from valueflow.lm_eval.leaves import (
+    ALL_GROUP,
+    LOWER_IS_BETTER,
+    Leaf,
+    OpinionLeaf,
+    has_error,
+    leaves,
+    lower_is_better,
+    opinion_leaves,
+)
+
+__all__ = [
+    "OPINION_TASK_VERSION",
+    "SCORED",
+    "TASK_VERSION",
+    "opinion_yaml_files",
+    "sync",
+    "task_folder",
+    "yaml_files",
+]
+
+TASK_VERSION = 1
+"""Raised when numbers of the same options are no longer comparable."""
+
+SCORED = "scored"
+"""Metric that counts the responses which were ranked; its sample entries hold the estimates."""
+
+# A token is about three quarters of an English word; the word limit is 100.
+MAX_TOKENS = 256
+
+_HEADER = "# Written by `valueflow lm-eval sync` from registry.yaml; do not edit.\n"
+
+
+def task_folder() -> Path:
+    """The folder with the YAML files, for `--include_path`.
+
+    In an installed wheel they lie where the harness looks by itself, in `lm_eval/tasks/valueflow`;
+    in a checkout beside this module.
+    """
+    beside = Path(__file__).resolve().parent / "harness_tasks"
+    if beside.is_dir():
+        return beside
+    for file in files("valueflow") or ():
+        if file.parts[-4:-1] == ("lm_eval", "tasks", "valueflow"):
+            return Path(str(file.locate())).resolve().parent
+    return beside
+
+
+def yaml_files(registry: Registry) -> dict[str, str]:
+    """File name to text of every task and group."""
+    every = leaves(registry)
+    found = {f"{leaf.name}.yaml": _task(leaf) for leaf in every}
+    designs = list(dict.fromkeys(leaf.design for leaf in every))
+    for design in designs:
+        members = [leaf for leaf in every if leaf.design == design]
+        metrics = members[0].metrics(singles=False)
+        found[f"{members[0].group}.yaml"] = _group(
+            members[0].group, [leaf.name for leaf in members], metrics
+        )
+    shared = [
+        name
+        for name in every[0].metrics(singles=False)
+        if all(name in leaf.metrics(singles=False) for leaf in every)
+    ]
+    groups = [f"{ALL_GROUP}-{design}" for design in designs]
+    found[f"{ALL_GROUP}.yaml"] = _group(ALL_GROUP, groups, shared)
+    return found | opinion_yaml_files(registry)
+
+
+def sync(registry: Registry, folder: Path) -> list[Path]:
+    """Writes all files, and removes those of tasks that are no longer there.
+
+    Returns:
+        The files that changed.
+
+    Raises:
+        InputFileError: the folder cannot be written to.
+    """
+    wanted = yaml_files(registry)
+    changed = []
+    for name, text in wanted.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            changed.append(path)
+    for path in folder.glob("*.yaml"):
+        if path.name not in wanted:
+            path.unlink()
+            changed.append(path)
+    return changed
+
+
+def _task(leaf: Leaf) -> str:
+    names = [SCORED]
+    for name in leaf.metrics():
+        names += [name, f"{name}_se"]
+    metrics = "".join(
+        f"  - metric: {name}\n"
+        f"    aggregation: !function valueflow.lm_eval.steering.{name}\n"
+        f"    higher_is_better: {str(not _lower(name)).lower()}\n"
+        for name in names
+    )
+    return (
+        f"{_HEADER}"
+        f"task: {leaf.name}\n"
+        "custom_dataset: !function valueflow.lm_eval.steering.documents\n"
+        "dataset_kwargs:\n"
+        f"  valueflow_task: {leaf.name}\n"
+        "test_split: test\n"
+        "output_type: generate_until\n"
+        "doc_to_text: prompt\n"
+        "doc_to_target: target\n"
+        'target_delimiter: ""\n'
+        "num_fewshot: 0\n"
+        "generation_kwargs:\n"
+        '  until: ["\\nQuestion:"]\n'
+        "  do_sample: false\n"
+        f"  max_gen_toks: {MAX_TOKENS}\n"
+        "process_results: !function valueflow.lm_eval.steering.process_results\n"
+        "metric_list:\n"
+        f"{metrics}"
+        "metadata:\n"
+        f"  version: {TASK_VERSION}\n"
+    )
+
+
+def _lower(name: str) -> bool:
+    return name.endswith("_se") or name in LOWER_IS_BETTER
+
+
+def _group(name: str, members: list[str], metrics: list[str]) -> str:
+    tasks = "".join(f"  - {member}\n" for member in members)
+    aggregated = "".join(
+        f"  - metric: {metric}\n    aggregation: mean\n    weight_by_size: false\n"
+        for metric in metrics
+    )
+    return (
+        f"{_HEADER}group: {name}\ntask:\n{tasks}aggregate_metric_list:\n{aggregated}"
+        f"metadata:\n  version: {TASK_VERSION}\n"
+    )
+
+
+OPINION_TASK_VERSION = 1
+"""Raised when numbers of the same options are no longer comparable."""
+
+_SURVEY_HEADER = "# Written by `valueflow lm-eval sync` from registry.yaml; do not edit.\n"
+_RESULTS = "valueflow.lm_eval.survey"
+
+
+def opinion_yaml_files(registry: Registry) -> dict[str, str]:
+    """File name to text of every survey task and group.
+
+    An attribute's tasks are written into their group's file, where the harness knows them by no
+    name of their own; what they share stands once, beside the list of members.
+    """
+    every = opinion_leaves(registry)
+    found = {
+        f"{leaf.name}.yaml": f"{_SURVEY_HEADER}task: {leaf.name}\n{_settings(registry, [leaf])}"
+        f"{_own(leaf)}"
+        for leaf in every
+    }
+    for members in _by_group(every):
+        tasks = "".join(f"  - {leaf.name}\n" for leaf in members)
+        name = members[0].group
+        found[f"{name}.yaml"] = f"{_SURVEY_HEADER}group: {name}\ntask:\n{tasks}{_VERSION}"
+    for attribute in registry.opinion.attributes:
+        for members in _by_group(opinion_leaves(registry, attribute)):
+            name = members[0].group
+            tasks = "".join(
+                f"  - task: {leaf.pass_name}\n{_indented(_own(leaf))}" for leaf in members
+            )
+            settings = _settings(registry, members)
+            found[f"{name}.yaml"] = (
+                f"{_SURVEY_HEADER}group: {name}\n{settings}task:\n{tasks}{_VERSION}"
+            )
+    return found
+
+
+_VERSION = f"metadata:\n  version: {OPINION_TASK_VERSION}\n"
+
+
+def _by_group(leaves: Sequence[OpinionLeaf]) -> list[list[OpinionLeaf]]:
+    names = dict.fromkeys(leaf.group for leaf in leaves)
+    return [[leaf for leaf in leaves if leaf.group == name] for name in names]
+
+
+def _own(leaf: OpinionLeaf) -> str:
+    """What differs between the tasks of a group."""
+    return f'dataset_kwargs:\n  valueflow_task: "{leaf.name}"\n{_VERSION}'
+
+
+def _indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def _settings(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
+    """What the tasks share; a metric that one of them lacks is not reported there."""
+    metrics: dict[str, None] = {}
+    for leaf in leaves:
+        for name in leaf.metrics(registry):
+            metrics |= {name: None, **({f"{name}_se": None} if has_error(name) else {})}
+    listed = "".join(
+        f"  - metric: {name}\n"
+        f"    aggregation: !function {_RESULTS}.{name}\n"
+        f"    higher_is_better: {str(not lower_is_better(name)).lower()}\n"
+        for name in metrics
+    )
+    tokens = registry.defaults.opinionqa.answer_tokens
+    if leaves[0].letters:
+        # Under a chat template the harness leaves the space before a letter out.
+        form = (
+            "output_type: multiple_choice\n"
+            "doc_to_choice: letters\n"
+            'target_delimiter: " "\n'
+        )  # fmt: skip
+    else:
+        form = (
+            "output_type: generate_until\n"
+            'target_delimiter: ""\n'
+            "generation_kwargs:\n"
+            '  until: ["\\nQuestion:"]\n'
+            "  do_sample: false\n"
+            f"  max_gen_toks: {tokens}\n"
+        )
+    return (
+        "custom_dataset: !function valueflow.lm_eval.survey.documents\n"
+        "test_split: test\n"
+        f"{form}"
+        "doc_to_text: prompt\n"
+        "doc_to_target: target\n"
+        "num_fewshot: 0\n"
+        f"process_results: !function {_RESULTS}.process_results\n"
+        f"metric_list:\n{listed}"
+    )

@@ -1,0 +1,1 @@
+"""What logs say: reading them, the report, the comparison of two runs."""

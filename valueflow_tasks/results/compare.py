@@ -1,0 +1,366 @@
+"""`valueflow compare`: which cells of two runs differ, and which only seem to."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import EvalLog
+from rich import box
+from rich.table import Table
+
+from valueflow.hub_assets.errors import (
+    InputFileError,
+    OptionError,
+    UnknownNameError,
+    ValueflowError,
+)
+from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.results.reading import LogResponses, find_logs, read_header, read_responses
+from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.summary.comparison import CellDifference, Comparison, compare
+
+__all__ = [
+    "Run",
+    "compare_runs",
+    "read_models",
+    "read_run",
+    "summary",
+    "tables",
+    "write_comparison",
+]
+
+COLUMNS = [
+    "what",
+    "cell",
+    "theory",
+    "value",
+    "group",
+    "condition",
+    "level",
+    "a",
+    "a_se",
+    "b",
+    "b_se",
+    "difference",
+    "se",
+    "lower",
+    "upper",
+    "p_value",
+    "p_adjusted",
+    "differs",
+    "shared_queries",
+    "responses_a",
+    "scored_a",
+    "refusals_a",
+    "responses_b",
+    "scored_b",
+    "refusals_b",
+]
+
+CORRECTION_NAMES = {
+    "holm": "after Holm's correction",
+    "bh": "after Benjamini and Hochberg's correction",
+    "none": "without any correction",
+}
+
+CORRECTED_COLUMN = {"holm": ["Holm p"], "bh": ["BH p"], "none": []}
+
+SETUP_NOTES = {
+    "version of wording": "The steering prompts of A and B are of different versions: a difference "
+    "may lie in the prompts.",
+    "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
+    "ids, so make sure that equal ids are equal questions.",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One side of a comparison: a model's responses from one log or several.
+
+    Attributes:
+        model: the evaluated model.
+        logs: the files read.
+        responses: scored or not.
+        left_out: what is missing, with counts.
+        setup: what was run, one flat mapping, so that the sides' differences can be told.
+    """
+
+    model: str
+    logs: list[Path]
+    responses: list[ResponseRecord]
+    left_out: Counter[str]
+    setup: dict[str, str]
+
+    @property
+    def queries(self) -> int:
+        """How many queries there are."""
+        return len({response["query"] for response in self.responses})
+
+
+def read_run(path: Path) -> Run:
+    """The run in a log, or in all logs of a folder.
+
+    Raises:
+        InputFileError: a file cannot be read or has no score of ours, the logs are of several
+            models, or two logs have the same response.
+    """
+    headers = {log: read_header(log) for log in find_logs([path])}
+    models = sorted({header.eval.model for header in headers.values()})
+    if len(models) > 1:
+        raise InputFileError(
+            path,
+            f"holds logs of several models ({', '.join(models)}); give one log, or "
+            f"`--logs {path} --models {models[0]} {models[1]}`",
+        )
+    return _run(headers)
+
+
+def read_models(paths: Sequence[Path], models: tuple[str, str]) -> tuple[Run, Run]:
+    """The runs of two models among logs.
+
+    Raises:
+        InputFileError: see `read_run`.
+        UnknownNameError: a model has no log; the message offers those that have.
+    """
+    headers = {log: read_header(log) for log in find_logs(paths)}
+    known = {header.eval.model for header in headers.values()}
+    found = []
+    for name in models:
+        fitting = [m for m in known if m == name] or [m for m in known if m.endswith(f"/{name}")]
+        if len(fitting) != 1:
+            raise UnknownNameError("model", name, fitting or known, "It must be one with a log.")
+        found.append(_run({p: h for p, h in headers.items() if h.eval.model == fitting[0]}))
+    return found[0], found[1]
+
+
+def _run(headers: dict[Path, EvalLog]) -> Run:
+    left_out: Counter[str] = Counter()
+    attempts: dict[str, list[Path]] = {}
+    for path in sorted(headers, key=lambda p: (headers[p].eval.created, p.name)):
+        attempts.setdefault(headers[path].eval.task_id, []).append(path)
+    fullest: dict[Path, LogResponses] = {}
+    for paths in attempts.values():
+        # A retried run leaves a log for each attempt. The last has all that the others have,
+        # unless it was stopped early.
+        path, log = _fullest(paths)
+        fullest[path] = log
+        if len(paths) > 1:
+            left_out["logs of other attempts at the same run"] += len(paths) - 1
+    responses: list[ResponseRecord] = []
+    seen: dict[tuple[str, str], Path] = {}
+    for path, log in fullest.items():
+        left_out.update(log.left_out)
+        for response in log.responses:
+            for record in response["values"].values():
+                key = (response["item"], record["cell"])
+                if key in seen:
+                    raise InputFileError(
+                        path,
+                        f"item {key[0]!r} of cell {key[1]!r} stands in "
+                        f"{seen[key] if seen[key] != path else 'it twice'} too; give one log, or a "
+                        "folder whose logs have different responses",
+                    )
+                seen[key] = path
+        responses.extend(log.responses)
+    logs = list(fullest)
+    setups = [_setup(headers[log]) for log in logs]
+    setup = {
+        name: " and ".join(dict.fromkeys(one[name] for one in setups if name in one))
+        for name in dict.fromkeys(name for one in setups for name in one)
+    }
+    return Run(headers[logs[0]].eval.model, logs, responses, left_out, setup)
+
+
+def _fullest(paths: Sequence[Path]) -> tuple[Path, LogResponses]:
+    """The log with the most scored responses, the later of equals; its error where none has any."""
+    found: list[tuple[Path, LogResponses]] = []
+    problem: InputFileError | None = None
+    for path in paths:
+        try:
+            found.append((path, read_responses(path)))
+        except InputFileError as error:
+            problem = error
+    if not found:
+        assert problem is not None
+        raise problem
+    best: tuple[Path, LogResponses] = max(reversed(found), key=lambda one: len(one[1].responses))
+    return best
+
+
+def _setup(header: EvalLog) -> dict[str, str]:
+    """What was run, flat: the model and its options, the task and its, and versions."""
+    spec = header.eval
+    found: dict[str, Any] = {"model": spec.model, "task": spec.task}
+    found |= {f"model option {name}": value for name, value in spec.model_args.items()}
+    generation = spec.model_generate_config.model_dump(exclude_none=True)
+    found |= {f"generation {name}": value for name, value in generation.items()}
+    found |= {f"task option {name}": value for name, value in spec.task_args_passed.items()}
+    known = ("valueflow", "wording", "queries", "queries_revision", "queries_sha256")
+    metadata = spec.metadata or {}
+    found |= {f"version of {name}": metadata[name] for name in known if name in metadata}
+    return {name: str(value) for name, value in found.items()}
+
+
+def compare_runs(
+    a: Run, b: Run, *, confidence: float = 0.95, correction: str = "holm", force: bool = False
+) -> Comparison:
+    """Compares two runs, see `valueflow.scorers.summary.comparison.compare`; errors name logs.
+
+    Raises:
+        ValueflowError: the runs cannot be compared.
+    """
+    try:
+        found = compare(
+            a.responses, b.responses, confidence=confidence, correction=correction, force=force
+        )
+    except ValueflowError as error:
+        raise ValueflowError(f"{error} (A: {_files(a)}; B: {_files(b)}).") from None
+    notes = [
+        note
+        for name, note in SETUP_NOTES.items()
+        if name in a.setup and name in b.setup and a.setup[name] != b.setup[name]
+    ]
+    return replace(found, notes=[*notes, *found.notes])
+
+
+def differences_of_setup(a: Run, b: Run) -> list[str]:
+    """What was run differently, for instance `task option method: definition, user_texts`."""
+    names = dict.fromkeys([*a.setup, *b.setup])
+    nothing = "(not given)"
+    return [
+        f"{name}: {a.setup.get(name, nothing)} → {b.setup.get(name, nothing)}"
+        for name in names
+        if a.setup.get(name) != b.setup.get(name)
+    ]
+
+
+def tables(found: Comparison) -> list[Table]:
+    """A table of the differences of means, and one of those of shifts, if there are any."""
+    titles = {
+        "mean": "Mean intensity, A − B (n shared queries)",
+        "shift": "Shift from the default, A − B (n shared queries)",
+    }
+    made = []
+    for what, title in titles.items():
+        rows = found.of(what)
+        if not rows:
+            continue
+        # Narrow enough for 80 columns; the table that is written has every figure.
+        table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        interval = f"{100 * found.confidence:g}% interval"
+        corrected = CORRECTED_COLUMN[found.correction]
+        table.add_column("  cell", overflow="fold")
+        for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(
+                f"{'*' if row.differs else ' '} {row.cell}",
+                _signed(row.a.value),
+                _signed(row.b.value),
+                _signed(row.difference),
+                f"{_signed(row.lower)} to {_signed(row.upper)}",
+                str(row.shared),
+                _chance(row.p_value),
+                *([_chance(row.p_adjusted)] if corrected else []),
+                style="bold" if row.differs else None,
+            )
+        made.append(table)
+    return made
+
+
+def _signed(number: float) -> str:
+    # Adding 0 makes -0.00 a +0.00.
+    return f"{round(number, 2) + 0.0:+.2f}"
+
+
+def _chance(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.0005 else "<0.001"
+
+
+def summary(found: Comparison) -> list[str]:
+    """One sentence on means and one on shifts."""
+    level = f"{100 * (1 - found.confidence):.3g}%"
+    how = CORRECTION_NAMES[found.correction]
+    sentences = []
+    for what, noun in (("mean", "cells differ"), ("shift", "shifts from the default differ")):
+        rows = found.of(what)
+        if rows:
+            count = sum(row.differs for row in rows)
+            sentences.append(f"{count} of {len(rows)} {noun} {how} at {level}.")
+    return sentences
+
+
+def write_comparison(path: Path, found: Comparison, a: Run, b: Run) -> Path:
+    """Writes the differences as CSV, and beside it versions, options and notes as JSON.
+
+    Returns:
+        Path of the JSON file.
+
+    Raises:
+        OptionError: the path ends in `.json`.
+        InputFileError: a file cannot be written.
+    """
+    beside = path.with_suffix(".json")
+    if beside == path:
+        raise OptionError("output", f"{path} is to be a CSV table; give it the suffix .csv")
+    write_csv(path, COLUMNS, [_row(one, found) for one in found.differences])
+    said = {
+        "valueflow": version("valueflow"),
+        "confidence": found.confidence,
+        "correction": found.correction,
+        "same_judge": found.same_judge,
+        "A": _side(a, found.judges[0]),
+        "B": _side(b, found.judges[1]),
+        "setup_differs": differences_of_setup(a, b),
+        "summary": summary(found),
+        "notes": found.notes,
+    }
+    write_text(beside, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    return beside
+
+
+def _row(one: CellDifference, found: Comparison) -> dict[str, object]:
+    a, b = found.cells[one.cell]
+    row: dict[str, object] = {
+        name: getattr(one, name)
+        for name in COLUMNS
+        if hasattr(one, name) and name not in ("a", "b")
+    }
+    row |= {"a": one.a.value, "a_se": one.a.se, "b": one.b.value, "b_se": one.b.se}
+    row["shared_queries"] = one.shared
+    row["differs"] = int(one.differs)
+    for side, counts in (("a", a), ("b", b)):
+        assert counts is not None
+        row |= {
+            f"responses_{side}": counts.responses,
+            f"scored_{side}": counts.scored,
+            f"refusals_{side}": counts.refusals,
+        }
+    return row
+
+
+def _side(run: Run, judge: dict[str, Any]) -> dict[str, Any]:
+    versions: dict[str, list[str]] = {}
+    for response in run.responses:
+        for name, one in response.get("versions", {}).items():
+            if one not in versions.setdefault(name, []):
+                versions[name].append(one)
+    return {
+        "model": run.model,
+        "logs": [str(path) for path in run.logs],
+        "responses": len(run.responses),
+        "queries": run.queries,
+        "left_out": dict(run.left_out),
+        "setup": run.setup,
+        "judge": judge,
+        "versions": {name: ", ".join(found) for name, found in versions.items()},
+    }
+
+
+def _files(run: Run) -> str:
+    more = f" and {len(run.logs) - 1} more" if len(run.logs) > 1 else ""
+    return f"{run.logs[0]}{more}"

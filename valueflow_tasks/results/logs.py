@@ -1,0 +1,203 @@
+"""What logs of all our tasks have in common: where they are found, and what their headers say."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.settings import CALL_SETTINGS
+
+__all__ = [
+    "MODEL_ARGUMENT",
+    "RunLog",
+    "Settings",
+    "as_settings",
+    "evaluated_with",
+    "find_logs",
+    "header_of",
+    "hidden",
+    "planned_samples",
+    "run_notes",
+    "run_usage",
+    "shown",
+    "the_only",
+]
+
+SUFFIXES = (".eval", ".json")
+
+Settings = dict[str, str]
+"""What a log's responses were made and judged with: readable name to readable value."""
+
+MODEL_ARGUMENT = "-M "
+"""Begins the names of the evaluated model's arguments, as users give them."""
+
+SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLog:
+    """One log with what its header says.
+
+    Attributes:
+        path: where it was read from.
+        name: its file's name.
+        identity: what no other log has; prefixes items where logs are pooled.
+        attempt_of: what a log and its retries share.
+        model, task, task_version, created, status: from its header.
+        settings: what its responses were made and judged with.
+        versions: of the packages and of every text that decides a score.
+        metadata: what the task put there.
+        counts: `planned` samples, those `in_log`, with an `error`, `without_score`; `generations`.
+        usage: (`model` or `role`, name) to kinds of tokens and their numbers.
+        notes: what a reader must be told of this log.
+    """
+
+    path: str
+    name: str
+    identity: str
+    attempt_of: str
+    model: str
+    task: str
+    task_version: str
+    created: str
+    status: str
+    settings: Settings
+    versions: dict[str, str]
+    metadata: dict[str, Any]
+    counts: dict[str, int]
+    usage: dict[tuple[str, str], dict[str, int]]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many scored samples it holds."""
+        raise NotImplementedError
+
+
+def find_logs(paths: Iterable[str | Path]) -> list[str]:
+    """All log files that some files and folders name, folders searched through; each once.
+
+    Raises:
+        InputFileError: a path is not there or is no log, or a folder holds none.
+    """
+    from inspect_ai.log import list_eval_logs
+
+    found: list[str] = []
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            inside = [info.name for info in list_eval_logs(str(path))]
+            if not inside:
+                raise InputFileError(path, "holds no Inspect log (.eval or .json)")
+            found += [name.removeprefix("file://") for name in inside]
+        elif not path.is_file():
+            raise InputFileError(path, "there is no such file or folder")
+        elif path.suffix not in SUFFIXES:
+            raise InputFileError(path, "is no Inspect log; logs end in .eval or .json")
+        else:
+            found.append(str(path.resolve()))
+    return list(dict.fromkeys(str(Path(name).resolve()) for name in found))
+
+
+def header_of(log: Any, path: str) -> dict[str, Any]:
+    """The fields of a `RunLog` that the header alone decides."""
+    head = log.eval
+    return {
+        "path": path,
+        "name": Path(path).name,
+        "identity": head.eval_id or f"{head.run_id}/{head.task_id}",
+        "attempt_of": head.task_id or head.eval_id,
+        "model": head.model,
+        "task": head.task_registry_name or head.task,
+        "task_version": str(head.task_version),
+        "created": str(head.created),
+        "status": log.status,
+        "metadata": dict(head.metadata or {}),
+        "usage": run_usage(log.stats),
+    }
+
+
+def planned_samples(head: Any) -> int:
+    """Samples that a run was to have, once an epoch: --limit and --sample-id leave their ids."""
+    planned = len(head.dataset.sample_ids or []) or (head.dataset.samples or 0)
+    return int(planned) * (head.config.epochs or 1)
+
+
+def evaluated_with(log: Any) -> dict[str, Any]:
+    """The evaluated model, its arguments with secrets hidden, and its generation settings."""
+    head = log.eval
+    found: dict[str, Any] = {"model": head.model}
+    for name, argument in (head.model_args or {}).items():
+        found[f"{MODEL_ARGUMENT}{name}"] = hidden(name, argument)
+    config = {**log.plan.config.model_dump(exclude_none=True)}
+    config |= head.model_generate_config.model_dump(exclude_none=True)
+    return found | {name: setting for name, setting in config.items() if name not in CALL_SETTINGS}
+
+
+def hidden(name: str, argument: Any) -> Any:
+    """A model's argument, unless its name sounds like a secret."""
+    return "(hidden)" if SECRET.search(name) else argument
+
+
+def as_settings(found: Mapping[str, Any]) -> Settings:
+    """Settings as text, without those that were not given."""
+    return {name: shown(setting) for name, setting in found.items() if setting not in (None, {})}
+
+
+def shown(setting: Any) -> str:
+    """A setting as text."""
+    if isinstance(setting, str):
+        return setting
+    return json.dumps(setting, sort_keys=True, default=str)
+
+
+def run_usage(stats: Any) -> dict[tuple[str, str], dict[str, int]]:
+    """Tokens by model and by role, as the log states them."""
+    kinds = {
+        "input": "input_tokens",
+        "output": "output_tokens",
+        "reasoning": "reasoning_tokens",
+        "cache_read": "input_tokens_cache_read",
+        "total": "total_tokens",
+    }
+    return {
+        (what, name): {kind: int(getattr(used, at) or 0) for kind, at in kinds.items()}
+        for what, table in (("model", stats.model_usage), ("role", stats.role_usage))
+        for name, used in table.items()
+    }
+
+
+def the_only(path: str, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one mapping that all are; empty where there is none.
+
+    Raises:
+        InputFileError: they differ.
+    """
+    different = {json.dumps(one, sort_keys=True, default=str): one for one in found}
+    if len(different) > 1:
+        first, second = list(different.values())[:2]
+        at = next(k for k in {**first, **second} if first.get(k) != second.get(k))
+        raise InputFileError(
+            path,
+            f"has scores of more than one {what} ({at}: {first.get(at)} and {second.get(at)}), "
+            "which must not be counted together. Score the log again with --action overwrite",
+        )
+    return next(iter(different.values()), {})
+
+
+def run_notes(status: str, counts: Mapping[str, int]) -> list[str]:
+    """What is missing in a log, one sentence each."""
+    notes = []
+    if status != "success":
+        notes.append(f"the run did not finish (status {status}); what there is was used")
+    lacking = counts["planned"] - counts["in_log"]
+    if lacking > 0:
+        notes.append(f"{lacking} of {counts['planned']} planned samples are not in the log")
+    if counts["error"]:
+        notes.append(f"{counts['error']} samples ended in an error")
+    if counts["without_score"]:
+        notes.append(f"{counts['without_score']} samples have no score and were left out")
+    return notes

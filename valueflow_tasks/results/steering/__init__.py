@@ -1,0 +1,1 @@
+"""Studies of steering runs: from logs to rows, figures, tables and methods."""

@@ -1,0 +1,1 @@
+"""Figures of steering runs: by value, by model, of several values, of the judge."""

@@ -1,0 +1,138 @@
+"""The judge: does it follow the model, and how sharp is it on each value?"""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.lines import Line2D
+
+from valueflow.results.steering.rows import fit_by_distance, judge_rows
+from valueflow.results.steering.series import Z95, value_rank
+from valueflow.results.steering.studies import Study
+from valueflow.results.style import (
+    BLUE,
+    GREY,
+    VERMILION,
+    Drawing,
+    flat,
+    panels,
+    wrapped,
+)
+
+__all__ = ["judge_fits", "judge_parameters"]
+
+POOR_FIT = 0.01
+"""p-value below which a judge is said not to follow the model, as in the evaluation's notes."""
+
+
+def judge_fits(studies: Sequence[Study]) -> list[Drawing]:
+    """Share of anchor pairs that the judge ordered as their intensities say, by distance."""
+    found = [(study, rows) for study in studies if (rows := fit_by_distance(study))]
+    if not found:
+        return []
+    figure, grid = panels(len(found), 3.6, 2.3, columns=2)
+    for axes, (study, rows) in zip(flat(grid), found, strict=True):
+        at = range(len(rows))
+        for row, x in zip(rows, at, strict=True):
+            axes.plot([x, x], [row["lower"], row["upper"]], color=BLUE, linewidth=1.1)
+        axes.plot(at, [row["observed"] for row in rows], "o", color=BLUE, markersize=5)
+        axes.plot(
+            at, [row["expected"] for row in rows], "--", color=VERMILION, marker="_",
+            markersize=9, linewidth=1.2, zorder=1,
+        )  # fmt: skip
+        axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+        axes.set_ylim(0.35, 1.03)
+        axes.set_xticks(at, [f"{row['from']:g}–{row['to']:g}" for row in rows])
+        axes.set_xlabel("distance of two anchors (points)")
+        axes.set_ylabel("share ordered as stated")
+        axes.set_title(
+            wrapped(f"{study.label}; judge {study.judge.get('model', '')}", 46), loc="left"
+        )
+    figure.legend(
+        [
+            Line2D([], [], color=BLUE, marker="o", linewidth=1.1),
+            Line2D([], [], color=VERMILION, linestyle="--", marker="_"),
+            Line2D([], [], color=GREY, linestyle=":"),
+        ],
+        ["observed, 95% interval", "expected of the fitted judge", "chance"],
+        loc="outside lower center",
+        ncols=3,
+    )
+    return [
+        Drawing(
+            name="judge_fit",
+            title="Judges: observed and expected orders of anchors",
+            caption="Pairs of anchors by the distance of their intensities, over all values: the "
+            "share that the judge ordered as the intensities say, and the share that a judge of "
+            "the fitted scale, place effect and lapse rate would. The intervals take pairs as "
+            "independent, although a window holds several.",
+            alt="Observed and expected share of well-ordered anchor pairs by distance, per judge.",
+            figure=figure,
+        )
+    ]
+
+
+def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
+    """Scale and place effect of each judge on each value, with intervals."""
+    found = [(study, rows) for study in studies if (rows := judge_rows(study))]
+    if not found:
+        return []
+    most = max(len(rows) for _, rows in found)
+    figure, grid = panels(
+        2 * len(found), 3.4 if len(found) < 3 else 2.9, 0.24 * most + 1.0,
+        columns=2 if len(found) < 3 else 4,
+    )  # fmt: skip
+    cells = flat(grid)
+    highest = max(row["scale"] + Z95 * row["scale_se"] for _, rows in found for row in rows)
+    widest = max(
+        0.5,
+        *(
+            abs(row["place_effect"]) + Z95 * row["place_effect_se"]
+            for _, rows in found
+            for row in rows
+            if not math.isnan(row["place_effect_se"])
+        ),
+    )
+    for index, (study, rows) in enumerate(found):
+        rows = sorted(rows, key=lambda row: value_rank(row["theory"], row["value"]))
+        for axes, name, label in (
+            (cells[2 * index], "scale", "scale (log-worth per point)"),
+            (cells[2 * index + 1], "place_effect", "place effect (log-worth per place)"),
+        ):
+            for y, row in enumerate(rows):
+                half = Z95 * row[f"{name}_se"]
+                poor = row["fit_p_value"] < POOR_FIT
+                color = VERMILION if poor else BLUE
+                axes.plot([row[name] - half, row[name] + half], [y, y], color=color, linewidth=1.1)
+                axes.plot(
+                    row[name], y, marker="s" if poor else "o", color=color, markersize=5,
+                    markerfacecolor="white" if poor else color,
+                )  # fmt: skip
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            first = name == "scale"
+            axes.set_yticks(range(len(rows)), [row["value"] if first else "" for row in rows])
+            axes.set_xlabel(label)
+            if first:
+                axes.set_xlim(0, highest * 1.08)
+                axes.set_title(wrapped(study.label, 44 if len(found) < 3 else 36), loc="left")
+            else:
+                axes.set_xlim(-widest * 1.08, widest * 1.08)
+                axes.axvline(0, color="#777777", linewidth=0.8)
+    figure.legend(
+        [
+            Line2D([], [], color=BLUE, marker="o"),
+            Line2D([], [], color=VERMILION, marker="s", markerfacecolor="white"),
+        ],
+        ["judge follows the model", f"does not (p below {POOR_FIT:g})"],
+        loc="outside lower center",
+        ncols=2,
+    )
+    return [
+        Drawing(
+            name="judge_parameters",
+            title="Judges: scale and place effect per value",
+            caption="With 95% intervals. A scale of 0.3 is a noisy judge and 3 a sharp one; a "
+            "positive place effect favours texts that are shown earlier.",
+            alt="Scale and place effect of each judge on each value, with intervals.",
+            figure=figure,
+        )
+    ]

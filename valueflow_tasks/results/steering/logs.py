@@ -1,0 +1,177 @@
+"""Reads one Inspect log: its scored responses, what they were made with, and what is missing.
+
+`settings_of` says what two logs must share for their responses to be taken as one study.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.settings import CALL_SETTINGS, SAMPLE_KEY
+from valueflow.results.logs import (
+    RunLog,
+    Settings,
+    as_settings,
+    evaluated_with,
+    header_of,
+    hidden,
+    planned_samples,
+    run_notes,
+    shown,
+    the_only,
+)
+from valueflow.scorers.records import ResponseRecord
+
+__all__ = ["StudyLog", "read_study_log"]
+
+SCORER = "intensity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyLog(RunLog):
+    """One log with all its scored responses.
+
+    Attributes:
+        judge: the judge's record, empty where nothing was judged.
+        records: the scored responses, without the judge's raw answers.
+    """
+
+    judge: dict[str, Any]
+    records: list[ResponseRecord]
+
+    @property
+    def size(self) -> int:
+        return len(self.records)
+
+
+def read_study_log(path: str) -> StudyLog:
+    """Reads a log, finished or not.
+
+    Raises:
+        InputFileError: it cannot be read, has no score of `valueflow/intensity`, has two of them
+            for a sample, or more than one judge; the message says which and what to do.
+    """
+    from inspect_ai.log import read_eval_log
+
+    from valueflow.scorers.saved.logs import intensity_record, log_samples
+
+    try:
+        log = read_eval_log(path, header_only=True)
+        head = log.eval
+        if not _may_have_scores(log):
+            raise InputFileError(path, "has no scores of valueflow/intensity")
+        counts: Counter[str] = Counter()
+        records: list[ResponseRecord] = []
+        sample_settings: dict[str, Any] = {}
+        for sample in log_samples(path):
+            counts["in_log"] += 1
+            counts["generations"] += sample.output.choices != []
+            counts["error"] += sample.error is not None
+            sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
+            found = intensity_record(sample, path)
+            counts["without_score"] += found is None
+            if found is not None:
+                records.append(_without_answers(found))
+    except InputFileError:
+        raise
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
+    if not records:
+        raise InputFileError(path, "has no scores of valueflow/intensity")
+    judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])
+    versions = the_only(path, "version", [r["versions"] for r in records if r.get("versions")])
+    counts["planned"] = max(planned_samples(head), counts["in_log"])
+    return StudyLog(
+        **header_of(log, path),
+        settings=_settings(log, dict(head.metadata or {}), judge, versions, sample_settings),
+        judge=judge,
+        versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
+        records=records,
+        counts=dict(counts),
+        notes=_notes(log.status, counts, judge),
+    )
+
+
+def _may_have_scores(log: Any) -> bool:
+    """Whether the header names our scorer; an unfinished log may have scores it does not name."""
+    named = [score.scorer for score in (log.results.scores if log.results else [])]
+    named += [scorer.name for scorer in log.eval.scorers or []]
+    return not named or any(name.split("/")[-1] == SCORER for name in named)
+
+
+def _without_answers(record: ResponseRecord) -> ResponseRecord:
+    """A record without the judge's raw answers, which are most of its size and no statistic."""
+    values = {
+        name: {**value, "windows": [{**w, "raw": [], "labels": []} for w in value["windows"]]}
+        for name, value in record["values"].items()
+    }
+    return {**record, "values": values}  # type: ignore[typeddict-item]
+
+
+def _settings(
+    log: Any,
+    metadata: Mapping[str, Any],
+    judge: Mapping[str, Any],
+    versions: Mapping[str, str],
+    sample: Mapping[str, Any],
+) -> Settings:
+    head = log.eval
+    found = evaluated_with(log)
+    step: dict[str, Any] = log.plan.steps[0].params if log.plan.steps else {}
+    found["method"] = step.get("method") or metadata.get("method") or "responses made elsewhere"
+    found["style"] = step.get("style")
+    if found["method"] == "user_texts":
+        found["exemplars"] = step.get("exemplars")
+    found["word limit"] = sample.get("word_limit")
+    found["wording"] = metadata.get("wording")
+    found["responses"] = metadata.get("responses")
+    found["queries"] = metadata.get("queries")
+    found["queries revision"] = metadata.get("queries_revision")
+    found["queries hash"] = metadata.get("queries_sha256")
+    found["own values hash"] = metadata.get("own_values_sha256")
+    found["refusal check"] = sample.get("refusal_check")
+    found["refusals"] = sample.get("refusals")
+    for name in ("valueflow", "judge_prompt", "judge_reader", "choice_prompt", "refusal_prompt"):
+        found[f"{name.replace('_', ' ')} version"] = versions.get(name) or metadata.get(name)
+    found["refusal phrases version"] = versions.get("refusals")
+    # A log whose every response was refused has no judge's record; its task says how it was set.
+    drawn = judge or {**(metadata.get("evaluator") or {}), "model": None}
+    found["judge"] = drawn.get("model")
+    found["judge arguments"] = _judge_arguments(head.model_roles or {}, judge)
+    for name, setting in (drawn.get("config") or {}).items():
+        if name not in CALL_SETTINGS:
+            found[f"judge {name.replace('_', ' ')}"] = setting
+    named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
+    skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model"}
+    for name, setting in drawn.items():
+        if name not in skipped:
+            found[named.get(name, name.replace("_", " "))] = setting
+    return as_settings(found)
+
+
+def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str | None:
+    """The judge's model arguments, readable where the log's header still has those that were used
+    (scoring again leaves the first judge's there), else as the hash that the record keeps."""
+    known = judge.get("model_args")
+    grader = roles.get("grader")
+    arguments = dict(grader.args or {}) if grader is not None else {}
+    for candidate in (arguments, {}):
+        text = json.dumps(candidate, sort_keys=True, default=str)
+        if hashlib.sha256(text.encode()).hexdigest()[:16] == known:
+            told = [
+                f"{name}={shown(hidden(name, argument))}" for name, argument in candidate.items()
+            ]
+            return " ".join(told) or "none"
+    return str(known) if known else None
+
+
+def _notes(status: str, counts: Mapping[str, int], judge: Mapping[str, Any]) -> list[str]:
+    notes = run_notes(status, counts)
+    if judge.get("is_evaluated_model"):
+        notes.append("no grader was named, so the evaluated model judged its own responses")
+    return notes

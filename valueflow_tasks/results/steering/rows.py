@@ -1,0 +1,371 @@
+"""Rows of a report's tables about cells, values, models, logs and counts.
+
+Rows about several values at once: pairs, five-value squares, values by their children.
+
+Rows about judges: parameters per value, and observed against expected orders by distance.
+
+Refusals by level, and shifts with and without them.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from valueflow.results.steering.series import (
+    Series,
+    bounds,
+    interval,
+    ranking,
+    theories_of,
+    value_rank,
+)
+from valueflow.results.steering.studies import Study
+from valueflow.results.tables import Row
+from valueflow.scorers.figures import wilson
+from valueflow.scorers.summary.run import Figure
+
+__all__ = [
+    "cell_rows",
+    "composite_rows",
+    "count_row",
+    "fit_by_distance",
+    "fit_rows",
+    "judge_rows",
+    "pair_rows",
+    "put",
+    "ranking_rows",
+    "refusals_by_level",
+    "shifts_by_level",
+    "square_figure_rows",
+    "square_rows",
+    "study_row",
+    "value_rows",
+]
+
+FIGURES = ("up", "down", "range", "asymmetry", "monotonicity", "slope")
+
+
+def put(row: Row, name: str, figure: Figure | None) -> None:
+    """Adds a figure and its standard error to a row."""
+    row[name] = figure.value if figure else None
+    row[f"{name}_se"] = figure.se if figure else None
+
+
+def cell_rows(study: Study) -> list[Row]:
+    """One row per cell."""
+    rows = []
+    for cell in study.summary.cells:
+        lower, upper = interval(cell)
+        row: Row = {
+            "study": study.label,
+            "theory": cell.theory,
+            "value": cell.value,
+            "group": cell.group,
+            "condition": cell.condition,
+            "level": cell.level,
+            "responses": cell.responses,
+            "scored": cell.count,
+            "mean": cell.mean.value,
+            "mean_se": cell.mean.se,
+            "lower": lower,
+            "upper": upper,
+            "spread": cell.spread,
+        }
+        put(row, "shift", cell.shift)
+        put(row, "shift_with_refusals", cell.with_refusals)
+        put(row, "sign_accuracy", cell.sign_accuracy)
+        row |= {
+            "refusals": cell.refusals,
+            "unscored": cell.unscored,
+            "over_word_limit": cell.over_word_limit,
+        }
+        rows.append(row)
+    return sorted(rows, key=lambda r: (value_rank(r["theory"], r["value"]), r["group"]))
+
+
+def value_rows(study: Study) -> list[Row]:
+    """One row per value that was steered alone."""
+    rows = []
+    for value in study.summary.values:
+        row: Row = {
+            "study": study.label,
+            "theory": value.theory,
+            "value": value.value,
+            "group": value.group,
+        }
+        for name in FIGURES:
+            put(row, name, value.figures.get(name))
+        rows.append(row)
+    return sorted(rows, key=lambda r: (value_rank(r["theory"], r["value"]), r["group"]))
+
+
+def ranking_rows(series: Sequence[Series]) -> list[Row]:
+    rows = []
+    for theory in theories_of(series):
+        for place, one in enumerate(ranking(series, theory), start=1):
+            lower, upper = bounds(one.range)
+            rows.append(
+                {
+                    "theory": theory,
+                    "rank": place,
+                    "study": one.series.label,
+                    "mean_range": one.range.value,
+                    "mean_range_se": one.range.se,
+                    "lower": lower,
+                    "upper": upper,
+                    "regime": one.regime or "none: levels do not go from -2 to +2",
+                    "lowest_level": one.levels[0],
+                    "highest_level": one.levels[1],
+                    "values": len(one.values),
+                }
+            )
+    return rows
+
+
+def count_row(study: Study) -> Row:
+    """What was planned, made, scored and lost."""
+    counts = study.summary.counts
+    unscored: dict[str, int] = {}
+    for record in study.records:
+        if record["unscored"]:
+            unscored[record["unscored"]] = unscored.get(record["unscored"], 0) + 1
+    return {
+        "study": study.label,
+        "logs": len(study.logs),
+        "samples_planned": study.counts["planned"],
+        "samples_in_logs": study.counts["in_log"],
+        "samples_with_error": study.counts["error"],
+        "samples_without_score": study.counts["without_score"],
+        "generations": study.counts["generations"],
+        **counts,
+        **{f"unscored_{reason}": number for reason, number in sorted(unscored.items())},
+    }
+
+
+def study_row(study: Study) -> Row:
+    """What a study is, in one row."""
+    counts = study.summary.counts
+    return {
+        "study": study.label,
+        "method": study.method,
+        "judge": study.judge.get("model", ""),
+        "anchors": study.settings.get("anchors", ""),
+        "questions": len({record["query"] for record in study.records}),
+        "responses": counts["responses"],
+        "refusals": counts["refusals"],
+        "unscored": counts["unscored"],
+        "logs": len(study.logs),
+    }
+
+
+PLACES = ("first", "second", "third", "fourth")
+"""A pair has more than two values where a child has two parents."""
+
+
+def pair_rows(study: Study) -> list[Row]:
+    """One row per pair and levels."""
+    rows = []
+    for pair in study.summary.pairs:
+        for point in pair.points:
+            row: Row = {
+                "study": study.label,
+                "theory": pair.theory,
+                "pair": pair.name,
+                "condition": point.condition,
+            }
+            for place, value in enumerate(pair.values):
+                name = PLACES[place]
+                row[f"{name}_value"] = value
+                put(row, f"{name}_default", pair.default[place])
+                put(row, f"{name}_mean", point.mean[place])
+                put(row, f"{name}_shift", point.shift[place])
+            for name, figure in point.figures.items():
+                kind, _, value = name.partition("_")
+                put(row, f"{kind}_{PLACES[pair.values.index(value)]}" if value else kind, figure)
+            rows.append(row)
+    return rows
+
+
+def square_rows(study: Study) -> list[Row]:
+    """One row per square, row of the square, and value."""
+    rows = []
+    for square in study.summary.squares:
+        for number, line in enumerate(square.rows, start=1):
+            for place, value in enumerate(square.values):
+                row: Row = {
+                    "study": study.label,
+                    "theory": square.theory,
+                    "square": square.name,
+                    "row": number,
+                    "value": value,
+                    "level": line.levels[place],
+                }
+                put(row, "mean", line.mean[place])
+                put(row, "shift", line.shift[place] if line.shift else None)
+                rows.append(row)
+    return rows
+
+
+def square_figure_rows(study: Study) -> list[Row]:
+    """One row per square: its figures."""
+    rows = []
+    for square in study.summary.squares:
+        row: Row = {"study": study.label, "theory": square.theory, "square": square.name}
+        for name, figure in square.figures.items():
+            put(row, name, figure)
+        rows.append(row)
+    return rows
+
+
+def composite_rows(study: Study) -> list[Row]:
+    """One row per value and level."""
+    rows = []
+    for composite in study.summary.composites:
+        for point in composite.points:
+            row: Row = {
+                "study": study.label,
+                "theory": composite.theory,
+                "value": composite.value,
+                "children": ", ".join(composite.children),
+                "level": point.level,
+            }
+            put(row, "shift_by_children", point.shift)
+            put(row, "shift_direct", point.direct)
+            for name, figure in composite.figures.items():
+                put(row, name, figure)
+            rows.append(row)
+    return rows
+
+
+def judge_rows(study: Study) -> list[Row]:
+    """One row per value: what the judge was like on it."""
+    evaluation = study.summary.evaluation
+    if evaluation is None:
+        return []
+    theories = {cell.value: cell.theory for cell in study.summary.cells}
+    rows = [
+        {
+            "study": study.label,
+            "judge": study.judge.get("model", ""),
+            "theory": theories.get(value, ""),
+            "value": value,
+            "windows": judge.windows,
+            "scale": judge.scale,
+            "scale_se": judge.scale_se,
+            "place_effect": judge.place_effect,
+            "place_effect_se": judge.place_effect_se,
+            "text_sd": judge.text_sd,
+            "lapse_rate": judge.lapse_rate,
+            "fit_p_value": evaluation.fit[value].p_value,
+        }
+        for value, judge in evaluation.judges.items()
+    ]
+    return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
+
+
+def fit_rows(study: Study) -> list[Row]:
+    """One row per value and distance of two anchors."""
+    evaluation = study.summary.evaluation
+    return [
+        {
+            "study": study.label,
+            "value": value,
+            "distance_from": low,
+            "distance_to": high,
+            "pairs": pairs,
+            "observed": observed,
+            "expected": expected,
+        }
+        for value, fit in (evaluation.fit.items() if evaluation else ())
+        for low, high, pairs, observed, expected in zip(
+            fit.distance[:-1],
+            fit.distance[1:],
+            fit.pairs,
+            fit.observed,
+            fit.expected,
+            strict=True,
+        )
+        if pairs
+    ]
+
+
+def fit_by_distance(study: Study) -> list[Row]:
+    """The same over all values, each weighted by its pairs, with Wilson's interval."""
+    bands: dict[tuple[float, float], list[Row]] = {}
+    for row in fit_rows(study):
+        bands.setdefault((row["distance_from"], row["distance_to"]), []).append(row)
+    rows = []
+    for (low, high), found in sorted(bands.items()):
+        pairs = sum(row["pairs"] for row in found)
+        observed, expected = (
+            sum(row["pairs"] * row[name] for row in found) / pairs
+            for name in ("observed", "expected")
+        )
+        lower, upper = wilson(observed * pairs, pairs)
+        rows.append(
+            {
+                "from": low,
+                "to": high,
+                "pairs": pairs,
+                "observed": observed,
+                "expected": expected,
+                "lower": lower,
+                "upper": upper,
+            }
+        )
+    return rows
+
+
+def refusals_by_level(series: Series) -> list[Row]:
+    """Refusals of responses that were steered toward one value or none; each counts once."""
+    tally: dict[int, list[int]] = {}
+    for record in series.study.records:
+        own = [v for v in record["values"].values() if v["group"] == series.group]
+        if not own or any(value.get("condition") for value in own):
+            continue
+        for level in {value["level"] for value in own}:
+            counted = tally.setdefault(level, [0, 0, 0])
+            counted[0] += 1
+            counted[1] += record["refusal"]
+            counted[2] += record["unscored"] is not None
+    rows = []
+    for level, (responses, refusals, unscored) in sorted(tally.items()):
+        lower, upper = wilson(refusals, responses)
+        rows.append(
+            {
+                "study": series.label,
+                "level": level,
+                "responses": responses,
+                "refusals": refusals,
+                "refusal_rate": refusals / responses,
+                "lower": lower,
+                "upper": upper,
+                "unscored": unscored,
+            }
+        )
+    return rows
+
+
+def shifts_by_level(series: Series) -> list[Row]:
+    """Mean over values of the shift at each level, without and with refused responses.
+
+    Both averages are over the same values: those of which both are known, and where nothing was
+    refused both are the same. Empty where no response to a target was refused.
+    """
+    both: dict[int, list[tuple[float, float]]] = {}
+    refused = False
+    for value in series.values:
+        for level, cell in value.cells.items():
+            refused |= cell.with_refusals is not None
+            other = cell.with_refusals or (cell.shift if not cell.refusals else None)
+            if cell.shift is not None and other is not None:
+                both.setdefault(level, []).append((cell.shift.value, other.value))
+    if not refused:
+        return []
+    return [
+        {
+            "level": level,
+            "shift": fmean(shift for shift, _ in found),
+            "with_refusals": fmean(other for _, other in found),
+        }
+        for level, found in sorted(both.items())
+    ]

@@ -1,0 +1,197 @@
+"""Inspect logs as studies: what may be pooled is pooled, the rest is kept apart and labelled.
+
+Logs are one study where they share everything that decides a number: model and its arguments,
+method and wording, queries, judge, anchors, evaluator and versions. Anything else would mix
+numbers that must not be averaged.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valueflow.results.logs import Settings, find_logs
+from valueflow.results.steering.logs import StudyLog, read_study_log
+from valueflow.results.studies import (
+    Progress,
+    Skipped,
+    labels_of,
+    last_attempts,
+    read_each,
+    setting_warnings,
+    tag_of,
+    unusable,
+)
+from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.summary.run import RunSummary, summarize
+
+__all__ = [
+    "Studies",
+    "Study",
+    "read_studies",
+    "studies_of",
+]
+
+
+# Settings whose difference makes studies incomparable, and not just different.
+_COMPARABILITY = (
+    "valueflow version",
+    "judge prompt version",
+    "choice prompt version",
+    "refusal prompt version",
+    "refusal phrases version",
+    "wording",
+    "own values hash",
+    "anchors",
+    "anchors hash",
+    "queries hash",
+    "judge",
+    "judge arguments",
+    "windows",
+    "window size",
+    "sampling",
+    "judge mode",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Responses that may be taken as one, and what they say.
+
+    Attributes:
+        tag: a letter, for short; empty where there is one study only.
+        label: the tag, the model, and what sets the study apart from others of the model.
+        model: the evaluated model.
+        method: how it was steered.
+        judge: the judge's record: model, config, anchors and how windows were drawn.
+        records: all scored responses.
+        summary: their statistics.
+        versions: of the packages and of every text that decides a score.
+        logs: the logs that were pooled.
+        usage: (`model` or `role`, name) to kinds of tokens and their numbers, over all logs.
+        settings: everything that the logs share.
+        counts: samples planned, in the logs, failed, without score, and generations.
+        notes: what a reader must be told.
+    """
+
+    tag: str
+    label: str
+    model: str
+    method: str
+    judge: dict[str, Any]
+    records: list[ResponseRecord]
+    summary: RunSummary
+    versions: dict[str, str]
+    logs: list[StudyLog]
+    usage: dict[tuple[str, str], dict[str, int]]
+    settings: Settings
+    counts: dict[str, int]
+    notes: list[str]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the model or the judge is one of this package's simulations."""
+        return any(n.startswith("valueflow/") for n in (self.model, str(self.judge.get("model"))))
+
+
+@dataclass(frozen=True)
+class Studies:
+    """All studies of some logs.
+
+    Attributes:
+        studies: in the order of their first logs.
+        skipped: logs that were left out.
+        warnings: what a reader must be told before comparing studies.
+    """
+
+    studies: list[Study]
+    skipped: list[Skipped]
+    warnings: list[str]
+
+
+def read_studies(paths: Iterable[str | Path], progress: Progress | None = None) -> Studies:
+    """Reads logs of steering tasks and pools those that may be pooled.
+
+    Args:
+        paths: log files, and folders of them.
+        progress: is told what is done, how many are done, and how many there are.
+
+    Raises:
+        InputFileError: a path is not there, a folder holds no log, or no log can be used.
+    """
+    paths = list(paths)
+    found = studies_of(find_logs(paths), progress)
+    if not found.studies:
+        raise unusable(paths, found.skipped)
+    return found
+
+
+def studies_of(
+    files: Sequence[str], progress: Progress | None = None, tagged: bool = False
+) -> Studies:
+    """The studies of some log files; none where no log can be used.
+
+    Args:
+        files: paths of logs.
+        progress: is told what is done, how many are done, and how many there are.
+        tagged: whether a lone study gets a letter too, because others stand beside it.
+    """
+    tell = progress or (lambda what, done, of: None)
+    logs, skipped = read_each(files, read_study_log, tell, "reading logs")
+    groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
+    for log in sorted(logs, key=lambda log: (log.created, log.path)):
+        groups[tuple(sorted(log.settings.items()))].append(log)
+    kept = [last_attempts(group, skipped) for group in groups.values()]
+    labels = labels_of([group[0].settings for group in kept])
+    studies = []
+    for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
+        tell("estimating", index, len(kept))
+        tag = tag_of(index) if tagged or len(kept) > 1 else ""
+        studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
+    if kept:
+        tell("estimating", len(kept), len(kept))
+    warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)
+    return Studies(studies, skipped, warnings)
+
+
+def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
+    records = [record for log in logs for record in _records_of(log, prefix=len(logs) > 1)]
+    first = logs[0]
+    usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    counts: Counter[str] = Counter()
+    for log in logs:
+        counts.update(log.counts)
+        for name, used in log.usage.items():
+            usage[name].update(used)
+    summary = summarize(records)
+    notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
+    if not any(cell.level == 0 and cell.count for cell in summary.cells):
+        notes.append(
+            "there is no scored response without steering (level 0), so there are no shifts; means "
+            "are shown as they are"
+        )
+    if len(logs) > 1:
+        notes.append(f"{len(logs)} logs with the same settings are pooled")
+    return Study(
+        tag=tag,
+        label=label,
+        model=first.model,
+        method=first.settings["method"],
+        judge=next((log.judge for log in logs if log.judge), {}),
+        records=records,
+        summary=summary,
+        versions=first.versions,
+        logs=list(logs),
+        usage={name: dict(used) for name, used in usage.items()},
+        settings=first.settings,
+        counts=dict(counts),
+        notes=notes,
+    )
+
+
+def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
+    """A log's records; sample ids repeat between logs, so pooled items carry their log's."""
+    if not prefix:
+        return log.records
+    return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]

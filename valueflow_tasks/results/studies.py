@@ -1,0 +1,172 @@
+"""How studies are told apart: letters, labels, and what makes them incomparable."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from valueflow.hub_assets.errors import InputFileError
+from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings
+
+__all__ = [
+    "Log",
+    "Progress",
+    "Skipped",
+    "labels_of",
+    "last_attempts",
+    "read_each",
+    "setting_warnings",
+    "tag_of",
+    "unusable",
+]
+
+LABELLED = 3
+"""Most differing settings that a label names."""
+
+# Settings that no label needs where another one says the same.
+_FOLLOWING = {
+    "anchors revision": "anchors",
+    "queries revision": "queries",
+    "data revision": "data",
+    "data hash": "data",
+    "leakage": "data",
+    "profiles hash": "profiles",
+    "relevance hash": "relevance",
+    "relevance model": "relevance",
+    "relevance method": "relevance",
+}
+
+
+def tag_of(index: int) -> str:
+    """A, B, ..., Z, AA, AB, ..."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def labels_of(settings: Sequence[Settings]) -> list[str]:
+    """A label per study, from their settings: the model, then what differs between the studies."""
+    names = list(dict.fromkeys(name for one in settings for name in one))
+    # Method first, then the model's arguments, then the rest as it was written.
+    names.sort(key=lambda name: (name != "method", not name.startswith(MODEL_ARGUMENT)))
+    labels = []
+    for one in settings:
+        differing = [
+            name
+            for name in names
+            if name != "model"
+            and len({other.get(name) for other in _beside(one, settings, name)}) > 1
+        ]
+        told = [name for name in differing if _FOLLOWING.get(name) not in differing]
+        words = [_word(name, one[name]) for name in told if name in one]
+        more = len(words) - LABELLED
+        shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
+        labels.append(f"{one['model']} ({', '.join(shown)})" if shown else one["model"])
+    return labels
+
+
+def _word(name: str, setting: str) -> str:
+    if name == "method":
+        return setting
+    if name.startswith(MODEL_ARGUMENT):
+        return f"{name.removeprefix(MODEL_ARGUMENT)}={setting}"
+    if name == "judge arguments":
+        return "judge without arguments" if setting == "none" else f"judge with {setting}"
+    return f"{name}: {setting}"
+
+
+def _beside(one: Settings, settings: Sequence[Settings], name: str) -> list[Settings]:
+    """The studies from which a setting must tell a study apart: those of the same model; methods
+    are named wherever there are several."""
+    return [other for other in settings if name == "method" or other["model"] == one["model"]]
+
+
+def setting_warnings(
+    studies: Sequence[tuple[str, Settings]], comparability: Sequence[str]
+) -> list[str]:
+    """What makes studies incomparable, told by their letters.
+
+    Args:
+        studies: letter and settings of each.
+        comparability: names of the settings that decide it.
+    """
+    warnings = []
+    for name in comparability:
+        found: dict[str, list[str]] = defaultdict(list)
+        for tag, settings in studies:
+            if settings.get(name) is not None:
+                found[settings[name]].append(tag)
+        if len(found) > 1:
+            told = "; ".join(f"{', '.join(of)}: {value}" for value, of in found.items())
+            warnings.append(
+                f"The studies differ in {name} ({told}). They are never pooled; differences "
+                "between them may come from this and not from the models."
+            )
+    return warnings
+
+
+Log = TypeVar("Log", bound=RunLog)
+
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A log that was not used, and why."""
+
+    path: str
+    reason: str
+
+
+def read_each(
+    files: Sequence[str], read: Callable[[str], Log], tell: Progress, doing: str
+) -> tuple[list[Log], list[Skipped]]:
+    """Reads logs one by one; those that cannot be used are told with the reason."""
+    logs: list[Log] = []
+    skipped: list[Skipped] = []
+    for index, path in enumerate(files):
+        tell(doing, index, len(files))
+        try:
+            logs.append(read(path))
+        except InputFileError as error:
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+    if files:
+        tell(doing, len(files), len(files))
+    return logs, skipped
+
+
+def unusable(paths: Iterable[str | Path], skipped: Sequence[Skipped]) -> InputFileError:
+    """The error for logs of which none can be used."""
+    if len(skipped) == 1:
+        return InputFileError(skipped[0].path, skipped[0].reason)
+    told = "; ".join(f"{Path(one.path).name} {one.reason}" for one in skipped)
+    return InputFileError(
+        ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
+    )
+
+
+def last_attempts(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
+    """Logs of one study, without those that a retry or a copy repeats.
+
+    A retry carries over the responses of the log that it continues, so that both together would
+    count them twice; the log with more scored responses is kept, the later one of equals.
+    """
+    best: dict[str, Log] = {}
+    for log in group:
+        other = best.get(log.attempt_of)
+        if other is None or log.size >= other.size:
+            best[log.attempt_of] = log
+    for log in group:
+        chosen = best[log.attempt_of]
+        if log is not chosen:
+            reason = (
+                f"holds responses of the same task as {chosen.name}, its retry or copy, which is "
+                "used instead"
+            )
+            skipped.append(Skipped(log.path, reason))
+    return [log for log in group if best[log.attempt_of] is log]

@@ -1,0 +1,1 @@
+"""Studies of survey runs: from logs to rows, figures, tables and methods."""

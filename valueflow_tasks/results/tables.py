@@ -1,0 +1,132 @@
+"""The tables of a report: one per subject, in files and on the page."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from valueflow.results.logs import RunLog, Settings
+from valueflow.results.studies import Skipped
+
+__all__ = [
+    "LoggedStudy",
+    "Row",
+    "Table",
+    "as_text",
+    "left_out_table",
+    "log_rows",
+    "setting_rows",
+    "table_of",
+    "usage_rows",
+]
+
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under column names.
+
+    Attributes:
+        name: the file's name without suffix.
+        title: its heading.
+        columns, rows: what it holds.
+        forms: columns that the page shows in percent (`percent`, of shares), in percentage points
+            (`points`, of differences of shares) or with three decimals (`fine`).
+        hidden: columns that the page leaves to the file.
+        file_only: whether the page names the file alone.
+    """
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[Row]
+    forms: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    file_only: bool = False
+
+
+def left_out_table(skipped: Iterable[Skipped]) -> Table:
+    """Logs that were not used, with the reason."""
+    rows: list[Row] = [{"log": one.path, "reason": one.reason} for one in skipped]
+    return table_of("left_out", "Logs left out", rows)
+
+
+def table_of(name: str, title: str, rows: list[Row]) -> Table:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return Table(name, title, columns, rows)
+
+
+def as_text(cell: object, form: str = "") -> str:
+    """A cell as the page shows it, in one of the forms of `Table`."""
+    if form and isinstance(cell, float) and not math.isnan(cell):
+        text = f"{cell:.3f}" if form == "fine" else f"{100 * cell:.1f}"
+        return text.replace("-", "−")
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, float):
+        small = 0 < abs(cell) < 0.01
+        return (f"{cell:.1g}" if small else f"{cell:,.2f}").replace("-", "−")
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}".replace("-", "−")
+    return str(cell)
+
+
+class LoggedStudy(Protocol):
+    """A study of any task, as far as its logs go."""
+
+    @property
+    def tag(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def logs(self) -> Sequence[RunLog]: ...
+
+    @property
+    def usage(self) -> dict[tuple[str, str], dict[str, int]]: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+
+def usage_rows(study: LoggedStudy) -> list[Row]:
+    """Tokens by model, and by role where roles were named."""
+    return [
+        {"study": study.label, "counted_by": what, "name": name, **used}
+        for (what, name), used in study.usage.items()
+    ]
+
+
+def setting_rows(study: LoggedStudy) -> list[Row]:
+    """Everything that a study's logs share, in long form."""
+    return [
+        {"study": study.label, "setting": name, "value": setting}
+        for name, setting in study.settings.items()
+    ]
+
+
+def log_rows(studies: Sequence[LoggedStudy]) -> list[Row]:
+    """The header of every log that was used, from Inspect's own table of logs."""
+    from inspect_ai.analysis import EvalColumn, evals_df
+
+    of = {log.path: study for study in studies for log in study.logs}
+    columns = [
+        EvalColumn("task", path="eval.task"),
+        EvalColumn("model", path="eval.model"),
+        EvalColumn("created", path="eval.created"),
+        EvalColumn("status", path="status"),
+        EvalColumn("samples_planned", path="results.total_samples"),
+        EvalColumn("samples_completed", path="results.completed_samples"),
+        EvalColumn("run_id", path="eval.run_id"),
+        EvalColumn("task_id", path="eval.task_id"),
+    ]
+    rows = []
+    for path, study in of.items():
+        frame = evals_df(path, columns=columns, quiet=True)
+        (header,) = frame[[column.name for column in columns]].astype(object).to_dict("records")
+        known = {str(name): None if cell != cell else cell for name, cell in header.items()}
+        rows.append({"study": study.tag or study.label, "log": path, **known})
+    return rows

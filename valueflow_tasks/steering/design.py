@@ -1,0 +1,231 @@
+"""From conditions and options to an Inspect task: samples, the plan, and what the log says.
+
+Samples come query by query, the default first, so that `--limit` keeps whole designs when it is a
+multiple of the number of conditions.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, get_args
+
+from inspect_ai import Task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import HeadlineMetric
+
+from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, load_registry
+from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings
+from valueflow.options import columns_option, given, number_option
+from valueflow.scorers.intensity_scorer import intensity
+from valueflow.solvers.exemplars import choose_exemplars
+from valueflow.solvers.steering_solver import check_method, steer_values
+from valueflow.solvers.wording import WORDING_VERSION, Style
+from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
+from valueflow.steering.settings import (
+    RunOptions,
+    evaluator_settings,
+    open_catalogue,
+    planned_windows,
+    refusal_settings,
+    seed_of,
+)
+
+__all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
+
+TASK_VERSION = 1
+"""Raised when numbers of the same options are no longer comparable."""
+
+
+@dataclass(frozen=True)
+class RunDesign:
+    """A run that has been checked and can be made into samples for any harness.
+
+    Attributes:
+        conditions: the default first.
+        queries: those that were chosen.
+        settings: how responses are measured.
+        more: what else every sample's settings hold.
+        method, style, exemplars: see `steer_values`.
+        word_limit: most words of a response.
+        loaded: the query set, for its source and notes.
+    """
+
+    conditions: list[Condition]
+    queries: list[Query]
+    settings: EvaluatorSettings
+    more: dict[str, str]
+    method: str
+    style: Style
+    exemplars: int
+    word_limit: int
+    loaded: Queries
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Every value that is scored."""
+        return self.conditions[0].score_on
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each condition, all different."""
+        return names_in_run(self.conditions)
+
+    @property
+    def planned(self) -> dict[str, int]:
+        """Planned counts of queries, generations and judge calls, retries not counted."""
+        cells = sum(len(condition.score_on) for condition in self.conditions)
+        generations = len(self.queries) * len(self.conditions)
+        calls = cells * planned_windows(self.settings, len(self.queries))
+        if self.more["refusal_check"] == "judge":
+            calls += generations
+        return {
+            "queries": len(self.queries),
+            "generations": generations,
+            "judge_calls": calls,
+        }
+
+
+def steering_design(conditions: Sequence[Condition], options: RunOptions) -> RunDesign:
+    """Checks a run's options, before anything is spent.
+
+    Args:
+        conditions: without the default, which is added.
+        options: as the user gave them; a catalogue is open already.
+
+    Raises:
+        ValueflowError: an option, a query set or a table of anchors that cannot be used.
+    """
+    registry = load_registry()
+    defaults = registry.defaults.steer
+    method = options.method or defaults.method
+    check_method(method, options.style)
+    count = number_option("exemplars", given(options.exemplars, defaults.exemplars), 1)
+    limit = number_option("word_limit", given(options.word_limit, defaults.word_limit), 1)
+    loaded = load_queries(
+        options.queries or defaults.queries, columns_option("query_columns", options.query_columns)
+    )
+    seed = seed_of(options)
+    chosen = choose_queries(loaded.queries, given(options.n_queries, defaults.n_queries), seed)
+    every = with_default(conditions, registry)
+    settings = evaluator_settings(
+        list(scored_values(every, registry)),
+        options,
+        responses=len(chosen),
+        held_out=count if method == "user_texts" else 0,
+    )
+    if method == "user_texts":
+        _check_exemplars(every, settings, count)
+    return RunDesign(
+        conditions=every,
+        queries=chosen,
+        settings=settings,
+        more=refusal_settings(options, open_catalogue(options)),
+        method=method,
+        style=next(s for s in get_args(Style) if s == options.style),
+        exemplars=count,
+        word_limit=limit,
+        loaded=loaded,
+    )
+
+
+def steering_task(
+    design: RunDesign, *, name: str, headline: str, more: dict[str, Any] | None = None
+) -> Task:
+    """An Inspect task; prints what the run will do.
+
+    Args:
+        design: from `steering_design`.
+        name: what the task is called in the log's dataset.
+        headline: metric that Inspect shows first.
+        more: further metadata of the log.
+    """
+    registry = load_registry()
+    samples = [
+        Sample(
+            id=f"{query.id}/{name}",
+            input=query.text,
+            metadata={SAMPLE_KEY: sample_settings(design, index, condition)},
+        )
+        for index, query in enumerate(design.queries)
+        for name, condition in zip(design.names, design.conditions, strict=True)
+    ]
+    _print_plan(registry, design)
+    source = design.loaded.source
+    return Task(
+        dataset=MemoryDataset(samples, name=name),
+        solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
+        scorer=intensity(),
+        version=TASK_VERSION,
+        headline_metric=HeadlineMetric(metric=headline),
+        metadata={
+            "valueflow": version("valueflow"),
+            "wording": WORDING_VERSION,
+            "values": [f"{value.theory}:{value.name}" for value in design.values],
+            "conditions": design.names,
+            "levels": _levels(design.conditions),
+            "method": design.method,
+            "style": design.style,
+            "word_limit": design.word_limit,
+            "queries": source.reference,
+            "queries_revision": source.revision,
+            "queries_sha256": source.sha256[:16],
+            "planned": design.planned,
+            "evaluator": design.settings.model_dump(),
+            "own_values_sha256": definitions_hash(design.more.get("catalogue")),
+            **design.more,
+            **(more or {}),
+        },
+    )
+
+
+def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict[str, Any]:
+    """The settings of one sample, for query number `index` under a condition."""
+    query = design.queries[index]
+    return {
+        **condition.as_settings(),
+        "query": query.id,
+        "family": query.family,
+        "query_index": index,
+        "queries": len(design.queries),
+        "word_limit": design.word_limit,
+        **design.more,
+        "evaluator": design.settings.model_dump(),
+    }
+
+
+def _levels(conditions: Sequence[Condition]) -> list[int]:
+    return sorted({0, *(level for condition in conditions for _, level in condition.targets)})
+
+
+def _check_exemplars(
+    conditions: Sequence[Condition], settings: EvaluatorSettings, count: int
+) -> None:
+    vidb = load_vidb(settings.vidb, settings.columns)
+    targets = {(v.theory, v.name, level): v for c in conditions for v, level in c.targets}
+    for (_, _, level), value in targets.items():
+        choose_exemplars(vidb.of(value), value, level, count, generator_for(0, "check"))
+
+
+def _print_plan(registry: Registry, design: RunDesign) -> None:
+    names = ", ".join(value.name for value in design.values)
+    planned, settings = design.planned, design.settings
+    count = len(design.values)
+    lines = [
+        f"valueflow: {count} {'value' if count == 1 else 'values'} ({names}), levels "
+        f"{', '.join(map(str, _levels(design.conditions)))}, {len(design.conditions)} conditions, "
+        f"{planned['queries']} queries",
+        f"valueflow: planned {planned['generations']:,} generations and "
+        f"{'at most ' if settings.target_se else ''}{planned['judge_calls']:,} judge calls "
+        f"({settings.sampling} windows of {settings.window_size}; retries not counted; --limit and "
+        "--epochs change both)",
+        *(f"valueflow: queries: {note}" for note in design.loaded.notes),
+    ]
+    asset = registry.assets.get(settings.vidb)
+    if asset is not None and asset.note:
+        lines.append(f"valueflow: anchors from {asset.name}. {asset.note}")
+    # On standard error and before Inspect's display starts, so that it stays readable.
+    print("\n".join(lines), file=sys.stderr, flush=True)

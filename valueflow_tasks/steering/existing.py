@@ -1,0 +1,222 @@
+"""The task `valueflow/score`: measure responses that were made elsewhere, with no generation.
+
+inspect eval valueflow/score --model none --model-role grader=Y -T responses=answers.csv
+"""
+
+import hashlib
+import sys
+from collections import Counter
+from importlib.metadata import version
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, model_roles
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, registry_with
+from valueflow.hub_assets.settings import SAMPLE_KEY
+from valueflow.options import clear_errors, columns_option, given, number_option
+from valueflow.scorers.intensity_scorer import intensity
+from valueflow.scorers.judge.asking import GRADER_ROLE
+from valueflow.steering.settings import (
+    EvaluatorOptions,
+    evaluator_settings,
+    open_catalogue,
+    planned_windows,
+    refusal_settings,
+    with_options,
+)
+
+__all__ = ["existing_response", "score"]
+
+COLUMNS = {
+    "response": ("response", "answer", "output", "generation", "completion"),
+    "query": ("query", "question", "prompt", "input"),
+    "value": ("value", "target_value", "value_name"),
+    "theory": ("theory", "framework"),
+    "level": ("level", "target_level"),
+    "model": ("model", "model_name"),
+    "dataset": ("dataset", "source"),
+}
+
+
+@solver
+def existing_response() -> Solver:
+    """Takes the response from the sample's metadata; no model is called."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if str(state.model).split("/")[0] == "none" and GRADER_ROLE not in model_roles():
+            raise ValueflowError(
+                f"there is no model to judge with: give --model-role {GRADER_ROLE}=PROVIDER/MODEL"
+            )
+        text = str(state.metadata["response"])
+        state.messages = [
+            ChatMessageUser(content=state.input_text),
+            ChatMessageAssistant(content=text),
+        ]
+        state.output = ModelOutput.from_content(str(state.model), text)
+        return state
+
+    return solve
+
+
+@task
+@clear_errors
+@with_options(EvaluatorOptions)
+def score(
+    responses: str,
+    value: str | None = None,
+    theory: str | None = None,
+    level: int | str | None = None,
+    response_columns: dict[str, str] | None = None,
+    *,
+    options: EvaluatorOptions,
+) -> Task:
+    """Scores responses that were made elsewhere: a table with a response and a value per row.
+
+    Columns: `response` is needed; `value` too, unless the option `value` names one for all rows.
+    Optional: `query` (rows with the same query form one cluster of the standard errors), `level`
+    (shifts are taken against level 0), `theory`, `model` and `dataset` (one cell each).
+
+    Args:
+        responses: CSV, TSV, JSONL, JSON or Parquet file.
+        value: the value of all rows that name none.
+        theory: the theory of the values, where a name is in several.
+        level: the level of all rows that give none (0).
+        response_columns: column names, such as `{response: completion}`.
+        options: the parameters of `valueflow.steering.settings.EvaluatorOptions`, each one of
+            the task's own.
+    """
+    catalogue = open_catalogue(options)
+    registry = registry_with(catalogue)
+    if not str(responses).endswith(SUFFIXES):
+        raise InputFileError(responses, f"must be a file of responses ({', '.join(SUFFIXES)})")
+    columns = columns_option("response_columns", response_columns)
+    rows = _read(registry, responses, columns, value, theory, level)
+    values = list(dict.fromkeys(row_value for row_value, _, _ in rows))
+    sizes = Counter(_cell(row) for row in rows)
+    settings = evaluator_settings(values, options, responses=max(sizes.values()))
+    default_limit = registry.defaults.steer.word_limit
+    limit = number_option("word_limit", given(options.word_limit, default_limit), 1)
+    more = {
+        "word_limit": limit,
+        "evaluator": settings.model_dump(),
+        **refusal_settings(options, catalogue),
+    }
+    samples = _samples(rows, more)
+    calls = sum(planned_windows(settings, size) for size in sizes.values())
+    if more["refusal_check"] == "judge":
+        calls += len(samples)
+    print(
+        f"valueflow: {len(samples):,} responses, planned {'at most ' if settings.target_se else ''}"
+        f"{calls:,} judge calls ({settings.sampling} windows of {settings.window_size}; retries "
+        "not counted)",
+        file=sys.stderr,
+        flush=True,
+    )
+    return Task(
+        dataset=MemoryDataset(samples, name="responses"),
+        solver=existing_response(),
+        scorer=intensity(),
+        version=1,
+        metadata={
+            "valueflow": version("valueflow"),
+            "responses": str(responses),
+            "values": [f"{v.theory}:{v.name}" for v in values],
+            "planned": {"generations": 0, "judge_calls": calls},
+            "evaluator": settings.model_dump(),
+            "own_values_sha256": definitions_hash(catalogue),
+        },
+    )
+
+
+ReadRow = tuple[Value, int, Row]
+
+
+def _read(
+    registry: Registry,
+    path: str,
+    columns: dict[str, str],
+    value: str | None,
+    theory: str | None,
+    level: int | str | None,
+) -> list[ReadRow]:
+    fallback = registry.value(value, theory) if value is not None else None
+    fallback_level = registry.level(0 if level is None else level).level
+    found: list[ReadRow] = []
+    mapping: dict[str, str] = {}
+    for row in read_rows(open_source(path, "queries")):
+        if not mapping:
+            required = ["response"] if fallback else ["response", "value"]
+            mapping = column_map(row, COLUMNS, required, columns, "response_columns")
+        cells = {field: row.cells.get(column) for field, column in mapping.items()}
+        row_value, row_level = fallback, fallback_level
+        try:
+            if cells.get("value") not in (None, ""):
+                row_value = registry.value(cells["value"], cells.get("theory") or theory)
+            if cells.get("level") not in (None, ""):
+                row_level = registry.level(cells["level"]).level
+        except ValueflowError as error:
+            raise InputFileError(row.file, str(error), row=row.number) from None
+        if row_value is None:
+            raise InputFileError(
+                row.file,
+                "names no value; fill the cell, or give -T value=NAME for such rows",
+                row=row.number,
+                column=mapping["value"],
+            )
+        found.append((row_value, row_level, Row(cells, row.file, row.number)))
+    if not found:
+        raise InputFileError(path, "holds no response; give a file with at least one row")
+    return found
+
+
+def _query_id(query: str) -> str:
+    """The query itself where it is short; long ones that begin alike are told apart by a hash."""
+    if len(query) <= 200:
+        return query
+    return f"{query[:180]} {hashlib.sha256(query.encode()).hexdigest()[:16]}"
+
+
+def _group(row: Row) -> str:
+    return " ".join(str(row.cells[f]) for f in ("model", "dataset") if row.cells.get(f))
+
+
+def _cell(read: ReadRow) -> tuple[str, str, int]:
+    value, level, row = read
+    return (_group(row), value.name, level)
+
+
+def _samples(rows: list[ReadRow], more: dict[str, Any]) -> list[Sample]:
+    sizes = Counter(_cell(row) for row in rows)
+    in_cell: Counter[tuple[str, str, int]] = Counter()
+    samples = []
+    for value, level, row in rows:
+        query = str(row.cells.get("query") or "").strip()
+        cell = _cell((value, level, row))
+        settings = {
+            "targets": [[value.theory, value.name, level]] if level else [],
+            "score_on": [[value.theory, value.name]],
+            # Rows without a query are clusters of their own.
+            "query": _query_id(query) or f"row {row.number}",
+            "query_index": in_cell[cell],
+            "queries": sizes[cell],
+            "group": _group(row),
+            **more,
+        }
+        in_cell[cell] += 1
+        response = row.cells.get("response")
+        samples.append(
+            Sample(
+                id=f"row-{row.number:06d}",
+                input=query or "(no query given)",
+                metadata={
+                    SAMPLE_KEY: settings,
+                    "response": "" if response is None else str(response),
+                },
+            )
+        )
+    return samples

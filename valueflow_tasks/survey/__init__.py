@@ -1,0 +1,1 @@
+"""The task `opinionqa`: survey questions, answered as demographic groups would."""

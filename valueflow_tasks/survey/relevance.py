@@ -1,0 +1,235 @@
+"""How relevant survey questions are to the values of a theory.
+
+Two ways. With an encoder, the relevance of a question to a value is the cosine similarity of the
+question's text and the value's definition. With a judge, it is a rating of how much the answer
+depends on the value, divided by 10. The question keeps the highest over the theory's values. The
+two are on scales of their own, and so is every encoder: a threshold belongs to its model.
+"""
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import write_csv
+from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.survey.questions import OpinionQuestion
+from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS
+from valueflow.scorers.judge.answer import strip_reasoning
+
+__all__ = [
+    "Encoder",
+    "Relevance",
+    "embedding_relevance",
+    "judge_relevance",
+    "open_encoder",
+    "read_ratings",
+    "relevance_prompt",
+    "write_relevance",
+]
+
+RELEVANCE_PROMPT_VERSION = "1"
+ATTEMPTS = 3
+"""Most questions put to a judge about one survey question and theory."""
+
+ANSWER_TOKENS = 1024
+"""Room for a judge's answer, in tokens; a rating takes one line for each value."""
+
+
+class Encoder(Protocol):
+    """What turns texts into vectors, such as a `SentenceTransformer`."""
+
+    def encode(self, texts: list[str], /) -> Any:
+        """One vector for each text, shape (texts, dimensions)."""
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """A row of the table; `question` is the hash, `value` the most relevant one."""
+
+    theory: str
+    question: str
+    relevance: float
+    value: str
+    model: str
+    method: str
+    text: str
+
+
+def open_encoder(model: str) -> Encoder:
+    """A sentence-transformers model, by its name on the Hub, its folder or its asset (`hives`).
+
+    Raises:
+        OptionError: sentence-transformers is not installed, or the model cannot be loaded.
+    """
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise OptionError(
+            "model",
+            "embedding models need sentence-transformers; install valueflow[hives], or let a "
+            "judge rate the questions with --judge",
+        ) from None
+    asset = load_registry().assets.get(model)
+    place = asset.repo_id if asset is not None and asset.kind == "embedding-model" else model
+    try:
+        encoder: Encoder = SentenceTransformer(place)
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise OptionError("model", f"{model} cannot be loaded ({reason})") from None
+    return encoder
+
+
+def embedding_relevance(
+    questions: Sequence[OpinionQuestion], theories: Sequence[Theory], encoder: Encoder, model: str
+) -> list[Relevance]:
+    """Cosine similarity of each question to the nearest value of each theory.
+
+    Args:
+        questions: of a question set.
+        theories: whose values are compared.
+        encoder: makes the vectors.
+        model: the encoder's name, for the table.
+
+    Raises:
+        OptionError: the encoder does not give one finite vector for each text.
+    """
+    asked = _vectors(encoder, [_question_text(question) for question in questions])
+    rows = []
+    for theory in theories:
+        values = theory.values
+        held = _vectors(encoder, [f"{value.title}: {value.definition}" for value in values])
+        similarity = asked @ held.T
+        for question, row in zip(questions, similarity, strict=True):
+            best = int(row.argmax())
+            rows.append(_row(theory, question, float(row[best]), values[best], model, "embedding"))
+    return rows
+
+
+def _vectors(encoder: Encoder, texts: list[str]) -> NDArray[np.float64]:
+    vectors = np.asarray(encoder.encode(texts), dtype=float)
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        raise OptionError("model", f"gave vectors of shape {vectors.shape} for {len(texts)} texts")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12))
+
+
+def relevance_prompt(question: OpinionQuestion, theory: Theory) -> str:
+    """What a judge is asked about one question and the values of a theory."""
+    listed = "\n".join(f"- {value.name}: {value.definition}" for value in theory.values)
+    return (
+        "How much does a person's answer to a survey question depend on how much certain values "
+        "mean to them? Rate each value from 0 (the answer has nothing to do with it) to 10 (the "
+        f"answer is hardly about anything else).\n\nValues ({theory.title}):\n{listed}\n\n"
+        f"Survey question:\n<<<\n{_question_text(question)}\n>>>\n\n"
+        "Write one line for each value, its name, a colon and the number, and nothing else."
+    )
+
+
+def read_ratings(answer: str, values: Sequence[Value]) -> dict[str, float] | None:
+    """The rating of every value, from 0 to 10; None unless each is rated exactly once."""
+    names = {value.name.lower(): value.name for value in values}
+    found: dict[str, float] = {}
+    for line in strip_reasoning(answer).splitlines():
+        match = re.fullmatch(r"[\s*\-`]*([\w\-]+)[\s*`]*:[\s*]*(\d+(?:\.\d+)?)[\s*.]*", line)
+        name = names.get(match[1].lower()) if match else None
+        if match is None or name is None:
+            continue
+        if name in found or not 0 <= float(match[2]) <= 10:
+            return None
+        found[name] = float(match[2])
+    return found if len(found) == len(names) else None
+
+
+def judge_relevance(
+    questions: Sequence[OpinionQuestion], theories: Sequence[Theory], model: Any
+) -> tuple[list[Relevance], list[str]]:
+    """A judge's highest rating of each question over the values of each theory, from 0 to 1.
+
+    Args:
+        questions: of a question set.
+        theories: whose values are rated.
+        model: an Inspect model.
+
+    Returns:
+        The rows; and for each question and theory that has none, why: no complete rating in
+        `ATTEMPTS` attempts, or the provider's error. One dead call loses nothing that was paid for.
+    """
+    from inspect_ai.model import GenerateConfig
+
+    config = GenerateConfig(temperature=0.0, max_tokens=ANSWER_TOKENS)
+
+    async def rate(question: OpinionQuestion, theory: Theory) -> Relevance | str:
+        prompt = relevance_prompt(question, theory)
+        for _ in range(ATTEMPTS):
+            try:
+                output = await model.generate(prompt, config=config)
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"[:300]
+            ratings = read_ratings(output.completion, theory.values)
+            if ratings is not None:
+                best = max(theory.values, key=lambda value: ratings[value.name])
+                score = ratings[best.name] / 10
+                return _row(theory, question, score, best, str(model), "judge")
+        return "no complete rating"
+
+    async def every() -> list[Relevance | str]:
+        return await asyncio.gather(*[rate(q, t) for t in theories for q in questions])
+
+    found = asyncio.run(every())
+    rows = [row for row in found if isinstance(row, Relevance)]
+    return rows, [why for why in found if isinstance(why, str)]
+
+
+def write_relevance(path: Path, rows: Iterable[Relevance]) -> None:
+    """Writes the table whole, as Parquet or, by its ending, as CSV.
+
+    Raises:
+        InputFileError: the file cannot be written.
+    """
+    table = [asdict(row) for row in rows]
+    if path.suffix.lower() == ".csv":
+        write_csv(path, RELEVANCE_COLUMNS, table)
+        return
+    import pyarrow
+    import pyarrow.parquet
+
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        columns = {name: [row[name] for row in table] for name in RELEVANCE_COLUMNS}
+        pyarrow.parquet.write_table(pyarrow.table(columns), temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise InputFileError(path, f"cannot be written ({error.strerror})") from None
+
+
+def _question_text(question: OpinionQuestion) -> str:
+    return f"{question.text} ({' / '.join(question.options)})"
+
+
+def _row(
+    theory: Theory, question: OpinionQuestion, score: float, value: Value, model: str, method: str
+) -> Relevance:
+    return Relevance(
+        theory=theory.name,
+        question=question.id,
+        relevance=score,
+        value=value.name,
+        model=model,
+        method=method,
+        text=question.text,
+    )
