@@ -1,17 +1,48 @@
 """The few error classes of valueflow, each a `ValueError` whose message says what to do.
 
 Nothing here imports a harness: the tasks and the command line turn these into the harness's own
-prerequisite errors, so that users see one sentence instead of a traceback.
+prerequisite errors, so that users see one sentence instead of a traceback. Messages, tables and
+pages quote names and texts from anywhere; `printable` is how they are quoted.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputFileError", "OptionError", "UnknownNameError", "ValueflowError"]
+__all__ = ["InputFileError", "OptionError", "UnknownNameError", "ValueflowError", "printable"]
+
+
+# Control characters but tab and line feed; marks that turn the direction of what follows; lone
+# surrogates; the byte order mark.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def printable(text: object, *, lines: bool = False) -> str:
+    """A text as it may be shown on a terminal or a page: control characters as their escapes.
+
+    Args:
+        text: anything; its `str` is shown.
+        lines: whether its line ends stay; else they are shown as `\\n`.
+    """
+    shown = _UNPRINTABLE.sub(_escape, str(text))
+    return shown if lines else shown.replace("\n", "\\n")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return "\\r" if code == 13 else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 class ValueflowError(ValueError):
-    """Base of every error that a user can mend."""
+    """Base of every error that a user can mend.
+
+    Messages quote names and texts of files; what would steer a terminal is shown as its escape.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(message, lines=True))
 
 
 class OptionError(ValueflowError):

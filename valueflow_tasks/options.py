@@ -48,6 +48,7 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            _refuse_empty(kwargs)
             return function(*args, **kwargs)
         except TaskOptionError:
             raise
@@ -56,6 +57,27 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
 
     wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return wrapped
+
+
+def _refuse_empty(named: Mapping[str, object]) -> None:
+    """Refuses `-T values=`, which Inspect's command line hands on as None, as if it were not there.
+
+    An empty shell variable would else run a whole theory. From Python, None is a default like any.
+
+    Raises:
+        OptionError: an option was given on Inspect's command line with nothing behind its `=`.
+    """
+    context = click.get_current_context(silent=True)
+    root = context.find_root().command.callback if context is not None else None
+    if root is None or not root.__module__.startswith("inspect_ai."):
+        return
+    for option, raw in named.items():
+        if raw is None:
+            raise OptionError(
+                option,
+                f"-T {option}= has nothing behind its '='; is a shell variable empty? Leave the "
+                "option out for its default",
+            )
 
 
 def words_option(raw: object) -> list[str]:

@@ -20,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.records import (
     Asset,
@@ -68,22 +69,14 @@ def read_registry(path: Path) -> Registry:
         InputFileError: the file is missing, is not YAML or breaks the schema; the message names
             the file and the place in it.
     """
-    return _validated(_parsed(path, _text(path)), path)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+    return _validated(_parsed(path, read_text(path)), path)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
         raise InputFileError(path, f"is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
@@ -194,7 +187,7 @@ def add_catalogue(path: str | Path, *, again: bool = True) -> str:
     file = Path(path).expanduser().resolve()
     if str(file) in _own and not again:
         return str(file)
-    added = {**_own, str(file): _text(file)}
+    added = {**_own, str(file): read_text(file)}
     _load(tuple(added.items()))
     _own[str(file)] = added[str(file)]
     return str(file)
@@ -204,7 +197,7 @@ def add_catalogue(path: str | Path, *, again: bool = True) -> str:
 def _load(own: tuple[tuple[str, str], ...]) -> Registry:
     if not own:
         return read_registry(registry_path())
-    raw = _parsed(registry_path(), _text(registry_path()))
+    raw = _parsed(registry_path(), read_text(registry_path()))
     merged = raw
     for path, text in own:
         merged = _merged(merged, _parsed(Path(path), text), Path(path))

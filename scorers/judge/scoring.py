@@ -14,6 +14,7 @@ from typing import Any
 
 from inspect_ai.model import Model
 
+from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
@@ -109,7 +110,9 @@ async def score_response(
     """
     registry = load_registry()
     defaults = registry.defaults.evaluator
-    response = strip_reasoning(answer.text)
+    response = sendable(strip_reasoning(answer.text))
+    if is_blank(response):
+        response = ""
     words = count_words(response)
     record: ResponseRecord = {
         "item": f"{answer.sample_id}#{answer.epoch}",

@@ -16,9 +16,13 @@ from inspect_ai.log import (
 )
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import check_file
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 
-__all__ = ["intensity_record", "log_samples", "score_record"]
+__all__ = ["intensity_record", "log_samples", "score_record", "scored_samples", "unreadable"]
+
+MOST_LOG_BYTES = 64 * 2**30
+"""Largest log, in bytes: logs are read a few hundred samples at a time."""
 
 BATCH = 256
 """Samples in memory at a time."""
@@ -47,6 +51,31 @@ def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSam
     for start in range(0, len(present), BATCH):
         batch = present[start : start + BATCH]
         yield from read_eval_log_samples_by_id(path, batch, exclude_fields=set(exclude))
+
+
+def scored_samples(path: Path) -> tuple[str, str, int]:
+    """What a run and its retries share, when a log was begun, and how many of its samples have a
+    score.
+
+    Raises:
+        InputFileError: the log cannot be read.
+    """
+    check_file(path, MOST_LOG_BYTES)
+    try:
+        head = read_eval_log(str(path), header_only=True).eval
+        scored = sum(bool(one.scores) for one in read_eval_log_sample_summaries(str(path)))
+    except Exception as error:
+        raise unreadable(path, error) from None
+    return head.task_id or head.eval_id, str(head.created), scored
+
+
+def unreadable(path: str | Path, error: Exception) -> InputFileError:
+    """What to say of a log that cannot be read.
+
+    Inspect raises whatever its parsers raise: of zip files, JSON, validation and missing keys.
+    """
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return InputFileError(path, f"is not a readable Inspect log ({first[:200]})")
 
 
 def score_record(

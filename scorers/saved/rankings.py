@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.files import check_file, not_utf8
 from valueflow.hub_assets.registry.loading import load_registry, slug
+from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
 from valueflow.scorers.records import is_judged, window_records
 
@@ -116,7 +118,9 @@ def read_rankings(
     """Reads saved rankings of any number of files into one table.
 
     Args:
-        paths: Inspect logs, JSONL files or the published scripts' CSV files.
+        paths: Inspect logs, JSONL files or the published scripts' CSV files, and folders: of a
+            folder all its logs, or where it holds none all its JSONL and CSV files. Of a run and
+            its retries, the log with most responses is read, the later one of equals.
         value: for CSV files, the value that was ranked; else it is read from the file's name.
         cell: for CSV files, the cell; else the file's name without its suffix.
 
@@ -127,10 +131,9 @@ def read_rankings(
     reading = _Reading()
 
     def records() -> Iterator[Mapping[str, Any]]:
-        for path in paths:
+        for path in _without_retries(_files(paths), reading.dropped):
             reading.files.append((len(reading.rows), path))
-            if not path.is_file():
-                raise InputFileError(path, "there is no such file")
+            check_file(path)
             if path.suffix == ".jsonl":
                 yield from _json_lines(path, reading)
             elif path.suffix == ".csv":
@@ -144,7 +147,7 @@ def read_rankings(
                 )
 
     try:
-        table = WindowTable.from_records(records())
+        table = WindowTable.from_records(records(), most=LIMIT)
     except WindowRecordError as error:
         path = next(p for start, p in reversed(reading.files) if start <= error.record)
         message = re.sub(r"^record \d+, ", "", str(error))
@@ -153,31 +156,105 @@ def read_rankings(
     return SavedRankings(table, reading.extra, without, reading.dropped)
 
 
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files that are named or lie in folders, each once.
+
+    Raises:
+        InputFileError: a folder holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.is_file())
+        logs = [file for file in inside if file.suffix == ".eval"] or _json_logs(inside)
+        tables = [file for file in inside if file.suffix in (".jsonl", ".csv")]
+        if not (logs or tables):
+            raise InputFileError(path, "holds no Inspect log (.eval, .json), .jsonl or .csv")
+        found += logs or tables
+    return list({file.resolve(): file for file in found}.values())
+
+
+def _json_logs(files: Sequence[Path]) -> list[Path]:
+    from inspect_ai.log import list_eval_logs
+
+    folders = dict.fromkeys(file.parent for file in files if file.suffix == ".json")
+    named = [
+        log.name
+        for folder in folders
+        for log in list_eval_logs(str(folder), ["json"], recursive=False)
+    ]
+    return [Path(name.removeprefix("file://")) for name in named]
+
+
+def _without_retries(files: Sequence[Path], dropped: Counter[str]) -> list[Path]:
+    """Files without the logs of other attempts at the same run, which are counted as dropped.
+
+    A retry carries over the responses of the log that it continues.
+    """
+    logs = [file for file in files if file.suffix in (".eval", ".json")]
+    if len(logs) < 2:
+        return list(files)
+    from valueflow.scorers.saved.logs import scored_samples
+
+    best: dict[str, tuple[tuple[int, str], Path]] = {}
+    run_of: dict[Path, str] = {}
+    for file in logs:
+        run, created, scored = scored_samples(file)
+        run_of[file] = run
+        if run not in best or (scored, created) >= best[run][0]:
+            best[run] = ((scored, created), file)
+    kept = [file for file in files if file not in run_of or best[run_of[file]][1] == file]
+    if len(kept) < len(files):
+        dropped["logs of other attempts at the same run"] = len(files) - len(kept)
+    return kept
+
+
 def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
     required = {"item", "cell", "value", "anchors", "order", "position"}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                if not line.endswith("\n"):
-                    reading.dropped[f"truncated last line of {path.name}"] += 1
-                    return
-                raise InputFileError(path, f"is not valid JSON ({error.msg})", row=number) from None
-            if not isinstance(record, dict):
-                raise InputFileError(path, "is not an object with named fields", row=number)
-            chosen = record.get("choice") is not None
-            missing = sorted(required - set(record) - ({"order"} if chosen else set()))
-            if missing:
-                raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
-            if record.get("order") is None and not chosen:
-                reading.fail(record, str(record.get("failure") or "order is null"))
-                continue
-            if chosen and record.get("order") is None:
-                record.pop("order", None)
-            yield reading.keep(number, record)
+    for number, line in enumerate(_text_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if not line.endswith("\n"):
+                reading.dropped[f"truncated last line of {path.name}"] += 1
+                return
+            # Besides wrong JSON: numbers of thousands of digits, nesting without end.
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+            raise InputFileError(path, f"is not valid JSON ({reason})", row=number) from None
+        if not isinstance(record, dict):
+            raise InputFileError(path, "is not an object with named fields", row=number)
+        chosen = record.get("choice") is not None
+        missing = sorted(required - set(record) - ({"order"} if chosen else set()))
+        if missing:
+            raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
+        for name in ("item", "cell", "value"):
+            if not isinstance(record[name], str | int) or isinstance(record[name], bool):
+                raise InputFileError(path, f"{name}: must be a name", row=number)
+        if record.get("order") is None and not chosen:
+            reading.fail(record, str(record.get("failure") or "order is null"))
+            continue
+        if chosen and record.get("order") is None:
+            record.pop("order", None)
+        yield reading.keep(number, record)
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file.
+
+    Raises:
+        InputFileError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield from stream
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from None
 
 
 def _reference_csv(
@@ -186,8 +263,9 @@ def _reference_csv(
     name = _value_of(path, value)
     cell = cell or path.stem
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
+    number = 0
+    try:
+        reader = csv.DictReader(_text_lines(path))
         columns = reader.fieldnames or []
         scores = sorted(
             (c for c in columns if re.fullmatch(r"db_score_\d+", c)), key=lambda c: int(c[9:])
@@ -200,6 +278,8 @@ def _reference_csv(
                 f"{', '.join(columns) or 'no columns'}",
             )
         for number, row in enumerate(reader, start=1):
+            if not (row["row_idx"] or "").strip():
+                raise InputFileError(path, "is empty", row=number, column="row_idx")
             record: dict[str, Any] = {
                 "item": row["row_idx"],
                 "cell": cell,
@@ -211,18 +291,29 @@ def _reference_csv(
                 reading.fail(record, "unreadable")
                 continue
             used = [c for c in scores if (row[c] or "").strip()]
+            if used != scores[: len(used)]:
+                empty = next(c for c in scores if c not in used)
+                raise InputFileError(
+                    path,
+                    "is empty while a later one is not, so that the ranking's numbers could mean "
+                    "either",
+                    row=number,
+                    column=empty,
+                )
             texts = [row.get(c.replace("score", "text")) for c in used]
             record |= {"anchors": [row[c] for c in used], "order": order}
             if all(texts):
                 record["texts"] = texts
             yield reading.keep(number, record)
+    except csv.Error as error:
+        raise InputFileError(path, f"is not valid CSV ({error})", row=number + 1) from None
 
 
 def _one_based(raw: str | None) -> list[int] | None:
     """A 1-based JSON list of indices as 0-based ones; None where it is no list of numbers."""
     try:
         found = json.loads(raw or "")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, list) or not found:
         return None
@@ -251,7 +342,7 @@ def _value_of(path: Path, value: str | None) -> str:
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.saved.logs import intensity_record, log_samples
+    from valueflow.scorers.saved.logs import intensity_record, log_samples, unreadable
 
     try:
         header = read_eval_log(str(path), header_only=True).eval
@@ -275,7 +366,7 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
             if not response["refusal"]:
                 for record in window_records([response]):
                     yield reading.keep(number, record)
-    except (ValueError, OSError, KeyError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(path, f"is not a readable Inspect log ({error})") from None
+    except InputFileError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error) from None

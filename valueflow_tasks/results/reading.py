@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.scorers.records import ResponseRecord
-from valueflow.scorers.saved.logs import intensity_record, log_samples
+from valueflow.scorers.saved.logs import intensity_record, log_samples, unreadable
 
 __all__ = ["LogResponses", "find_logs", "read_header", "read_responses"]
 
@@ -65,7 +65,7 @@ def read_header(path: Path) -> EvalLog:
     try:
         return read_eval_log(str(path), header_only=True)
     except Exception as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def read_responses(path: Path) -> LogResponses:
@@ -92,7 +92,7 @@ def read_responses(path: Path) -> LogResponses:
     except InputFileError:
         raise
     except Exception as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     missing = _planned(header) - seen
     if missing > 0:
         left_out["samples that were never run"] = missing
@@ -111,9 +111,3 @@ def _planned(header: EvalLog) -> int:
     dataset = header.eval.dataset
     size = len(dataset.sample_ids) if dataset.sample_ids else (dataset.samples or 0)
     return size * (header.eval.config.epochs or 1)
-
-
-def _unreadable(path: Path, error: Exception) -> InputFileError:
-    # Inspect raises whatever its parsers raise: zip, JSON, validation and missing keys.
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return InputFileError(path, f"is not a readable Inspect log ({first[:200]})")

@@ -168,6 +168,9 @@ def _read(
                 row=row.number,
                 column=mapping["value"],
             )
+        for field, role in (("response", "assistant"), ("query", "user")):
+            if field in mapping:
+                cells[field] = row.text(mapping, field, role=role)
         found.append((row_value, row_level, Row(cells, row.file, row.number)))
     if not found:
         raise InputFileError(path, "holds no response; give a file with at least one row")
