@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["InputFileError", "OptionError", "UnknownNameError", "ValueflowError", "printable"]
+__all__ = [
+    "InputFileError",
+    "OptionError",
+    "UnknownNameError",
+    "ValueflowError",
+    "printable",
+    "singular",
+]
 
 
 # Control characters but tab and line feed; marks that turn the direction of what follows; lone
@@ -35,6 +42,26 @@ def _escape(match: re.Match[str]) -> str:
     return "\\r" if code == 13 else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
+_ONE_OF_MANY = re.compile(
+    r"(?<![\w.,+\-−/])1(?P<between> (?:(?:judge|planned|scored|repeated|different|other|more) )?)"
+    r"(?P<noun>anchor|answer|call|cell|condition|decision|epoch|field|figure|file|generation|group"
+    r"|item|line|log|model|option|question|quer(?=ies)|response|retr(?=ies)|reviewer|row|sample|score"
+    r"|shift|stud(?=ies)|text|token|value|window)(?P<plural>s|ies)\b(?P<verb> (?:have|were|are)\b)?"
+)
+_VERB = {"have": "has", "were": "was", "are": "is"}
+
+
+def singular(text: str) -> str:
+    """A sentence about counts, in the right number: `1 samples have` becomes `1 sample has`."""
+
+    def one(match: re.Match[str]) -> str:
+        verb = (match["verb"] or "").strip()
+        ending = "y" if match["plural"] == "ies" else ""
+        return f"1{match['between']}{match['noun']}{ending}{f' {_VERB[verb]}' if verb else ''}"
+
+    return _ONE_OF_MANY.sub(one, text)
+
+
 class ValueflowError(ValueError):
     """Base of every error that a user can mend.
 
@@ -42,7 +69,7 @@ class ValueflowError(ValueError):
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(printable(message, lines=True))
+        super().__init__(singular(printable(message, lines=True)))
 
 
 class OptionError(ValueflowError):
