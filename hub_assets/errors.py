@@ -69,7 +69,7 @@ class ValueflowError(ValueError):
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(singular(printable(message, lines=True)))
+        super().__init__(printable(message, lines=True))
 
 
 class OptionError(ValueflowError):

@@ -18,6 +18,7 @@ from pathlib import Path
 from valueflow.hub_assets.errors import InputFileError
 
 __all__ = [
+    "MOST_LOG_BYTES",
     "MOST_TABLE_BYTES",
     "MOST_TEXT_BYTES",
     "check_file",
@@ -34,6 +35,8 @@ __all__ = [
 
 MOST_TEXT_BYTES = 16 * 2**20
 """Largest catalogue, recipe or note, in bytes: far more than anybody writes by hand."""
+MOST_LOG_BYTES = 64 * 2**30
+"""Largest log, in bytes: logs are read a few hundred samples at a time."""
 MOST_TABLE_BYTES = 2**30
 """Largest table or file of rankings, in bytes; the published database has 320,000 rows, and less
 than a tenth of this."""

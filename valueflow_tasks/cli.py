@@ -15,7 +15,7 @@ from valueflow.commands.lm_eval import lm_eval_commands
 from valueflow.commands.report import report_command
 from valueflow.commands.review import review_command
 from valueflow.commands.screen import form_options, say, show_tables
-from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.errors import ValueflowError, singular
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ class _Commands(click.Group):
         except click.ClickException:
             raise
         except ValueflowError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(singular(str(error))) from None
 
 
 def _examples(*lines: str) -> str:

@@ -65,6 +65,7 @@ class WindowRecordError(ValueError):
         super().__init__(f"record {record}, field '{field}': {problem}")
         self.record = record
         self.field = field
+        self.problem = f"'{field}' is wrong: {problem}"
 
 
 @dataclass(frozen=True)

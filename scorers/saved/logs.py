@@ -14,15 +14,15 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
     read_eval_log_samples_by_id,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import check_file
-from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
+from valueflow.scorers.estimate.responses import LIMIT
+from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
 
 __all__ = ["intensity_record", "log_samples", "score_record", "scored_samples", "unreadable"]
-
-MOST_LOG_BYTES = 64 * 2**30
-"""Largest log, in bytes: logs are read a few hundred samples at a time."""
 
 BATCH = 256
 """Samples in memory at a time."""
@@ -109,11 +109,39 @@ def score_record(
 
 def intensity_record(sample: EvalSample, path: str | Path) -> ResponseRecord | None:
     """The record of `valueflow/intensity` in a sample; see `score_record`."""
-    record: ResponseRecord | None = score_record(
+    record = score_record(
         sample,
         METADATA_KEY,
         "valueflow/intensity",
         path,
         ", whose windows must not be counted together",
     )
-    return record
+    return None if record is None else _checked(record, sample, path)
+
+
+def _checked(record: Any, sample: EvalSample, path: str | Path) -> ResponseRecord:
+    """A record that has the form of one, with windows that a judge can have ranked.
+
+    Raises:
+        InputFileError: it has not; the sample and the field are named.
+    """
+    where = f"sample {sample.id}, epoch {sample.epoch}: the record of valueflow/intensity"
+    advice = "; it was written by another version or changed by hand. Score the log again"
+    try:
+        checked: ResponseRecord = _FORM.validate_python(record, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "as a whole"
+        raise InputFileError(
+            path, f"{where} cannot be used ({field}: {first['msg']}){advice}"
+        ) from None
+    try:
+        WindowTable.from_records(window_records([checked]), most=LIMIT)
+    except WindowRecordError as error:
+        raise InputFileError(
+            path, f"{where} has a window in which {error.problem}{advice}"
+        ) from None
+    return record  # type: ignore[no-any-return]
+
+
+_FORM: TypeAdapter[ResponseRecord] = TypeAdapter(ResponseRecord)

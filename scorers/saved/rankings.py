@@ -348,11 +348,13 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         header = read_eval_log(str(path), header_only=True).eval
         reading.one_source("evaluated model", header.model)
         for number, sample in enumerate(log_samples(str(path)), start=1):
-            if sample.error is not None:
-                reading.dropped["samples that ended in an error"] += 1
             response = intensity_record(sample, path)
             if response is None:
-                reading.dropped["samples without a score of valueflow/intensity"] += 1
+                ended = sample.error is not None
+                why = (
+                    "that ended in an error" if ended else "without a score of valueflow/intensity"
+                )
+                reading.dropped[f"samples {why}"] += 1
                 continue
             if judge := response.get("judge"):
                 reading.one_source("judge", judge["model"])

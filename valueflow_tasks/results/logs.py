@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = [
@@ -50,7 +51,8 @@ class RunLog:
         settings: what its responses were made and judged with.
         versions: of the packages and of every text that decides a score.
         metadata: what the task put there.
-        counts: `planned` samples, those `in_log`, with an `error`, `without_score`; `generations`.
+        counts: `planned` samples, those `in_log`, those that have no score because of an `error`,
+            those `without_score` for another reason; `generations`.
         usage: (`model` or `role`, name) to kinds of tokens and their numbers.
         notes: what a reader must be told of this log.
     """
@@ -93,11 +95,12 @@ def find_logs(paths: Iterable[str | Path]) -> list[str]:
             if not inside:
                 raise InputFileError(path, "holds no Inspect log (.eval or .json)")
             found += [name.removeprefix("file://") for name in inside]
-        elif not path.is_file():
+        elif not path.exists():
             raise InputFileError(path, "there is no such file or folder")
         elif path.suffix not in SUFFIXES:
             raise InputFileError(path, "is no Inspect log; logs end in .eval or .json")
         else:
+            check_file(path, MOST_LOG_BYTES)
             found.append(str(path.resolve()))
     return list(dict.fromkeys(str(Path(name).resolve()) for name in found))
 
@@ -199,5 +202,5 @@ def run_notes(status: str, counts: Mapping[str, int]) -> list[str]:
     if counts["error"]:
         notes.append(f"{counts['error']} samples ended in an error")
     if counts["without_score"]:
-        notes.append(f"{counts['without_score']} samples have no score and were left out")
+        notes.append(f"{counts['without_score']} samples have no score (left out)")
     return notes

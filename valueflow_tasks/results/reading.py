@@ -8,6 +8,7 @@ from typing import NamedTuple
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
 from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.saved.logs import intensity_record, log_samples, unreadable
 
@@ -45,11 +46,12 @@ def find_logs(paths: Iterable[Path]) -> list[Path]:
             if not logs:
                 raise InputFileError(path, "is a folder without an Inspect log (.eval, .json)")
             found.extend(logs)
-        elif not path.is_file():
+        elif not path.exists():
             raise InputFileError(path, "there is no such file or folder")
         elif path.suffix not in SUFFIXES:
             raise InputFileError(path, "is no Inspect log; give a .eval or .json file, or a folder")
         else:
+            check_file(path, MOST_LOG_BYTES)
             found.append(path)
     return list(dict.fromkeys(path.resolve() for path in found))
 

@@ -57,7 +57,7 @@ def read_study_log(path: str) -> StudyLog:
     """
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.saved.logs import intensity_record, log_samples
+    from valueflow.scorers.saved.logs import intensity_record, log_samples, unreadable
 
     try:
         log = read_eval_log(path, header_only=True)
@@ -70,17 +70,16 @@ def read_study_log(path: str) -> StudyLog:
         for sample in log_samples(path):
             counts["in_log"] += 1
             counts["generations"] += sample.output.choices != []
-            counts["error"] += sample.error is not None
             sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
             found = intensity_record(sample, path)
-            counts["without_score"] += found is None
+            counts["error"] += found is None and sample.error is not None
+            counts["without_score"] += found is None and sample.error is None
             if found is not None:
                 records.append(_without_answers(found))
     except InputFileError:
         raise
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
+    except Exception as error:
+        raise unreadable(path, error) from None
     if not records:
         raise InputFileError(path, "has no scores of valueflow/intensity")
     judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])

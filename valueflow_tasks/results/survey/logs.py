@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.survey.sample import OPINION_KEY, read_opinion_sample
 from valueflow.results.logs import (
     RunLog,
@@ -84,7 +84,7 @@ def read_opinion_log(path: str) -> OpinionLog:
     """
     from inspect_ai.log import read_eval_log
 
-    from valueflow.scorers.saved.logs import log_samples, score_record
+    from valueflow.scorers.saved.logs import log_samples, score_record, unreadable
     from valueflow.solvers.shared_answers import ANSWER_OF
 
     counts: Counter[str] = Counter()
@@ -98,9 +98,9 @@ def read_opinion_log(path: str) -> OpinionLog:
             borrowed = ANSWER_OF in sample.store
             counts["answers_of_the_same_prompt"] += borrowed
             counts["generations"] += bool(sample.output.choices) and not borrowed
-            counts["error"] += sample.error is not None
             record = score_record(sample, OPINION_KEY, f"valueflow/{SCORER}", path)
-            counts["without_score"] += record is None
+            counts["error"] += record is None and sample.error is not None
+            counts["without_score"] += record is None and sample.error is None
             if record is not None:
                 asked = read_opinion_sample(sample.metadata)
                 records.append(record)
@@ -108,9 +108,8 @@ def read_opinion_log(path: str) -> OpinionLog:
                 golds[asked.group, asked.question] = asked.gold
     except InputFileError:
         raise
-    except (ValueError, OSError, KeyError, ValueflowError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
+    except Exception as error:
+        raise unreadable(path, error) from None
     if not records:
         raise InputFileError(path, f"has no scores of valueflow/{SCORER}. {RESCORE}")
     readers = sorted({record["reader"] for record in records})
