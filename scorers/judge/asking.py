@@ -240,5 +240,5 @@ async def ask_refusal(
     except Exception as error:
         return RefusalAnswer(None, "", f"{type(error).__name__}: {error}"[:500])
     refusal = read_refusal(strip_reasoning(output.completion))
-    error = "neither yes nor no" if refusal is None else None
-    return RefusalAnswer(refusal, output.completion[:500], error)
+    unclear = "neither yes nor no" if refusal is None else None
+    return RefusalAnswer(refusal, output.completion[:500], unclear)

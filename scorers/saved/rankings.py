@@ -350,11 +350,10 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         for number, sample in enumerate(log_samples(str(path)), start=1):
             response = intensity_record(sample, path)
             if response is None:
-                ended = sample.error is not None
-                why = (
-                    "that ended in an error" if ended else "without a score of valueflow/intensity"
-                )
-                reading.dropped[f"samples {why}"] += 1
+                lost = "samples that ended in an error"
+                if sample.error is None:
+                    lost = "samples without a score of valueflow/intensity"
+                reading.dropped[lost] += 1
                 continue
             if judge := response.get("judge"):
                 reading.one_source("judge", judge["model"])

@@ -19,7 +19,7 @@ def path_command() -> None:
     """Print the folder of the task files: lm_eval --include_path "$(valueflow lm-eval path)"."""
     from valueflow.lm_eval.task_files import task_folder
 
-    say(task_folder())
+    say(str(task_folder()))
 
 
 @lm_eval_commands.command("sync")

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -155,7 +155,7 @@ def legend(
     labels: Sequence[str],
     *,
     columns: int,
-    loc: str = "outside lower center",
+    loc: Literal["outside lower center", "outside upper center"] = "outside lower center",
 ) -> None:
     """A legend outside the panels, in at most so many columns, and in fewer where it would be wider
     than the figure."""
