@@ -1,8 +1,10 @@
 """The few error classes of valueflow, each a `ValueError` whose message says what to do.
 
-Nothing here imports a harness: the tasks and the command line turn these into the harness's own
-prerequisite errors, so that users see one sentence instead of a traceback. Messages, tables and
-pages quote names and texts from anywhere; `printable` is how they are quoted.
+Each keeps its parts as attributes (`option`, `message`, `path`, `row`, `column`), so that no layer
+above has to take a sentence apart. Nothing here imports a harness: the tasks and the command line
+turn these into the harness's own prerequisite errors, so that users see one sentence instead of a
+traceback. Messages, tables and pages quote names and texts from anywhere; `printable` is how they
+are quoted.
 """
 
 import re
@@ -82,6 +84,7 @@ class OptionError(ValueflowError):
 
     def __init__(self, option: str, message: str) -> None:
         self.option = option
+        self.message = message
         super().__init__(f"{option}: {message}")
 
 
@@ -98,6 +101,7 @@ class InputFileError(ValueflowError):
     def __init__(
         self, path: object, message: str, *, row: int | None = None, column: str | None = None
     ) -> None:
+        self.path, self.message, self.row, self.column = path, message, row, column
         place = "".join(
             [
                 f", row {row}" if row is not None else "",

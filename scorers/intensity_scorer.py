@@ -25,7 +25,8 @@ from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import grader_model
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.summary.run import flatten, summarize
+from valueflow.scorers.summary.run import flatten, run_counts, summarize
+from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 
 __all__ = [
     "intensity",
@@ -37,9 +38,15 @@ __all__ = [
 def steering_summary(estimator: str = "population") -> Metric:
     """Cells, dose–response figures per value, and their averages, with standard errors.
 
+    While a run goes on, its headline figure and a few counts.
+
     Args:
         estimator: `population` (this project's) or `reference` (the published scripts').
     """
+
+    figures = figures_while_running(
+        lambda records: flatten(summarize(records, estimator)), _headlines, _counts
+    )
 
     def compute(scores: list[SampleScore]) -> Value:
         records: list[ResponseRecord] = [
@@ -47,9 +54,26 @@ def steering_summary(estimator: str = "population") -> Metric:
             for score in scores
             if score.score.metadata and METADATA_KEY in score.score.metadata
         ]
-        return dict(flatten(summarize(records, estimator)))
+        return dict(figures(records))
 
     return compute
+
+
+HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
+"""Figures that the tasks show first, each with its standard error."""
+
+
+def _headlines(flat: dict[str, float]) -> dict[str, float]:
+    names = [f"{name}{end}" for name in HEADLINES for end in ("", "_stderr")]
+    return {name: flat[name] for name in names if name in flat}
+
+
+def _counts(records: list[ResponseRecord]) -> dict[str, float]:
+    counts = run_counts(records)
+    return {
+        "refusal_rate": counts["refusals"] / max(counts["responses"], 1),
+        **{name: counts[name] for name in ("responses", "unscored", "windows_failed")},
+    }
 
 
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
@@ -121,6 +145,7 @@ def intensity(
             exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
         )
         record = await score_response(answer, sample, judging)
+        note_scored(state.store)
         return _score(record, strip_reasoning(output.completion))
 
     return score

@@ -28,6 +28,7 @@ EDGES = {
         "judge.scoring",
         "saved.logs",
         "saved.rankings",
+        "summary.while_running",
         "survey.scorer",
     },
     "solvers": {"steering_solver", "survey_solver", "communities", "shared_answers"},
@@ -52,7 +53,7 @@ MAY_KNOW = {
         "ranking": set(),
         "saved": {"estimate"},
         "summary": {"estimate"},
-        "survey": {"judge"},
+        "survey": {"judge", "summary"},
         "windows": {"estimate"},
     },
     "hub_assets": {

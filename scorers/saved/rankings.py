@@ -19,14 +19,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.files import check_file, not_utf8
 from valueflow.hub_assets.registry.loading import load_registry, slug
 from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
-from valueflow.scorers.records import is_judged, window_records
+from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
 
 __all__ = ["SavedRankings", "read_rankings"]
 
@@ -118,9 +118,9 @@ def read_rankings(
     """Reads saved rankings of any number of files into one table.
 
     Args:
-        paths: Inspect logs, JSONL files or the published scripts' CSV files, and folders: of a
-            folder all its logs, or where it holds none all its JSONL and CSV files. Of a run and
-            its retries, the log with most responses is read, the later one of equals.
+        paths: Inspect logs, JSONL files, the published scripts' CSV files, and folders (their logs,
+            or else their JSONL and CSV files); a file that is named twice counts once, and so does
+            a run with its retry.
         value: for CSV files, the value that was ranked; else it is read from the file's name.
         cell: for CSV files, the cell; else the file's name without its suffix.
 
@@ -131,7 +131,7 @@ def read_rankings(
     reading = _Reading()
 
     def records() -> Iterator[Mapping[str, Any]]:
-        for path in _without_retries(_files(paths), reading.dropped):
+        for path in _one_attempt_each(paths, reading):
             reading.files.append((len(reading.rows), path))
             check_file(path)
             if path.suffix == ".jsonl":
@@ -156,59 +156,21 @@ def read_rankings(
     return SavedRankings(table, reading.extra, without, reading.dropped)
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """The files that are named or lie in folders, each once.
+def _in_folder(folder: Path) -> list[Path]:
+    """All logs of a folder, or where it holds none all its files of rankings.
 
     Raises:
-        InputFileError: a folder holds none.
+        InputFileError: it holds neither.
     """
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(file for file in path.rglob("*") if file.is_file())
-        logs = [file for file in inside if file.suffix == ".eval"] or _json_logs(inside)
-        tables = [file for file in inside if file.suffix in (".jsonl", ".csv")]
-        if not (logs or tables):
-            raise InputFileError(path, "holds no Inspect log (.eval, .json), .jsonl or .csv")
-        found += logs or tables
-    return list({file.resolve(): file for file in found}.values())
+    from valueflow.scorers.saved.logs import find_logs
 
-
-def _json_logs(files: Sequence[Path]) -> list[Path]:
-    from inspect_ai.log import list_eval_logs
-
-    folders = dict.fromkeys(file.parent for file in files if file.suffix == ".json")
-    named = [
-        log.name
-        for folder in folders
-        for log in list_eval_logs(str(folder), ["json"], recursive=False)
-    ]
-    return [Path(name.removeprefix("file://")) for name in named]
-
-
-def _without_retries(files: Sequence[Path], dropped: Counter[str]) -> list[Path]:
-    """Files without the logs of other attempts at the same run, which are counted as dropped.
-
-    A retry carries over the responses of the log that it continues.
-    """
-    logs = [file for file in files if file.suffix in (".eval", ".json")]
-    if len(logs) < 2:
-        return list(files)
-    from valueflow.scorers.saved.logs import scored_samples
-
-    best: dict[str, tuple[tuple[int, str], Path]] = {}
-    run_of: dict[Path, str] = {}
-    for file in logs:
-        run, created, scored = scored_samples(file)
-        run_of[file] = run
-        if run not in best or (scored, created) >= best[run][0]:
-            best[run] = ((scored, created), file)
-    kept = [file for file in files if file not in run_of or best[run_of[file]][1] == file]
-    if len(kept) < len(files):
-        dropped["logs of other attempts at the same run"] = len(files) - len(kept)
-    return kept
+    try:
+        return find_logs([folder])
+    except InputFileError:
+        tables = sorted(f for f in folder.rglob("*") if f.suffix in (".jsonl", ".csv"))
+        if not tables:
+            raise
+        return tables
 
 
 def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
@@ -340,34 +302,50 @@ def _value_of(path: Path, value: str | None) -> str:
 
 
 def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
-    from inspect_ai.log import read_eval_log
+    from valueflow.scorers.saved.logs import ScoredLog, left_out
 
-    from valueflow.scorers.saved.logs import intensity_record, log_samples, unreadable
+    log = ScoredLog(path)
+    reading.one_source("evaluated model", log.header.eval.model)
+    for number, (_, found) in enumerate(log.samples(), start=1):
+        if found is None:
+            continue
+        response = cast(ResponseRecord, found)
+        if judge := response.get("judge"):
+            reading.one_source("judge", judge["model"])
+        for name, values in response["values"].items():
+            key = (response["item"], values["cell"], name)
+            if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
+                why = "refusal" if response["refusal"] else response["unscored"]
+                reading.failed.setdefault(key, why or "grader_failed")
+                reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+        for record in window_records(measured([response])):
+            yield reading.keep(number, record)
+    reading.dropped.update(left_out(log.counts))
+    if log.counts["rescored"]:
+        reading.dropped["older scores of samples that were scored again"] += log.counts["rescored"]
 
-    try:
-        header = read_eval_log(str(path), header_only=True).eval
-        reading.one_source("evaluated model", header.model)
-        for number, sample in enumerate(log_samples(str(path)), start=1):
-            response = intensity_record(sample, path)
-            if response is None:
-                lost = "samples that ended in an error"
-                if sample.error is None:
-                    lost = "samples without a score of valueflow/intensity"
-                reading.dropped[lost] += 1
-                continue
-            if judge := response.get("judge"):
-                reading.one_source("judge", judge["model"])
-            for name, values in response["values"].items():
-                key = (response["item"], values["cell"], name)
-                if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
-                    why = "refusal" if response["refusal"] else response["unscored"]
-                    reading.failed.setdefault(key, why or "grader_failed")
-                    reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
-            # As in the log's own metrics, a refused response that was ranked counts in no cell.
-            if not response["refusal"]:
-                for record in window_records([response]):
-                    yield reading.keep(number, record)
-    except InputFileError:
-        raise
-    except Exception as error:
-        raise unreadable(path, error) from None
+
+def _one_attempt_each(paths: Sequence[Path], reading: _Reading) -> Iterator[Path]:
+    """The files without repetition: each once, and of a run and its retries the fullest."""
+    from valueflow.scorers.saved.logs import SUFFIXES, ScoredLog, last_attempts
+
+    files = [f for path in paths for f in (_in_folder(path) if path.is_dir() else [path])]
+    once = list(dict.fromkeys(file.resolve() for file in files))
+    if len(once) < len(files):
+        reading.dropped["files named twice"] += len(files) - len(once)
+    given = {file.resolve(): file for file in reversed(files)}
+    logs = [ScoredLog(file) for file in once if file.suffix in SUFFIXES and file.is_file()]
+    logs.sort(key=lambda log: str(log.header.eval.created))
+    runs = Counter(log.header.eval.task_id for log in logs)
+
+    def attempt_of(log: ScoredLog) -> str:
+        # A copy that another judge scored is no other attempt, but another measurement.
+        name = log.header.eval.task_id
+        judges = (str(r["judge"]["model"]) for r in log.records() if r.get("judge"))
+        return f"{name} {next(judges, '')}" if runs[name] > 1 else name
+
+    chosen = last_attempts(logs, attempt_of, lambda log: sum(1 for _ in log.records()))
+    repeated = {log.path for log, best in chosen if best is not log}
+    if repeated:
+        reading.dropped["logs of other attempts at the same run"] += len(repeated)
+    return (given[file] for file in once if file not in repeated)

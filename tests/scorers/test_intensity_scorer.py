@@ -1,8 +1,6 @@
 """The scorer valueflow/intensity in real runs, scored once and scored again."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
-from tests.conftest import CountingJudge, mock_model, obedient, output
+from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import read_sample
@@ -91,9 +89,7 @@ def test_scoring_a_log_again_repeats_settings_and_costs_nothing() -> None:
 
 def test_another_judge_can_score_a_log_from_the_command_line() -> None:
     log = run("valueflow/respondent", CountingJudge(lambda *_: "No idea.").model)
-    program = Path(sys.executable).parent / "inspect"
-    line = [
-        str(program),
+    done = inspect_command(
         "score",
         log.location,
         "--scorer",
@@ -103,9 +99,8 @@ def test_another_judge_can_score_a_log_from_the_command_line() -> None:
         "--action",
         "overwrite",
         "--overwrite",
-    ]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    )
+    assert done.exit_code == 0, done.output
     scored = read_eval_log(log.location)
     assert {record["judge"]["model"] for record in records(scored)} == {"valueflow/judge"}
     assert metric(scored, "unscored") == 0

@@ -223,7 +223,7 @@ def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> CountedJudge:
     try:
         return CountedJudge(make_grader(grader, recipe.connections), budget)
     except OptionError as error:
-        raise OptionError("judge", str(error).partition(": ")[2]) from None
+        raise OptionError("judge", error.message) from None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.cache import cache_folder
 from valueflow.lm_eval.judging import GivenResponse, digest_of
-from valueflow.scorers.records import ResponseRecord, window_records
+from valueflow.scorers.records import ResponseRecord, measured, window_records
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.run import RunSummary, flatten
 from valueflow.scorers.survey.records import OptionRecord
@@ -85,7 +85,10 @@ def write_tables(
         ],
     )
     windows = folder / f"windows_{task}_{time}.jsonl"
-    lines = (json.dumps(window, ensure_ascii=False) + "\n" for window in window_records(records))
+    lines = (
+        json.dumps(window, ensure_ascii=False) + "\n"
+        for window in window_records(measured(records))
+    )
     write_text(windows, "".join(lines))
     return [cells, figures, windows]
 

@@ -1,15 +1,14 @@
 """What logs of all our tasks have in common: where they are found, and what their headers say."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
 from valueflow.hub_assets.settings import CALL_SETTINGS
+from valueflow.scorers.saved.logs import hidden
 
 __all__ = [
     "MODEL_ARGUMENT",
@@ -17,25 +16,19 @@ __all__ = [
     "Settings",
     "as_settings",
     "evaluated_with",
-    "find_logs",
     "header_of",
-    "hidden",
-    "planned_samples",
     "run_notes",
     "run_usage",
     "shown",
     "the_only",
 ]
 
-SUFFIXES = (".eval", ".json")
 
 Settings = dict[str, str]
 """What a log's responses were made and judged with: readable name to readable value."""
 
 MODEL_ARGUMENT = "-M "
 """Begins the names of the evaluated model's arguments, as users give them."""
-
-SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +44,7 @@ class RunLog:
         settings: what its responses were made and judged with.
         versions: of the packages and of every text that decides a score.
         metadata: what the task put there.
-        counts: `planned` samples, those `in_log`, those that have no score because of an `error`,
-            those `without_score` for another reason; `generations`.
+        counts: `planned` samples, those `in_log`, with an `error`, `without_score`; `generations`.
         usage: (`model` or `role`, name) to kinds of tokens and their numbers.
         notes: what a reader must be told of this log.
     """
@@ -79,37 +71,11 @@ class RunLog:
         raise NotImplementedError
 
 
-def find_logs(paths: Iterable[str | Path]) -> list[str]:
-    """All log files that some files and folders name, folders searched through; each once.
-
-    Raises:
-        InputFileError: a path is not there or is no log, or a folder holds none.
-    """
-    from inspect_ai.log import list_eval_logs
-
-    found: list[str] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = [info.name for info in list_eval_logs(str(path))]
-            if not inside:
-                raise InputFileError(path, "holds no Inspect log (.eval or .json)")
-            found += [name.removeprefix("file://") for name in inside]
-        elif not path.exists():
-            raise InputFileError(path, "there is no such file or folder")
-        elif path.suffix not in SUFFIXES:
-            raise InputFileError(path, "is no Inspect log; logs end in .eval or .json")
-        else:
-            check_file(path, MOST_LOG_BYTES)
-            found.append(str(path.resolve()))
-    return list(dict.fromkeys(str(Path(name).resolve()) for name in found))
-
-
-def header_of(log: Any, path: str) -> dict[str, Any]:
+def header_of(log: Any, path: str | Path) -> dict[str, Any]:
     """The fields of a `RunLog` that the header alone decides."""
     head = log.eval
     return {
-        "path": path,
+        "path": str(path),
         "name": Path(path).name,
         "identity": head.eval_id or f"{head.run_id}/{head.task_id}",
         "attempt_of": head.task_id or head.eval_id,
@@ -123,12 +89,6 @@ def header_of(log: Any, path: str) -> dict[str, Any]:
     }
 
 
-def planned_samples(head: Any) -> int:
-    """Samples that a run was to have, once an epoch: --limit and --sample-id leave their ids."""
-    planned = len(head.dataset.sample_ids or []) or (head.dataset.samples or 0)
-    return int(planned) * (head.config.epochs or 1)
-
-
 def evaluated_with(log: Any) -> dict[str, Any]:
     """The evaluated model, its arguments with secrets hidden, and its generation settings."""
     head = log.eval
@@ -138,11 +98,6 @@ def evaluated_with(log: Any) -> dict[str, Any]:
     config = {**log.plan.config.model_dump(exclude_none=True)}
     config |= head.model_generate_config.model_dump(exclude_none=True)
     return found | {name: setting for name, setting in config.items() if name not in CALL_SETTINGS}
-
-
-def hidden(name: str, argument: Any) -> Any:
-    """A model's argument, unless its name sounds like a secret."""
-    return "(hidden)" if SECRET.search(name) else argument
 
 
 def as_settings(found: Mapping[str, Any]) -> Settings:
@@ -173,7 +128,7 @@ def run_usage(stats: Any) -> dict[tuple[str, str], dict[str, int]]:
     }
 
 
-def the_only(path: str, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+def the_only(path: str | Path, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     """The one mapping that all are; empty where there is none.
 
     Raises:
@@ -203,4 +158,6 @@ def run_notes(status: str, counts: Mapping[str, int]) -> list[str]:
         notes.append(f"{counts['error']} samples ended in an error")
     if counts["without_score"]:
         notes.append(f"{counts['without_score']} samples have no score (left out)")
+    if counts["rescored"]:
+        notes.append(f"{counts['rescored']} samples were scored more than once; the newest counts")
     return notes

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.results.logs import find_logs
 from valueflow.results.page import PageText, Section, left_out_text, page
 from valueflow.results.steering.methods import methods_text
 from valueflow.results.steering.sections import cautions, sections_of
@@ -28,6 +27,7 @@ from valueflow.results.survey.methods import opinion_methods_text
 from valueflow.results.survey.sections import opinion_cautions, opinion_sections_of
 from valueflow.results.survey.studies import OpinionStudies, OpinionStudy, opinion_studies_of
 from valueflow.results.tables import left_out_table
+from valueflow.scorers.saved.logs import find_logs
 
 __all__ = [
     "Report",

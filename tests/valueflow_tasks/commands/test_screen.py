@@ -150,7 +150,7 @@ def test_no_word_is_lost_at_any_width(rows: list[tuple[str, str, int]], width: i
 @pytest.mark.parametrize(
     ("written", "read"),
     [
-        ("1 samples have no score and were left out", "1 sample has no score and were left out"),
+        ("1 samples have no score (left out)", "1 sample has no score (left out)"),
         ("1 planned samples are not in the log", "1 planned sample is not in the log"),
         (
             "1 queries, 11 queries, 2.1 queries, 1 retries",

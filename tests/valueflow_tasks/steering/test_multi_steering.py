@@ -1,17 +1,17 @@
 """Pairs, squares and composites in real runs, on respondents whose law of composition is known."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import Result
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import get_model
 
+from tests.conftest import inspect_command
 from tests.hub_assets.registry.test_catalogues import OWN, write
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.scorers.records import METADATA_KEY
@@ -184,11 +184,11 @@ def test_catalogues_of_other_runs_change_neither_values_nor_anchors_of_a_run(
     assert len(pairs["pairs"]) == 5
 
 
-def inspect_eval_command(folder: Path, *parameters: str) -> "subprocess.CompletedProcess[str]":
-    command = f"{sys.executable} -m inspect_ai eval valueflow/steer_pair --model"
-    command += " valueflow/respondent --model-role grader=valueflow/judge"
+def steer_pair_command(*parameters: str) -> Result:
+    command = "eval valueflow/steer_pair --model valueflow/respondent"
+    command += " --model-role grader=valueflow/judge"
     given = [word for parameter in parameters for word in ("-T", parameter)]
-    return subprocess.run([*command.split(), *given], capture_output=True, text=True, cwd=folder)
+    return inspect_command(*command.split(), *given)
 
 
 def test_a_condition_file_with_an_unknown_value_ends_the_run_with_one_sentence(
@@ -196,22 +196,22 @@ def test_a_condition_file_with_an_unknown_value_ends_the_run_with_one_sentence(
 ) -> None:
     faulty = {**OWN, "pairs": [{"theory": "craft", "values": ["thrift", "finishing"]}]}
     path = write(tmp_path, faulty)
-    done = inspect_eval_command(tmp_path, f"catalogue={path}")
-    assert done.returncode != 0
-    assert "unknown value of craft 'finishing'" in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+    done = steer_pair_command(f"catalogue={path}")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "unknown value of craft 'finishing'" in done.output
+    assert "Traceback" not in done.output
     assert yaml.safe_load(path.read_text())["pairs"]
 
 
-def test_the_command_line_takes_pairs_and_levels(tmp_path: Path) -> None:
-    done = inspect_eval_command(
-        tmp_path,
+def test_the_command_line_takes_pairs_and_levels() -> None:
+    done = steer_pair_command(
         "pairs=power+universalism,power+face",
         "levels=2/2,2/-2",
         "n_queries=1",
         "windows=1",
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert "planned 5 generations and 11 judge calls" in done.stderr
 
 
