@@ -1,7 +1,8 @@
 """What logs of all our tasks have in common: where they are found, and what their headers say."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "run_usage",
     "shown",
     "the_only",
+    "without_folders",
 ]
 
 
@@ -103,6 +105,25 @@ def evaluated_with(log: Any) -> dict[str, Any]:
 def as_settings(found: Mapping[str, Any]) -> Settings:
     """Settings as text, without those that were not given."""
     return {name: shown(setting) for name, setting in found.items() if setting not in (None, {})}
+
+
+# A path from the root of a machine; what stands before it is no part of a URL, a name or a path.
+_FOLDERS = re.compile(
+    r"(?:(?<![\w/.:])|(?<=\w/))/(?:[^\s/,;:()'\"<>]+/)+(?=[^\s/,;:()'\"<>])"
+    r"|(?<!\w)[A-Za-z]:\\(?:[^\s\\]+\\)*"
+)
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """A text in which files are named by their own names alone, as pages that are passed on need.
+
+    Args:
+        text: to be shown.
+        known: paths that it may hold, for those with spaces.
+    """
+    for path in sorted(known, key=len, reverse=True):
+        text = text.replace(path, path.rstrip("/").rpartition("/")[2])
+    return _FOLDERS.sub("", text)
 
 
 def shown(setting: Any) -> str:

@@ -125,6 +125,7 @@ def score(
         metadata={
             "valueflow": version("valueflow"),
             "responses": str(responses),
+            "responses_sha256": open_source(responses, "queries").sha256[:16],
             "values": [f"{v.theory}:{v.name}" for v in values],
             "planned": {"generations": 0, "judge_calls": calls},
             "evaluator": settings.model_dump(),

@@ -265,5 +265,5 @@ def test_a_folder_stands_for_the_files_in_it_each_once(tmp_path: Path) -> None:
     saved = read_rankings([tmp_path, tmp_path / "one.jsonl"])
     assert sorted(saved.table.items) == ["a", "b"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputFileError, match=r"empty: holds no Inspect log"):
+    with pytest.raises(InputFileError, match=r"empty: is a folder without"):
         read_rankings([tmp_path / "empty"])
