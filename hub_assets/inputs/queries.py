@@ -3,7 +3,8 @@
 Accepted columns: the question is `query`, `question`, `prompt`, `instruction` or `text`; its
 identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
 without a family column gives its own name as the family, so that a folder with one file per
-source (as the published queries are kept) is drawn from evenly.
+source (as the published queries are kept) is drawn from evenly. A question may be a chat of one
+message, `[{"role": "user", "content": "..."}]`.
 """
 
 import itertools
@@ -69,7 +70,7 @@ def load_queries(
         if row.file != current:
             current = row.file
             mapping = column_map(row, COLUMNS, ["query"], columns, "query_columns")
-        text = str(row.cells.get(mapping["query"]) or "").strip()
+        text = row.text(mapping, "query", role="user")
         if not text:
             raise InputFileError(
                 row.file, "is empty; remove the row", row=row.number, column=mapping["query"]

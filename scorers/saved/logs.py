@@ -21,9 +21,13 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
     read_eval_log_samples_by_id,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.scorers.records import METADATA_KEY
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
+from valueflow.scorers.estimate.responses import LIMIT
+from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
 
 __all__ = [
     "INTENSITY",
@@ -82,11 +86,12 @@ def find_logs(paths: Iterable[str | Path]) -> list[Path]:
             if not logs:
                 raise InputFileError(path, "is a folder without an Inspect log (.eval, .json)")
             found.extend(logs)
-        elif not path.is_file():
+        elif not path.exists():
             raise InputFileError(path, "there is no such file or folder")
         elif path.suffix not in SUFFIXES:
             raise InputFileError(path, "is no Inspect log; give a .eval or .json file, or a folder")
         else:
+            check_file(path, MOST_LOG_BYTES)
             found.append(path)
     return list(dict.fromkeys(path.resolve() for path in found))
 
@@ -192,10 +197,39 @@ class ScoredLog:
             return None
         self.counts["rescored"] += len(found) > 1
         record: dict[str, Any] = found[-1]
-        if sample.output.choices and isinstance(record, dict):
+        if self.kind is INTENSITY:
+            _check_record(record, sample, self.path)
+        if sample.output.choices:
             text = sample.output.completion.encode("utf-8", "backslashreplace")
             record.setdefault("response_sha256", hashlib.sha256(text).hexdigest()[:16])
         return record
+
+
+def _check_record(record: object, sample: EvalSample, path: Path) -> None:
+    """Sees to it that a record has the form of one, with windows that a judge can have ordered.
+
+    Raises:
+        InputFileError: it has not; the sample and the field are named.
+    """
+    where = f"sample {sample.id}, epoch {sample.epoch}: the record of {INTENSITY.scorer}"
+    advice = "; it was changed by hand, or written by another version. Score the log again"
+    try:
+        checked = _FORM.validate_python(record, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        raise InputFileError(
+            path, f"{where} is wrong in {field} ({first['msg']}){advice}"
+        ) from None
+    try:
+        WindowTable.from_records(window_records([checked]), most=LIMIT)
+    except WindowRecordError as error:
+        raise InputFileError(
+            path, f"{where} has a window in which {error.problem}{advice}"
+        ) from None
+
+
+_FORM: TypeAdapter[ResponseRecord] = TypeAdapter(ResponseRecord)
 
 
 def left_out(counts: Mapping[str, int], kind: Kind = INTENSITY) -> Counter[str]:
