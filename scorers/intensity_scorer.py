@@ -13,11 +13,21 @@ from all windows of the run together. The windows are kept, so that either can b
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.settings import EXEMPLARS_KEY, read_sample
+from valueflow.hub_assets.errors import clear_errors
+from valueflow.hub_assets.settings import (
+    EXEMPLARS_KEY,
+    EvaluatorSettings,
+    ResponseSettings,
+    check_overrides,
+    read_sample,
+    with_options,
+)
 from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
@@ -81,60 +91,27 @@ PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 
 
 @scorer(metrics=[steering_summary()])
-def intensity(
-    vidb: str | None = None,
-    windows: int | None = None,
-    window_size: int | None = None,
-    sampling: str | None = None,
-    panel: str | None = None,
-    seed: int | None = None,
-    judge_attempts: int | None = None,
-    target_se: float | None = None,
-    cell_windows: int | None = None,
-    design_scale: float | None = None,
-    judge_mode: str | None = None,
-) -> Scorer:
+@clear_errors
+@with_options(EvaluatorSettings, ResponseSettings)
+def intensity(*, options: Mapping[str, Any]) -> Scorer:
     """Ranks each response against anchors and estimates its intensity in [−10, 10].
 
-    Arguments that are not given are taken from the sample (the task put them there), else from the
+    Options that are not given are taken from the sample (the task put them there), else from the
     registry's defaults; so `inspect score LOG --scorer valueflow/intensity` repeats a task's own
-    settings.
+    settings, and `-S windows=5` replaces one of them.
 
     Args:
-        vidb: anchors: asset, path, or `ORG/NAME@REVISION`.
-        windows: m, most windows per response and value.
-        window_size: k, texts per window.
-        sampling: `bucket`, `random`, `fixed` or `adaptive`.
-        panel: table of the anchors for `fixed`.
-        seed: run seed.
-        judge_attempts: most questions put to the judge for one window.
-        target_se: with `adaptive`, stop at this posterior standard deviation of a response.
-        cell_windows: budget of windows for a cell, shared evenly among its responses.
-        design_scale: the judge's scale that `adaptive` assumes.
-        judge_mode: `ranking`, or `choice` for judges with logprobs.
-    """
-    given = {
-        name: setting
-        for name, setting in {
-            "vidb": vidb,
-            "windows": windows,
-            "window_size": window_size,
-            "sampling": sampling,
-            "panel": panel,
-            "seed": seed,
-            "judge_attempts": judge_attempts,
-            "target_se": target_se,
-            "cell_windows": cell_windows,
-            "design_scale": design_scale,
-            "judge_mode": judge_mode,
-        }.items()
-        if setting is not None
-    }
+        options: those of `EvaluatorSettings` and `ResponseSettings`, each a parameter of its own.
 
+    Raises:
+        OptionError: an option that cannot be used; together with the sample's own, options are
+            checked again when a sample is scored.
+    """
+    check_overrides(options)
     judging = Judging(grader_model)
 
     async def score(state: TaskState, target: Target) -> Score:
-        sample = read_sample(state.metadata, given)
+        sample = read_sample(state.metadata, options)
         output = state.output
         answer = Answer(
             text=output.completion,

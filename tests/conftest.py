@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from inspect_ai._cli.main import inspect
 from inspect_ai._display.core import active
@@ -39,15 +40,25 @@ def _nobody_looks_on() -> Iterator[None]:
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("VALUEFLOW_CACHE_DIR", str(tmp_path / "judgements"))
 
 
 @pytest.fixture(autouse=True)
 def _own_catalogues() -> Iterator[None]:
-    """Catalogues that a test adds are gone after it."""
-    before = dict(registry._own)
+    """Catalogues that a test opens are gone after it."""
+    before = dict(registry._opened)
     yield
-    registry._own.clear()
-    registry._own.update(before)
+    registry._opened.clear()
+    registry._opened.update(before)
+
+
+def install_catalogue(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    """Lets the installation itself have what a user's own catalogue says."""
+    raw = yaml.safe_load(registry.registry_path().read_text(encoding="utf-8"))
+    merged = registry._merged(raw, yaml.safe_load(own.read_text(encoding="utf-8")), own)
+    path = own.with_name("installed.yaml")
+    path.write_text(yaml.safe_dump(merged, sort_keys=False), encoding="utf-8")
+    monkeypatch.setattr(registry, "registry_path", lambda: path)
 
 
 @pytest.fixture

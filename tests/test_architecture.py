@@ -23,6 +23,7 @@ EDGES = {
         "intensity_scorer",
         "judge.asking",
         "judge.choice",
+        "judge.memory",
         "judge.model",
         "judge.response",
         "judge.scoring",

@@ -13,7 +13,7 @@ from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.records import ResponseRecord, is_judged, window_records
+from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
 from valueflow.scorers.summary.cells import (
     CellKey,
     CellSummary,
@@ -73,7 +73,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     given = list(responses)
     cells = cells_present(given)
     records = sorted(given, key=lambda response: (response["query"], response["item"]))
-    evaluation = _evaluation([r for r in records if not r["refusal"]], cells, estimator)
+    evaluation = _evaluation(list(measured(records)), cells, estimator)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(records, cells, estimator) if ranked else None
     queries = by_query(evaluation)

@@ -2,15 +2,17 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from valueflow import TASK_MODULES
 from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.settings import described
 
 __all__ = ["tables"]
 
@@ -20,7 +22,7 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
 
     Args:
         what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
-            `groups`, `tasks`, `assets` or `queries`.
+            `groups`, `tasks`, `options`, `assets` or `queries`.
         theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 
@@ -36,6 +38,8 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
         yield _levels(registry)
     if what in ("overview", "tasks"):
         yield _tasks(everything=what == "tasks")
+    if what == "options":
+        yield _options()
     if what in ("overview", "assets"):
         yield _assets(registry)
     if what == "pairs":
@@ -119,11 +123,14 @@ def _tasks(everything: bool) -> Table:
         row = [f"valueflow/{name}", _first_line(module, name)]
         if everything:
             # Imported here: a task needs Inspect, which takes two seconds to import.
-            row.append(
-                ", ".join(inspect.signature(getattr(import_module(module), name)).parameters)
-            )
+            row.append(", ".join(_parameters(getattr(import_module(module), name))))
         table.add_row(*row)
     return table
+
+
+def _parameters(task: Callable[..., Any]) -> list[str]:
+    given = inspect.signature(task).parameters.values()
+    return [parameter.name for parameter in given if parameter.kind is not parameter.VAR_KEYWORD]
 
 
 def _first_line(module: str, function: str) -> str:
@@ -136,6 +143,16 @@ def _first_line(module: str, function: str) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == function:
             return (ast.get_docstring(node) or "").partition("\n")[0]
     raise LookupError(f"{module} has no function {function}")
+
+
+def _options() -> Table:
+    from valueflow.steering.settings import STEERED
+
+    table = Table("option", "what it is", "default", title="Options of steering (-T name=...)")
+    for model in STEERED:
+        for name, meaning, default in described(model.model_fields):
+            table.add_row(name, meaning.replace("`", ""), default.replace("`", ""))
+    return table
 
 
 def _assets(registry: Registry) -> Table:

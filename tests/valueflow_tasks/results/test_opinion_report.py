@@ -472,7 +472,7 @@ def test_a_survey_log_without_scores_says_how_to_score_it(mini_log: Path, tmp_pa
         write_report([changed(mini_log, tmp_path / "bare.eval", bare)], tmp_path / "out")
 
 
-def test_two_scores_of_a_sample_are_refused(mini_log: Path, tmp_path: Path) -> None:
+def test_of_two_scores_the_newest_counts_and_it_is_told(mini_log: Path, tmp_path: Path) -> None:
     def twice(log: EvalLog) -> None:
         for sample in log.samples or []:
             assert sample.scores is not None
@@ -481,8 +481,10 @@ def test_two_scores_of_a_sample_are_refused(mini_log: Path, tmp_path: Path) -> N
             assert OPINION_KEY in score.metadata
             sample.scores["option_choice1"] = score
 
-    with pytest.raises(InputFileError, match="--action overwrite"):
-        write_report([changed(mini_log, tmp_path / "twice.eval", twice)], tmp_path / "out")
+    report = write_report([changed(mini_log, tmp_path / "twice.eval", twice)], tmp_path / "out")
+    (study,) = report.surveys.studies
+    assert study.counts["rescored"] == study.counts["scored"] == len(study.records)
+    assert any("scored more than once" in note for note in study.notes)
 
 
 def test_the_same_survey_logs_make_the_same_files(

@@ -8,14 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog
 
-from tests.study_runs import Page, changed, rows, run_log
+from tests.study_runs import Page, changed, read_studies, rows, run_log
 from valueflow.cli import main
 from valueflow.commands import report as report_commands
 from valueflow.hub_assets.errors import OptionError
 from valueflow.results.report import write_report
 from valueflow.results.steering.rows import shifts_by_level
 from valueflow.results.steering.series import series_of
-from valueflow.results.steering.studies import read_studies
 from valueflow.scorers.figures import Figure
 from valueflow.steering.existing import score
 from valueflow.steering.tasks import steer_pair
@@ -129,7 +128,7 @@ def test_bad_input_ends_with_one_message_and_writes_no_page(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     result = call(str(tmp_path / "empty"), "-o", str(tmp_path / "out"))
     assert result.exit_code == 1
-    assert "holds no Inspect log" in " ".join(result.output.split())
+    assert "a folder without an Inspect log" in " ".join(result.output.split())
     assert not (tmp_path / "out" / "index.html").exists()
 
 

@@ -8,12 +8,14 @@ import yaml
 from click.testing import Result
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import EvalLog
+from inspect_ai import score as inspect_score
+from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
-from tests.conftest import inspect_command
+from tests.conftest import CountingJudge, inspect_command, obedient
 from tests.hub_assets.registry.test_catalogues import OWN, write
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.run import flatten, summarize
 from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
@@ -182,6 +184,50 @@ def test_catalogues_of_other_runs_change_neither_values_nor_anchors_of_a_run(
     assert without["evaluator"]["vidb"] == "vidb-mini"
     assert len(without["values"]) == 12
     assert len(pairs["pairs"]) == 5
+
+
+def test_two_runs_of_one_process_whose_catalogues_disagree_keep_apart(tmp_path: Path) -> None:
+    theory = OWN["theories"]["craft"]  # type: ignore[index]
+    meanings = {"saves": "wasting nothing", "hoards": "piling up all one can"}
+    tasks = []
+    for name, clause in meanings.items():
+        node = {**theory["nodes"]["thrift"], "definition": f"Who {name}.", "clause": clause}
+        own = {**theory, "nodes": {"thrift": node}}
+        folder = tmp_path / name
+        folder.mkdir()
+        path = write(folder, {**OWN, "theories": {"craft": own}, "pairs": []})
+        rows = [f"thrift,{name} {i},{i * 2 - 10}\n" for i in range(11)]
+        (folder / "anchors.csv").write_text("value,text,intensity\n" + "".join(rows), "utf-8")
+        # Both are open before either runs.
+        tasks.append(steer(theory="craft", levels=2, n_queries=2, windows=1, catalogue=str(path)))
+    judge = CountingJudge(obedient)
+    logs = inspect_eval(
+        tasks, model="valueflow/respondent", model_roles={"grader": judge.model}, display="none"
+    )
+    again = inspect_score(
+        read_eval_log(logs[0].location),
+        intensity(windows=2),
+        model_roles={"grader": judge.model},
+        action="overwrite",
+        display="none",
+    )
+    for log, name in [*zip(logs, meanings, strict=True), (again, "saves")]:
+        assert log.status == "success"
+        for sample in log.samples or []:
+            record = (sample.scores or {})["intensity"].metadata[METADATA_KEY]  # type: ignore[index]
+            for window in record["values"]["thrift"]["windows"]:
+                assert {text.split()[0] for text in window["texts"]} == {name}
+    for log, name in zip(logs, meanings, strict=True):
+        (other,) = set(meanings) - {name}
+        said = "\n".join(
+            text
+            for sample in log.samples or []
+            for text in (*sample.attachments.values(), *(m.text for m in sample.messages))
+        )
+        assert f"Who {name}." in said
+        assert meanings[name] in said
+        assert f"Who {other}." not in said
+        assert meanings[other] not in said
 
 
 def steer_pair_command(*parameters: str) -> Result:
