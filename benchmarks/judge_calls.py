@@ -12,7 +12,7 @@ from simulated_windows import Anchors, Judge, bucket_panels, cells_of_responses,
 from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.likelihood import read_orders
-from valueflow.scorers.estimate.responses import AnchorErrors, response_likelihood
+from valueflow.scorers.estimate.responses import response_likelihood
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.windows.adaptive import DESIGN_GRID, DESIGN_LAPSE_RATE, next_window
 

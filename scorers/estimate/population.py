@@ -22,13 +22,13 @@ from valueflow.scorers.estimate.covariance import CellErrors
 from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel
 from valueflow.scorers.estimate.likelihood import Orders, read_orders
 from valueflow.scorers.estimate.responses import (
-    AnchorErrors,
     Estimate,
     grid_moments,
     grid_quantiles,
     intensity_grid,
     maximum_likelihood,
-    response_likelihood,
+    relative_likelihood,
+    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
@@ -90,11 +90,13 @@ def population_estimates(
     table: WindowTable, value: ValueWindows, fitted: FittedJudge, tail: float
 ) -> tuple[list[Estimate], list[Cell], dict[str, CellErrors]]:
     model, orders, count = fitted.model, value.orders, len(value.items)
-    errors = AnchorErrors(fitted.anchor_error, fitted.anchor_error_variance)
+    errors = fitted.errors
     texts = float(orders.present.sum(axis=1).max())
     grid = intensity_grid(model.scale, texts, value.evidence)
 
-    likelihood = response_likelihood(orders, value.item, count, model, errors, grid)
+    likelihood = relative_likelihood(
+        response_log_likelihood(orders, value.item, count, model, errors, grid)
+    )
     best, best_se = maximum_likelihood(likelihood, grid)
     flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
     both = orders.questions <= ONE_SIDED
@@ -105,7 +107,9 @@ def population_estimates(
         inside[np.concatenate([value.members[cell] for cell in sampled])] = True
         part = orders.take(np.flatnonzero(inside[value.item[orders.window]]))
     others = [
-        response_likelihood(part, value.item, count, other, errors, grid)
+        relative_likelihood(
+            response_log_likelihood(part, value.item, count, other, errors, grid)
+        )
         for other in _other_judges(model, both_sides=both)
     ]
     posteriors = _posteriors(grid, likelihood, others, value.members, tail, set(sampled))
@@ -139,11 +143,14 @@ def population_estimates(
         )
         mean, own = grid_moments(posterior.item, grid)
         item_moved = _directions(posterior.other_item_mean, mean, both)
-        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0))
+        # The anchors' own errors move responses as they move cells.
+        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0) + _shared(level, tilt, mean))
         widen = item_se / np.maximum(own, 1e-12)
         bounds = grid_quantiles(posterior.item, grid, (tail, 1 - tail))
         bounds = np.clip(mean[:, None] + widen[:, None] * (bounds - mean[:, None]), -10, 10)
-        alone = (best[members], best_se[members], flat[members], flat_se[members])
+        best_own = np.sqrt(best_se[members] ** 2 + _shared(level, tilt, best[members]))
+        flat_own = np.sqrt(flat_se[members] ** 2 + _shared(level, tilt, flat[members]))
+        alone = (best[members], best_own, flat[members], flat_own)
         columns = (mean, item_se, *alone[:2], bounds[:, 0], bounds[:, 1], *alone[2:])
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts
@@ -238,6 +245,11 @@ def _other_judges(judge: JudgeModel, *, both_sides: bool) -> list[JudgeModel]:
 def _directions(means: Array, centre: Array | float, both_sides: bool) -> Array:
     """Change of means by one standard error of the judge in each direction."""
     return np.asarray((means[1::2] - means[::2]) / 2 if both_sides else means - centre)
+
+
+def _shared(level: float, tilt: float, intensity: Array) -> Array:
+    """Variance (n,) of responses of given intensity that the anchors' own errors leave."""
+    return np.asarray(level**2 + (tilt * intensity) ** 2)
 
 
 def _anchor_error(orders: Orders, text_sd: float) -> tuple[float, float]:
