@@ -265,6 +265,12 @@ class _Propagation:
         self.random = by_window(orders, random_anchor_log_likelihood(orders))[0]
         # A window with one named anchor tells nothing of lapses.
         self.told = self.weight * (self.random < 0)
+        # Texts that a window cannot tell apart, as without their names, learn nothing from it.
+        order = np.sort(self.key, axis=1)
+        self.doubled = np.zeros(present.shape, dtype=bool)
+        for row in np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1)):
+            _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
+            self.doubled[row] = count[code] > 1
         self.precision = np.zeros(self.key.shape)
         self.shift = np.zeros(self.key.shape)
         self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
@@ -405,6 +411,7 @@ class _Propagation:
         slope = (weight * part * scale)[:, None] * score
         bend = (part * scale**2)[:, None] * curvature
         bend -= (part * (1 - part) * scale**2)[:, None] * score**2
+        slope[self.doubled] = bend[self.doubled] = 0.0
         bend = np.clip(weight[:, None] * bend, 0.0, _MOST_TOLD / np.maximum(variance, 1e-12))
         left = 1 - variance * bend
         self.precision += _DAMPING * (bend / left - self.precision)

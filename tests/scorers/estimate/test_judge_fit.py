@@ -56,7 +56,7 @@ def test_anchors_that_contradict_the_judge_are_listed() -> None:
     anchors = Anchors(intensity, error)
     truth = generator.uniform(-9, 9, (1, 1500))
     fit = evaluate(simulate(generator, Judge(0.8), truth, 1, anchors=anchors)).fit["value"]
-    listed = dict(fit.contradicting)
+    listed = {name: points for name, points, _ in fit.disagreements}
     assert list(listed)[:2] in (["anchor 17", "anchor 101"], ["anchor 101", "anchor 17"])
     assert listed["anchor 17"] > 0 > listed["anchor 101"]
     assert len(listed) <= 4

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from simulated_windows import Judge, simulate
 from valueflow.scorers.estimate.evaluation import Estimate, evaluate
-from valueflow.scorers.estimate.judge import JudgeModel
-from valueflow.scorers.estimate.likelihood import insertion_likelihood, read_orders
+from valueflow.scorers.estimate.judge import AnchorErrors, JudgeModel
+from valueflow.scorers.estimate.likelihood import insertion_log_likelihood, read_orders
 from valueflow.scorers.estimate.responses import (
-    AnchorErrors,
     grid_quantiles,
     intensity_grid,
     maximum_likelihood,
-    response_likelihood,
+    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
@@ -98,11 +97,11 @@ def test_smoothing_over_text_errors_is_the_integral_over_them() -> None:
     orders = read_orders(ranked(2))
     grid = np.linspace(-10, 10, 81)
     judge = JudgeModel(1.0, text_sd=1.5)
-    errors = AnchorErrors(np.zeros(5), 0.0)
-    found = response_likelihood(orders, np.zeros(1, int), 1, judge, errors, grid)[0]
+    errors = AnchorErrors(np.zeros(5), np.zeros(5), 0.0)
+    found = np.exp(response_log_likelihood(orders, np.zeros(1, int), 1, judge, errors, grid)[0])
     draws = np.random.default_rng(0).normal(0, 1.5, 20000)
     points = grid[[10, 40, 70]]
-    truth = [insertion_likelihood(orders, 1.0, 0.0, point + draws).mean() for point in points]
+    truth = [np.exp(insertion_log_likelihood(orders, 1.0, 0.0, point + draws)).mean() for point in points]
     np.testing.assert_allclose(found[[10, 70]] / found[40], np.array(truth)[[0, 2]] / truth[1],
                                rtol=0.05)  # fmt: skip
 
@@ -114,7 +113,8 @@ def test_the_grid_is_fine_enough(scale: float) -> None:
     fine = np.linspace(-10, 10, 4001)
     means = []
     for points in (grid, fine):
-        likelihood = insertion_likelihood(orders, scale, 0.0, points).prod(axis=0)
+        logs = insertion_log_likelihood(orders, scale, 0.0, points).sum(axis=0)
+        likelihood = np.exp(logs - logs.max())
         means.append([points @ likelihood, points**2 @ likelihood] / likelihood.sum())
     np.testing.assert_allclose(means[0], means[1], rtol=0.01, atol=0.01)
 
