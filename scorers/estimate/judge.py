@@ -111,7 +111,7 @@ TEXT_SD_NODES = np.array([0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.5, 7.5
 WINDOWS_PROFILED = 400
 """Most windows from which ``text_sd`` is estimated: an even selection."""
 
-WINDOWS_FITTED = 3000
+WINDOWS_FITTED = 2000
 """Most windows from which scale, place effect and lapse rate are estimated: an even selection."""
 
 WINDOWS_FOLLOWED = 50_000
@@ -121,6 +121,7 @@ NEGLIGIBLE = 8.0
 """Nodes whose log-likelihood lies this far below the best are not computed."""
 
 _SWEEPS = 60
+_SWEEPS_ON_THE_WAY = 15
 _DAMPING = 0.8
 _MOST_TOLD = 0.7
 """Most of an anchor's variance that one window takes away: the closed form exaggerates what a
@@ -319,12 +320,13 @@ class _Propagation:
         quickly, but all of them together move slowly along the ridge on which a judge is sharp and
         the errors are large.
         """
+        sweeps = _SWEEPS_ON_THE_WAY
         for _ in range(searches):
             width = float(np.clip(state.scale_error, 0.03, 0.4))
             centre, logs = float(state.parameter[0]), []
             for offset in (-width, 0.0, width):
                 self._move(state, centre + offset - float(state.parameter[0]))
-                self.settle(text_sd, state, tolerance)
+                self.settle(text_sd, state, tolerance, most=sweeps)
                 logs.append(state.log_evidence)
             bend = (2 * logs[1] - logs[0] - logs[2]) / width**2
             slope = (logs[2] - logs[0]) / (2 * width)
@@ -334,6 +336,8 @@ class _Propagation:
             self._move(state, centre + step - float(state.parameter[0]))
             if abs(step) < 0.3 * state.scale_error:
                 break
+            # Far away, the direction is enough.
+            sweeps = _SWEEPS_ON_THE_WAY if abs(step) > state.scale_error else _SWEEPS
         self.settle(text_sd, state, tolerance)
         return state
 
@@ -345,14 +349,20 @@ class _Propagation:
         self.shift, self.precision = shift / factor**2, self.precision / factor**2
 
     def settle(
-        self, text_sd: float, state: _State, tolerance: float, *, known: bool = False
+        self,
+        text_sd: float,
+        state: _State,
+        tolerance: float,
+        *,
+        most: int = _SWEEPS,
+        known: bool = False,
     ) -> None:
         """Sweep at a fixed scale until the evidence moves no more.
 
         A ``known`` judge's place effect and lapse rate stay as they are.
         """
         before = -np.inf
-        for sweep in range(_SWEEPS):
+        for sweep in range(most):
             self._sweep(text_sd, state, first=sweep == 0, known=known)
             if sweep > 1 and abs(state.log_evidence - before) < tolerance:
                 break
@@ -537,7 +547,7 @@ def fit_judge(
     state = work.start()
     if log_scale is not None:
         state.parameter[0] = log_scale
-    state = work.fit(sd, state, 5e-3, 10)
+    state = work.fit(sd, state, max(5e-3, 2e-5 * few.windows), 10)
     fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
     if few is orders:
         return fitted
@@ -626,9 +636,7 @@ def fit_judges(
         text_sd_profile(one, anchors, own) for one, own in zip(orders, evidence, strict=True)
     ]
     text_sd = pooled_text_sd(profiles)
-    start = [
-        profile.best_log_scale(sd) for profile, (sd, _) in zip(profiles, text_sd, strict=True)
-    ]
+    start = [profile.best_log_scale(sd) for profile, (sd, _) in zip(profiles, text_sd, strict=True)]
     alone = [
         fit_judge(one, anchors, sd, log_scale=begin)
         for one, sd, begin in zip(orders, text_sd, start, strict=True)

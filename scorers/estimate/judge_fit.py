@@ -151,9 +151,9 @@ def _judge_scores(orders: Orders, judge: JudgeModel) -> Array:
     ranked = log_likelihood_of(orders, worths)
     ratio = np.exp(np.clip(random_anchor_log_likelihood(orders) - ranked, -300, 300))
     mixture = 1 - judge.lapse_rate + judge.lapse_rate * ratio
-    score = anchor_scores(orders, worths)[0] * (orders.part * (1 - judge.lapse_rate) / mixture)[
-        :, None
-    ]
+    score = (
+        anchor_scores(orders, worths)[0] * (orders.part * (1 - judge.lapse_rate) / mixture)[:, None]
+    )
     lapse = orders.part * (ratio - 1) / mixture
     return np.column_stack(
         [(score * orders.intensity).sum(axis=1), (score * orders.place).sum(axis=1), lapse]

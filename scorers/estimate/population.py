@@ -107,9 +107,7 @@ def population_estimates(
         inside[np.concatenate([value.members[cell] for cell in sampled])] = True
         part = orders.take(np.flatnonzero(inside[value.item[orders.window]]))
     others = [
-        relative_likelihood(
-            response_log_likelihood(part, value.item, count, other, errors, grid)
-        )
+        relative_likelihood(response_log_likelihood(part, value.item, count, other, errors, grid))
         for other in _other_judges(model, both_sides=both)
     ]
     posteriors = _posteriors(grid, likelihood, others, value.members, tail, set(sampled))

@@ -34,6 +34,10 @@ IntArray = NDArray[np.int64]
 BATCH = 4000
 """Rows that are evaluated on the grid at a time."""
 
+LEAST_LOG = 140.0
+"""Fall of a log-likelihood below its maximum that counts as impossible: products with smaller
+numbers would leave a processor's range, which is slow, and change nothing."""
+
 LIMIT = 10.0
 """Intensities live on [-LIMIT, LIMIT]."""
 
@@ -111,7 +115,9 @@ def response_log_likelihood(
         number = batch.window
         slot += (log_kept[number] + log_share[rows])[:, None]
         if judge.lapse_rate > 0:
-            slot = np.logaddexp(slot, (log_lapsed[number] + log_share[rows] + chance[rows])[:, None])
+            slot = np.logaddexp(
+                slot, (log_lapsed[number] + log_share[rows] + chance[rows])[:, None]
+            )
         if len(np.unique(number)) < len(number):
             number, slot = _sum_of_rows(number, slot)
         if (weight[number] != 1).any():
@@ -125,8 +131,9 @@ def response_log_likelihood(
 
 
 def relative_likelihood(log_likelihood: Array) -> Array:
-    """Likelihood (items, G) from its log, each row's maximum 1."""
-    return np.asarray(np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True)))
+    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG)."""
+    relative = log_likelihood - log_likelihood.max(axis=1, keepdims=True)
+    return np.asarray(np.exp(np.maximum(relative, -LEAST_LOG)))
 
 
 def _sum_of_rows(number: IntArray, slot: Array) -> tuple[IntArray, Array]:
@@ -151,9 +158,7 @@ def _batches(orders: Orders) -> list[slice | IntArray]:
     return batches
 
 
-def _lapses(
-    orders: Orders, judge: JudgeModel, mean: Array, variance: Array
-) -> tuple[Array, Array]:
+def _lapses(orders: Orders, judge: JudgeModel, mean: Array, variance: Array) -> tuple[Array, Array]:
     """Chance (W,) that a window is a lapse, given its anchors; share (R,) of each allowed order."""
     dulled = attenuation(judge.scale, variance)
     ranked, share = by_window(

@@ -108,7 +108,9 @@ def test_windows_of_one_response_tell_what_anchors_seen_once_cannot() -> None:
         judge = Judge(scale, 0.0, text_sd)
         anchors = draw_anchors(generator, judge, 100_000)
         truth = generator.uniform(-9, 9, (1, 150))
-        found.append(evaluate(simulate(generator, judge, truth, 4, anchors=anchors)).judges["value"])
+        found.append(
+            evaluate(simulate(generator, judge, truth, 4, anchors=anchors)).judges["value"]
+        )
     disagreeing, noisy = found
     assert disagreeing.text_sd == pytest.approx(4.0, abs=0.8)
     assert noisy.text_sd < 2.0

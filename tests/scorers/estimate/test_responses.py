@@ -101,7 +101,9 @@ def test_smoothing_over_text_errors_is_the_integral_over_them() -> None:
     found = np.exp(response_log_likelihood(orders, np.zeros(1, int), 1, judge, errors, grid)[0])
     draws = np.random.default_rng(0).normal(0, 1.5, 20000)
     points = grid[[10, 40, 70]]
-    truth = [np.exp(insertion_log_likelihood(orders, 1.0, 0.0, point + draws)).mean() for point in points]
+    truth = [
+        np.exp(insertion_log_likelihood(orders, 1.0, 0.0, point + draws)).mean() for point in points
+    ]
     np.testing.assert_allclose(found[[10, 70]] / found[40], np.array(truth)[[0, 2]] / truth[1],
                                rtol=0.05)  # fmt: skip
 
