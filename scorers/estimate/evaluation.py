@@ -109,6 +109,11 @@ def evaluate(
         if estimator == "population":
             result.notes.extend(notes_on_judge(value.name, value.orders, one.model, fit))
             result.notes.extend(notes_on_choices(value.name, value.orders))
+            if value.repeated:
+                result.notes.append(
+                    f"{value.name}: {value.repeated} windows repeat others in everything, as a "
+                    "judge's cached answers do; repeats count once."
+                )
             if value.orders.probability is not None:
                 result.choice_weights[value.name] = value.orders.choice_weight
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))

@@ -304,8 +304,11 @@ class _Propagation:
     def posterior(self, text_sd: float) -> tuple[Array, Array]:
         """Precision (texts + 1,), and mean times precision; the last is of unused columns."""
         flat, size = self.key.ravel(), len(self.keys) + 1
-        precision = np.bincount(flat, self.precision.ravel(), size) + text_sd**-2.0
-        return precision, np.bincount(flat, self.shift.ravel(), size)
+        precision, shift = (
+            np.bincount(flat, messages.ravel(), size).astype(np.float64)
+            for messages in (self.precision, self.shift)
+        )
+        return precision + text_sd**-2.0, shift
 
     def errors(self, text_sd: float, anchors: int) -> AnchorErrors:
         precision, shift = (values[:-1] for values in self.posterior(text_sd))
@@ -547,7 +550,7 @@ def fit_judge(
     state = work.start()
     if log_scale is not None:
         state.parameter[0] = log_scale
-    state = work.fit(sd, state, max(5e-3, 2e-5 * few.windows), 10)
+    state = work.fit(sd, state, max(5e-3, 2e-5 * few.questions), 10)
     fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
     if few is orders:
         return fitted
@@ -569,7 +572,7 @@ def errors_of_known(
     state = _State(np.array([np.log(judge.scale), judge.place_effect]), judge.lapse_rate)
     if known is not None:
         work.adopt(known)
-    work.settle(judge.text_sd, state, max(1e-3, 1e-5 * orders.windows), known=True)
+    work.settle(judge.text_sd, state, max(1e-3, 1e-5 * orders.questions), known=True)
     return work.errors(judge.text_sd, anchors)
 
 

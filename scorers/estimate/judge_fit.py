@@ -6,6 +6,7 @@ Plain sentences about what the windows could not tell.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,7 +175,7 @@ def _simulated(orders: Orders, judge: JudgeModel) -> Orders:
     worth = np.where(orders.present, worth, -np.inf).reshape(-1, columns)
     order = np.argsort(-worth, axis=1, kind="stable")
 
-    def again(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def again(values: NDArray[Any]) -> NDArray[Any]:
         return np.take_along_axis(np.tile(values, (SIMULATIONS, 1)), order, axis=1)
 
     return replace(
@@ -191,6 +192,7 @@ def _simulated(orders: Orders, judge: JudgeModel) -> Orders:
         chosen=np.tile(orders.chosen, SIMULATIONS),
         place_of_response=np.tile(orders.place_of_response, SIMULATIONS),
         windows=SIMULATIONS * rows,
+        repeats=None,
         probability=None,
         source=None,
     )
@@ -206,7 +208,9 @@ def _moment_test(
         ranked &= np.isnan(orders.probability[orders.window])
     if not ranked.any():
         return 1.0
-    orders = replace(orders.take(np.flatnonzero(ranked)), probability=None, source=None)
+    orders = replace(
+        orders.take(np.flatnonzero(ranked)), probability=None, repeats=None, source=None
+    )
     pairs = _Pairs(orders, marginal)
     groups = _joined(pairs.by_band(pairs.weight * (1 - pairs.expected)))
 
@@ -283,8 +287,8 @@ def notes_on_judge(value: str, orders: Orders, judge: JudgeModel, fit: JudgeFit)
     if fit.upside_down:
         notes.append(
             f"{value}: the judge orders the anchors upside down (correlation of its orders with "
-            f"their intensities {fit.correlation:.2f}); check the direction of the question, of the "
-            "saved orders and of the anchors' intensities before using any number."
+            f"their intensities {fit.correlation:.2f}); check the direction of the question, of "
+            "the saved orders and of the anchors' intensities before using any number."
         )
     if judge.lapse_rate > LAPSE_ALARM:
         notes.append(

@@ -44,6 +44,8 @@ class Orders:
     that text's ``probability`` (W,), NaN for windows that were ranked; ``source`` (W,) numbers the
     windows as the judge was asked them.  Both are None where no window is a choice.
     ``choice_weight`` is the number of drawn choices that one distribution counts for.
+    ``repeats`` (W,) counts how often a window is there, itself included, with the same judgement:
+    together they count once.  None where none is repeated.
     """
 
     window: IntArray
@@ -61,6 +63,7 @@ class Orders:
     probability: Array | None = None
     source: IntArray | None = None
     choice_weight: float = 1.0
+    repeats: Array | None = None
 
     def take(self, rows: slice | IntArray) -> Orders:
         """Some of the rows; windows keep their numbers."""
@@ -79,7 +82,12 @@ class Orders:
         if self.source is not None:
             source = np.unique(self.source[old], return_inverse=True)[1]
         return replace(
-            part, window=window, windows=len(old), probability=probability, source=source
+            part,
+            window=window,
+            windows=len(old),
+            probability=probability,
+            source=source,
+            repeats=None if self.repeats is None else self.repeats[old],
         )
 
     @property
@@ -107,15 +115,13 @@ class Orders:
     @property
     def weight(self) -> Array:
         """Weight (W,) of each window's log-likelihood."""
+        weight = np.ones(self.windows)
+        if self.repeats is not None:
+            weight = weight / self.repeats
         if self.probability is None:
-            return np.ones(self.windows)
+            return weight
         choice = self.probability * self.choice_weight
-        return np.where(np.isnan(choice), 1.0, choice)
-
-    @property
-    def evidence(self) -> Array:
-        """Weight (R,) of each row: its share of its window, times the window's weight."""
-        return self.share if self.probability is None else self.share * self.weight[self.window]
+        return weight * np.where(np.isnan(choice), 1.0, choice)
 
     @property
     def stages_with_response(self) -> IntArray:
@@ -123,7 +129,7 @@ class Orders:
         return self.ahead + self.chosen
 
 
-_BY_WINDOW = ("windows", "probability", "source", "choice_weight")
+_BY_WINDOW = ("windows", "probability", "source", "choice_weight", "repeats")
 
 
 def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
@@ -339,7 +345,7 @@ def by_window(orders: Orders, log_probability: Array) -> tuple[Array, Array]:
     np.maximum.at(top, orders.window, log_probability)
     top = np.where(np.isfinite(top), top, 0.0)
     part = np.exp(log_probability - top[orders.window])
-    total = np.bincount(orders.window, part, orders.windows)
+    total = np.bincount(orders.window, part, orders.windows).astype(np.float64)
     # Windows without rows, as in a selection of items, are certain.
     logs = np.log(np.where(total > 0, total, 1.0)) + top
     return np.asarray(logs), np.asarray(part / np.where(total > 0, total, 1.0)[orders.window])

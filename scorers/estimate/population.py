@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from valueflow.scorers.estimate.cells import (
     Cell,
     CellPosterior,
     cell_posterior,
     cluster_factor,
+    few_clusters,
     lone_posteriors,
 )
 from valueflow.scorers.estimate.covariance import CellErrors
@@ -46,6 +48,9 @@ class ValueWindows:
         self.orders: Orders = read_orders(table, windows)
         self.counts = np.bincount(self.item, minlength=len(self.items))
         self.item = self.orders.by_window(self.item)
+        repeats = _repeats(table, windows)
+        if (repeats > 1).any():
+            self.orders = replace(self.orders, repeats=self.orders.by_window(repeats))
         cells = table.item_cell[self.items]
         by_cell = np.argsort(cells, kind="stable")
         starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
@@ -57,9 +62,26 @@ class ValueWindows:
             self.orders = replace(self.orders, choice_weight=weight)
 
     @property
+    def repeated(self) -> int:
+        """Windows that are there before, with the same judgement."""
+        return 0 if self.orders.repeats is None else int(np.sum(1 - 1 / self.orders.repeats) + 0.5)
+
+    @property
     def evidence(self) -> float:
         """Windows of the item that has most of them, a choice counting by its weight."""
         return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
+
+
+def _repeats(table: WindowTable, windows: IntArray) -> Array:
+    """How often (W,) each window is there: same response, texts, places and judgement."""
+    columns = [table.item[windows, None], table.anchor_key[windows]]
+    columns += [table.ranks[windows], table.places[windows]]
+    if table.choice is not None:
+        columns.append(table.choice[windows].view(np.int64))
+    _, code, count = np.unique(
+        np.concatenate(columns, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    return np.asarray(count[code.ravel()], np.float64)
 
 
 def estimates_of(
@@ -77,6 +99,9 @@ def estimates_of(
 
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
+
+ODDS_ANYWHERE = 10.0
+"""Prior odds that a cell's responses lie anywhere on the scale, against one population."""
 
 ONE_SIDED = 5000
 """Windows of a value beyond which the judge's error is so small that one-sided differences do."""
@@ -98,7 +123,8 @@ def population_estimates(
         response_log_likelihood(orders, value.item, count, model, errors, grid)
     )
     best, best_se = maximum_likelihood(likelihood, grid)
-    flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
+    alone_density = likelihood / likelihood.sum(axis=1, keepdims=True)
+    flat, flat_se = grid_moments(alone_density, grid)
     both = orders.questions <= ONE_SIDED
     sampled = range(len(value.members)) if both else _sampled_cells(value.members, flat)
     part = orders
@@ -124,6 +150,7 @@ def population_estimates(
         moved = _directions(posterior.other_mean, posterior.mean, both)
         moved = np.append(moved, [level, tilt * posterior.mean])
         sd = posterior.sd * cluster_factor(posterior.influence, query)
+        few = few_clusters(query, tail)
         se = float(np.sqrt(sd**2 + moved @ moved))
         wider = se / posterior.sd if posterior.sd > 0 else 1.0
         parts[name] = CellErrors(sd, posterior.influence, query, moved)
@@ -135,16 +162,19 @@ def population_estimates(
                 intensity=posterior.mean,
                 se=se,
                 spread=posterior.spread,
-                lower=max(posterior.mean - wider * (posterior.mean - posterior.lower), -10.0),
-                upper=min(posterior.mean + wider * (posterior.upper - posterior.mean), 10.0),
+                lower=max(posterior.mean - few * wider * (posterior.mean - posterior.lower), -10.0),
+                upper=min(posterior.mean + few * wider * (posterior.upper - posterior.mean), 10.0),
             )
         )
-        mean, own = grid_moments(posterior.item, grid)
-        item_moved = _directions(posterior.other_item_mean, mean, both)
+        # Responses that need not be alike are not drawn toward each other.
+        alike = float(expit(posterior.log_bayes_factor - np.log(ODDS_ANYWHERE)))
+        density = alike * posterior.item + (1 - alike) * alone_density[members]
+        mean, own = grid_moments(density, grid)
+        item_moved = _directions(posterior.other_item_mean, posterior.item @ grid, both)
         # The anchors' own errors move responses as they move cells.
         item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0) + _shared(level, tilt, mean))
         widen = item_se / np.maximum(own, 1e-12)
-        bounds = grid_quantiles(posterior.item, grid, (tail, 1 - tail))
+        bounds = grid_quantiles(density, grid, (tail, 1 - tail))
         bounds = np.clip(mean[:, None] + widen[:, None] * (bounds - mean[:, None]), -10, 10)
         best_own = np.sqrt(best_se[members] ** 2 + _shared(level, tilt, best[members]))
         flat_own = np.sqrt(flat_se[members] ** 2 + _shared(level, tilt, flat[members]))

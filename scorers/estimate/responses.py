@@ -215,9 +215,14 @@ class ResponseEvidence:
         place[window] = np.arange(len(window))
         rows = np.flatnonzero(place[orders.window] >= 0)
         part = orders.take(rows)
-        self.orders = replace(part, window=place[part.window], windows=len(window),
-            probability=None if orders.probability is None else orders.probability[window], source=None,
-        )  # fmt: skip
+        self.orders = replace(
+            part,
+            window=place[part.window],
+            windows=len(window),
+            probability=None if orders.probability is None else orders.probability[window],
+            repeats=None if orders.repeats is None else orders.repeats[window],
+            source=None,
+        )
         self.item = number[item[window]]
 
     def __call__(self, fitted: FittedJudge) -> float:

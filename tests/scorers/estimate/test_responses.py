@@ -38,7 +38,8 @@ def ranked(slot: int, count: int = 1, **changes: Any) -> WindowTable:
         "position": 0,
         **changes,
     }
-    return WindowTable.from_records([record] * count)
+    texts = [[f"{window}-{anchor}" for anchor in range(5)] for window in range(count)]
+    return WindowTable.from_records([{"texts": names, **record} for names in texts])
 
 
 def estimate(table: WindowTable, judge: JudgeModel) -> Estimate:
@@ -60,6 +61,24 @@ def test_a_response_beyond_all_its_anchors_stays_finite_with_a_large_error(
 def test_more_windows_make_the_error_smaller() -> None:
     errors = [estimate(ranked(2, count), JudgeModel(scale=0.5)).se for count in (1, 3, 10)]
     assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_window_that_is_there_twice_counts_once() -> None:
+    once = estimate(ranked(2), JudgeModel(scale=0.5))
+    result = evaluate(ranked(2, 3, texts=["a", "b", "c", "d", "e"]), judge=JudgeModel(scale=0.5))
+    assert result.items[0].intensity == pytest.approx(once.intensity, abs=1e-9)
+    assert result.items[0].se == pytest.approx(once.se, abs=1e-9)
+    assert any("repeats count once" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("scale", "slot"), [(6.6, 1), (50.0, 1), (50.0, 4)])
+def test_a_sharp_judge_places_a_response_between_its_neighbours(scale: float, slot: int) -> None:
+    """Windows of many texts, in which products of worths leave a processor's range."""
+    one = estimate(ranked(slot, 3), JudgeModel(scale))
+    neighbours = sorted(ANCHORS, reverse=True)[slot - 1 : slot + 1]
+    assert neighbours[1] < one.lower < one.intensity < one.upper < neighbours[0]
+    assert one.intensity == pytest.approx(np.mean(neighbours), abs=0.1)
+    assert one.se == pytest.approx(4 / np.sqrt(12), rel=0.1)
 
 
 def test_a_rougher_judge_makes_the_error_larger() -> None:
