@@ -100,8 +100,9 @@ def estimates_of(
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
 
-ODDS_ANYWHERE = 10.0
-"""Prior odds that a cell's responses lie anywhere on the scale, against one population."""
+ODDS_ANYWHERE = 40.0
+"""Prior odds that a cell's responses lie anywhere on the scale, against one population, times their
+number: few responses may be of any kind, many were made under one condition."""
 
 ONE_SIDED = 5000
 """Windows of a value beyond which the judge's error is so small that one-sided differences do."""
@@ -167,7 +168,7 @@ def population_estimates(
             )
         )
         # Responses that need not be alike are not drawn toward each other.
-        alike = float(expit(posterior.log_bayes_factor - np.log(ODDS_ANYWHERE)))
+        alike = float(expit(posterior.log_bayes_factor - np.log(ODDS_ANYWHERE / len(members))))
         density = alike * posterior.item + (1 - alike) * alone_density[members]
         mean, own = grid_moments(density, grid)
         item_moved = _directions(posterior.other_item_mean, posterior.item @ grid, both)
