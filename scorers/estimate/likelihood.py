@@ -63,7 +63,7 @@ class Orders:
     probability: Array | None = None
     source: IntArray | None = None
     choice_weight: float = 1.0
-    repeats: Array | None = None
+    repeats: IntArray | None = None
 
     def take(self, rows: slice | IntArray) -> Orders:
         """Some of the rows; windows keep their numbers."""

@@ -72,7 +72,7 @@ class ValueWindows:
         return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
 
 
-def _repeats(table: WindowTable, windows: IntArray) -> Array:
+def _repeats(table: WindowTable, windows: IntArray) -> IntArray:
     """How often (W,) each window is there: same response, texts, places and judgement."""
     columns = [table.item[windows, None], table.anchor_key[windows]]
     columns += [table.ranks[windows], table.places[windows]]
@@ -81,7 +81,7 @@ def _repeats(table: WindowTable, windows: IntArray) -> Array:
     _, code, count = np.unique(
         np.concatenate(columns, axis=1), axis=0, return_inverse=True, return_counts=True
     )
-    return np.asarray(count[code.ravel()], np.float64)
+    return np.asarray(count[code.ravel()], np.int64)
 
 
 def estimates_of(
