@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import logsumexp, ndtri, stdtrit
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -99,7 +99,8 @@ class CellPosterior:
     standard deviation, ``lower`` and ``upper`` are quantiles of the mean.  ``influence`` (n,) is
     each item's effect on the mean, up to a common factor.  ``item`` (n, G) holds the items'
     posterior densities, each of which uses its own windows once.  ``other_mean`` (P,) and
-    ``other_item_mean`` (P, n) are the means under P other judges.
+    ``other_item_mean`` (P, n) are the means under P other judges.  ``log_bayes_factor`` is that of
+    one population, of any mean and spread, against items that lie anywhere on the scale.
     """
 
     mean: float
@@ -111,6 +112,7 @@ class CellPosterior:
     item: Array
     other_mean: Array
     other_item_mean: Array
+    log_bayes_factor: float = 0.0
 
 
 def cell_posterior(
@@ -124,7 +126,11 @@ def cell_posterior(
     candidates = first_populations(len(grid), float(grid[-1]))
     for step in range(4):
         marginal = likelihood @ candidates.density.T
-        weight = _normalised(_log_product(marginal) + candidates.log_prior)
+        logs = _log_product(marginal) + candidates.log_prior
+        if step == 0:
+            anywhere = np.log(likelihood.mean(axis=1)).sum()
+            bayes = float(logsumexp(logs) - logsumexp(candidates.log_prior) - anywhere)
+        weight = _normalised(logs)
         location, location_error, location_step = _axis(candidates.location, weight)
         log_spread, spread_error, spread_step = _axis(np.log(candidates.spread_parameter), weight)
         fine = location_error > location_step and spread_error > 0.8 * spread_step
@@ -163,6 +169,7 @@ def cell_posterior(
         item=item / item.sum(axis=1, keepdims=True),
         other_mean=other_mean,
         other_item_mean=other_item_mean,
+        log_bayes_factor=bayes,
     )
 
 
@@ -217,6 +224,18 @@ def cluster_factor(influence: Array, query: IntArray) -> float:
     if count < 2 or alone <= 0:
         return float(np.sqrt(len(query)))
     return max(1.0, float(np.sqrt(sums @ sums / alone * count / (count - 1))))
+
+
+def few_clusters(query: IntArray, tail: float) -> float:
+    """Quantile of Student's distribution over the normal one's, where queries repeat.
+
+    The sandwich rests on as many sums as there are queries, and its error is that of a variance
+    from so many (Bell and McCaffrey 2002).  Without repeated queries it is not used.
+    """
+    clusters = len(np.unique(query))
+    if clusters == len(query) or clusters < 2:
+        return 1.0
+    return float(stdtrit(clusters - 1, tail) / ndtri(tail))
 
 
 def _axis(values: Array, weight: Array) -> tuple[float, float, float]:

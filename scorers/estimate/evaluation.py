@@ -11,7 +11,13 @@ from scipy.special import ndtri
 
 from valueflow.scorers.estimate.cells import Cell
 from valueflow.scorers.estimate.covariance import CellErrors, Shift, shift_error
-from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel, choice_weight_of, fit_judges
+from valueflow.scorers.estimate.judge import (
+    FittedJudge,
+    JudgeModel,
+    choice_weight_of,
+    errors_of_known,
+    fit_judges,
+)
 from valueflow.scorers.estimate.judge_fit import (
     JudgeFit,
     fit_of_judge,
@@ -21,7 +27,7 @@ from valueflow.scorers.estimate.judge_fit import (
 from valueflow.scorers.estimate.place_effect import with_place_effect
 from valueflow.scorers.estimate.population import ValueWindows, population_estimates
 from valueflow.scorers.estimate.reference import reference_of_value
-from valueflow.scorers.estimate.responses import Estimate
+from valueflow.scorers.estimate.responses import Estimate, ResponseEvidence
 from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
@@ -103,6 +109,11 @@ def evaluate(
         if estimator == "population":
             result.notes.extend(notes_on_judge(value.name, value.orders, one.model, fit))
             result.notes.extend(notes_on_choices(value.name, value.orders))
+            if value.repeated:
+                result.notes.append(
+                    f"{value.name}: {value.repeated} windows repeat others in everything, as a "
+                    "judge's cached answers do; repeats count once."
+                )
             if value.orders.probability is not None:
                 result.choice_weights[value.name] = value.orders.choice_weight
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))
@@ -118,13 +129,18 @@ def _fitted(
     """Judges fitted to the anchors; with choices, again once their weights are known."""
     for value in judged:
         value.count_choices(choice_weight or 1.0)
-    fitted = fit_judges([value.orders for value in judged], anchors)
+    fitted = _fit(judged, anchors)
     soft = [value.orders.probability is not None for value in judged]
     if choice_weight is not None or not any(soft):
         return fitted
     for value, one in zip(judged, fitted, strict=True):
         value.count_choices(choice_weight_of(value.orders, one.marginal))
-    return fit_judges([value.orders for value in judged], anchors)
+    return _fit(judged, anchors)
+
+
+def _fit(judged: list[ValueWindows], anchors: int) -> list[FittedJudge]:
+    evidence = [ResponseEvidence(value.orders, value.item) for value in judged]
+    return fit_judges([value.orders for value in judged], anchors, evidence)
 
 
 def _known(
@@ -134,8 +150,7 @@ def _known(
         if value.name not in judge:
             raise ValueError(f"no judge is given for value {value.name!r}")
         judge = judge[value.name]
-    nothing = np.zeros(anchors)
-    return FittedJudge(judge, nothing, judge.text_sd**2, nothing, judge)
+    return FittedJudge(judge, errors_of_known(value.orders, anchors, judge))
 
 
 def _shifts(
