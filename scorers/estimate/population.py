@@ -20,10 +20,11 @@ from valueflow.scorers.estimate.cells import (
     few_clusters,
     lone_posteriors,
 )
-from valueflow.scorers.estimate.covariance import CellErrors
+from valueflow.scorers.estimate.covariance import Bounded, CellErrors
 from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel
 from valueflow.scorers.estimate.likelihood import Orders, read_orders
 from valueflow.scorers.estimate.responses import (
+    LIMIT,
     Estimate,
     grid_moments,
     grid_quantiles,
@@ -97,6 +98,9 @@ def estimates_of(
     ]
 
 
+LARGEST_ERROR = LIMIT / 3**0.5
+"""Standard error of a mean of which nothing is known but that it lies on the scale."""
+
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
 
@@ -141,6 +145,7 @@ def population_estimates(
     if len(sampled) < len(value.members):
         posteriors = _from_neighbours(posteriors, sampled, grid)
     level, tilt = _anchor_error(orders, model.text_sd)
+    high, low = beyond_anchors(value)
     items: list[Estimate] = []
     cells: list[Cell] = []
     parts: dict[str, CellErrors] = {}
@@ -148,23 +153,25 @@ def population_estimates(
         index = value.items[members]
         name = table.cells[table.item_cell[index[0]]]
         query = table.item_query[index]
-        moved = _directions(posterior.other_mean, posterior.mean, both)
-        moved = np.append(moved, [level, tilt * posterior.mean])
-        sd = posterior.sd * cluster_factor(posterior.influence, query)
-        few = few_clusters(query, tail)
-        se = float(np.sqrt(sd**2 + moved @ moved))
-        wider = se / posterior.sd if posterior.sd > 0 else 1.0
-        parts[name] = CellErrors(sd, posterior.influence, query, moved)
+        error = _cell_errors(posterior, query, both, level, tilt)
+        se = float(np.hypot(error.sd, np.sqrt(error.judge @ error.judge)))
+        lower, upper = np.nan, np.nan
+        if error.bounded is not None:
+            few = few_clusters(query, tail)
+            lower, upper = replace(error.bounded, sd=few * error.bounded.sd).bounds(tail)
+        parts[name] = error
         cells.append(
             Cell(
                 cell=name,
                 value=value.name,
                 items=len(members),
                 intensity=posterior.mean,
-                se=se,
+                se=min(se, LARGEST_ERROR),
                 spread=posterior.spread,
-                lower=max(posterior.mean - few * wider * (posterior.mean - posterior.lower), -10.0),
-                upper=min(posterior.mean + few * wider * (posterior.upper - posterior.mean), 10.0),
+                lower=-LIMIT if posterior.reaches[0] else min(lower, posterior.mean),
+                upper=LIMIT if posterior.reaches[1] else max(upper, posterior.mean),
+                beyond_high=float(high[members].mean()),
+                beyond_low=float(low[members].mean()),
             )
         )
         # Responses that need not be alike are not drawn toward each other.
@@ -183,6 +190,46 @@ def population_estimates(
         columns = (mean, item_se, *alone[:2], bounds[:, 0], bounds[:, 1], *alone[2:])
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts
+
+
+def _cell_errors(
+    posterior: CellPosterior, query: IntArray, both: bool, level: float, tilt: float
+) -> CellErrors:
+    """The errors of a cell's mean; ``level`` and ``tilt`` are those of :func:`_anchor_error`."""
+    ends = LIMIT * 0.9999
+    mean = float(np.clip(posterior.mean, -ends, ends))
+    other = np.arctanh(np.clip(posterior.other_mean, -ends, ends) / LIMIT)
+    moved = _directions(other, np.arctanh(mean / LIMIT), both)
+    scale = np.array([level, tilt * mean])
+    centre, sd, skewness, kurtosis = posterior.moments
+    factor = cluster_factor(posterior.influence, query)
+    bounded = Bounded(centre, sd * factor, skewness, kurtosis, moved, scale)
+    judge = LIMIT * (np.tanh(centre + moved) - np.tanh(centre - moved)) / 2
+    return CellErrors(
+        sd=min(posterior.sd * factor, LARGEST_ERROR),
+        influence=posterior.influence,
+        query=query,
+        judge=np.append(judge, scale),
+        bounded=bounded,
+        shapes=posterior.shapes,
+    )
+
+
+def beyond_anchors(value: ValueWindows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Items (n,) that stand above, and below, every anchor of all their windows.
+
+    Such an item is censored: its windows tell no more than that it lies beyond.  A choice names the
+    first text alone, so that an item with a choice counts as neither.
+    """
+    orders = value.orders
+    above = (orders.ahead == 0) & orders.chosen
+    below = orders.ahead == orders.present.sum(axis=1)
+    if orders.probability is not None:
+        ranked = np.isnan(orders.probability)[orders.window]
+        above, below = above & ranked, below & ranked
+    item, count = value.item[orders.window], len(value.items)
+    inside = [np.bincount(item, ~one, count) == 0 for one in (above, below)]
+    return inside[0], inside[1]
 
 
 def _posteriors(

@@ -30,7 +30,18 @@ ITEM_COLUMNS = [
     "windows",
     "unscored",
 ]
-CELL_COLUMNS = ["cell", "value", "items", "intensity", "se", "spread", "lower", "upper"]
+CELL_COLUMNS = [
+    "cell",
+    "value",
+    "items",
+    "intensity",
+    "se",
+    "spread",
+    "lower",
+    "upper",
+    "beyond_high",
+    "beyond_low",
+]
 SHIFT_COLUMNS = ["cell", "baseline", "value", "shift", "se", "lower", "upper", "pairs"]
 JUDGE_COLUMNS = [
     "value",

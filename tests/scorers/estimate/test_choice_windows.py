@@ -106,7 +106,7 @@ def test_a_certain_choice_is_the_partial_order_that_names_one_text() -> None:
         fields = [number for part in parts for number in vars(part).values()]
         return [number for number in fields if isinstance(number, int | float)]
 
-    np.testing.assert_allclose(numbers(other), numbers(one), atol=1e-9, rtol=0)
+    np.testing.assert_allclose(numbers(other), numbers(one), atol=1e-8, rtol=0)
     assert other.fit["value"].observed == pytest.approx(one.fit["value"].observed, nan_ok=True)
 
 

@@ -89,7 +89,9 @@ def test_a_wider_confidence_gives_wider_intervals() -> None:
         (*half.items, *half.cells, *half.shifts), (*most.items, *most.cells, *most.shifts),
         strict=True,
     ):  # fmt: skip
-        assert wide.lower < narrow.lower < narrow.upper < wide.upper
+        assert narrow.lower < narrow.upper
+        assert wide.lower < narrow.lower or wide.lower == narrow.lower == -10
+        assert wide.upper > narrow.upper or wide.upper == narrow.upper == 10
 
 
 def test_values_do_not_mix() -> None:
