@@ -7,7 +7,7 @@ comes out. The judge is asked through Inspect's model interface, inside an Inspe
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from logging import getLogger
 from typing import Any
@@ -20,7 +20,7 @@ from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.memory import JudgeState, judge_with, state_of
+from valueflow.scorers.judge.memory import JudgeState, Used, accounting, judge_with, state_of
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge.refusals import (
     REFUSAL_PROMPT_VERSION,
@@ -28,10 +28,15 @@ from valueflow.scorers.judge.refusals import (
     count_words,
     is_refusal,
 )
-from valueflow.scorers.judge.response import ResponseToJudge, judge_response, value_record
-from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged
+from valueflow.scorers.judge.response import (
+    ResponseToJudge,
+    judge_again,
+    judge_response,
+    value_record,
+)
+from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
 
-__all__ = ["Answer", "Judging", "score_response"]
+__all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
 logger = getLogger(__name__)
 
@@ -65,11 +70,13 @@ class Judging:
             response that has to be judged.
         without_logprobs: judges found to return no logprobs.
         states: of its judges, by name: how they fare, see `JudgeState`.
+        asked: name of the judge that was asked last.
     """
 
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
     states: dict[str, JudgeState] = field(default_factory=dict)
+    asked: str | None = None
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
@@ -90,6 +97,7 @@ class Judging:
     def judge(self) -> tuple[Model, bool]:
         """The judge, asked under a state of this run, and whether it was named."""
         model, named = self.grader()
+        self.asked = str(model)
         if state_of(model) is not None:
             return model, named
         return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
@@ -122,6 +130,16 @@ async def score_response(
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
+    with accounting() as used:
+        record = await _score_response(answer, sample, judging)
+    if judging.asked is not None and used != Used():
+        record["judge_used"] = {"model": judging.asked, **asdict(used)}  # type: ignore[typeddict-item]
+    return record
+
+
+async def _score_response(
+    answer: Answer, sample: SampleSettings, judging: Judging
+) -> ResponseRecord:
     registry = sample.registry
     defaults = registry.defaults.evaluator
     response = sendable(strip_reasoning(answer.text))
@@ -170,6 +188,50 @@ async def score_response(
         judged = [value_record(value, sample) for value in values]
     record["values"] = {one["value"]: one for one in judged}
     return record
+
+
+async def repair_response(
+    record: ResponseRecord, text: str, sample: SampleSettings, judging: Judging
+) -> int:
+    """Asks again about the windows of a record that have no ranking, in place.
+
+    Args:
+        record: of a response that was scored.
+        text: the response, with reasoning, if there is any.
+        sample: what it was steered toward and is scored on.
+        judging: the judge that made the record.
+
+    Returns:
+        How many windows were asked about.
+    """
+    registry = sample.registry
+    model, named = judging.judge()
+    identity, _, epoch = record["item"].rpartition("#")
+    response = ResponseToJudge(
+        text=sendable(strip_reasoning(text))[: registry.defaults.evaluator.judge_characters],
+        sample_id=identity,
+        epoch=int(epoch),
+        sample=sample,
+        exemplars=frozenset(),
+        model=model,
+        named=named,
+        without_logprobs=judging.without_logprobs,
+    )
+    asked = 0
+    with accounting() as used:
+        for value in record["values"].values():
+            if all(map(is_judged, value["windows"])):
+                continue
+            node = registry.value(value["value"], value["theory"])
+            asked += await judge_again(response, node, value)
+    before = judge_usage([record]).get(str(model))
+    total = {"model": str(model), **asdict(used)}
+    if before is not None:
+        total |= {name: total[name] + before[name] for name in asdict(used)}  # type: ignore[literal-required]
+    record["judge_used"] = total  # type: ignore[typeddict-item]
+    if record["unscored"] == "grader_failed" and all(map(_ranked, record["values"].values())):
+        record["unscored"] = None
+    return asked
 
 
 async def _note_refusal(
