@@ -40,6 +40,7 @@ from valueflow.scorers.summary.while_running import figures_while_running, note_
 
 __all__ = [
     "intensity",
+    "intensity_score",
     "steering_summary",
 ]
 
@@ -123,12 +124,12 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
         )
         record = await score_response(answer, sample, judging)
         note_scored(state.store)
-        return _score(record, strip_reasoning(output.completion))
+        return intensity_score(record, strip_reasoning(output.completion))
 
     return score
 
 
-def _score(record: ResponseRecord, response: str) -> Score:
+def intensity_score(record: ResponseRecord, response: str) -> Score:
     """The Inspect score: intensity and standard error per value, NaN where there is none."""
     numbers: dict[str, float] = {}
     table = WindowTable.from_records(window_records([record]))
