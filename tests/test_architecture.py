@@ -25,6 +25,7 @@ EDGES = {
         "judge.choice",
         "judge.memory",
         "judge.model",
+        "judge.probe",
         "judge.response",
         "judge.scoring",
         "saved.logs",

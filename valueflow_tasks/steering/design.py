@@ -23,6 +23,7 @@ from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values
 from valueflow.solvers.wording import WORDING_VERSION, Style
+from valueflow.steering.before import judge_answers
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.settings import (
     SteeringSettings,
@@ -152,6 +153,7 @@ def steering_task(
     source = design.loaded.source
     return Task(
         dataset=MemoryDataset(samples, name=name),
+        setup=judge_answers(),
         solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
         scorer=intensity(),
         version=TASK_VERSION,

@@ -22,6 +22,7 @@ from valueflow.hub_assets.settings import SAMPLE_KEY, with_options
 from valueflow.options import clear_errors, columns_option
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
+from valueflow.steering.before import judge_answers
 from valueflow.steering.settings import (
     MEASURED,
     evaluator_settings,
@@ -111,6 +112,7 @@ def score(
     )
     return Task(
         dataset=MemoryDataset(samples, name="responses"),
+        setup=judge_answers(),
         solver=existing_response(),
         scorer=intensity(),
         version=1,
