@@ -7,7 +7,7 @@ same settings, since a scorer's own arguments are not restored there.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +17,7 @@ from valueflow.hub_assets.registry.loading import Value, add_catalogue, load_reg
 __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
+    "JUDGE_MODES",
     "SAMPLE_KEY",
     "EvaluatorSettings",
     "SampleSettings",
@@ -49,6 +50,12 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+JudgeMode = Literal["ranking", "rating", "placement", "choice"]
+"""What a judge is asked about a window."""
+
+JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
+
+
 def _defaults() -> Any:
     return load_registry().defaults.evaluator
 
@@ -61,7 +68,8 @@ class EvaluatorSettings(_Settings):
         target_se: with adaptive windows, stop at this posterior standard deviation of a response.
         cell_windows: budget of windows for a cell, shared evenly among its responses.
         design_scale: the judge's scale that adaptive windows assume.
-        judge_mode: `ranking`, or `choice` where the judge's provider returns logprobs.
+        judge_mode: `ranking`, `rating` of all texts, `placement` on a ruler of anchors, or `choice`
+            where the judge's provider returns logprobs.
     """
 
     vidb: str = Field(default_factory=lambda: str(_defaults().vidb))
@@ -72,7 +80,7 @@ class EvaluatorSettings(_Settings):
     panel: str | None = None
     seed: int = 0
     judge_attempts: int = Field(default_factory=lambda: int(_defaults().judge_attempts), ge=1)
-    judge_mode: str = Field(default_factory=lambda: str(_defaults().judge_mode))
+    judge_mode: JudgeMode = Field(default_factory=lambda: _defaults().judge_mode)
     target_se: float | None = Field(default=None, gt=0)
     cell_windows: int | None = Field(default=None, ge=1)
     design_scale: float = Field(default_factory=lambda: float(_defaults().design_scale), gt=0)

@@ -18,7 +18,8 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value,
 from inspect_ai.solver import TaskState
 
 from valueflow.hub_assets.settings import EXEMPLARS_KEY, read_sample
-from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.evaluation import Estimate, evaluate
+from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.judge.answer import strip_reasoning
@@ -55,6 +56,9 @@ def steering_summary(estimator: str = "population") -> Metric:
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 """The judge that a single sample's estimate assumes."""
 
+PROVISIONAL_RATING_JUDGE = assumed_rating_judge(slope=1.0, text_sd=0.0, noise_sd=1.0)
+"""The same where it rates: it uses the scale as it was told to, give or take a point."""
+
 
 @scorer(metrics=[steering_summary()])
 def intensity(
@@ -87,7 +91,7 @@ def intensity(
         target_se: with `adaptive`, stop at this posterior standard deviation of a response.
         cell_windows: budget of windows for a cell, shared evenly among its responses.
         design_scale: the judge's scale that `adaptive` assumes.
-        judge_mode: `ranking`, or `choice` for judges with logprobs.
+        judge_mode: `ranking`, `rating`, `placement`, or `choice` for judges with logprobs.
     """
     given = {
         name: setting
@@ -126,13 +130,18 @@ def intensity(
     return score
 
 
+def _provisional(table: WindowTable) -> list[Estimate]:
+    known = evaluate(table, judge=PROVISIONAL_JUDGE, rating_judge=PROVISIONAL_RATING_JUDGE)
+    return known.items
+
+
 def _score(record: ResponseRecord, response: str) -> Score:
     """The Inspect score: intensity and standard error per value, NaN where there is none."""
     numbers: dict[str, float] = {}
     table = WindowTable.from_records(window_records([record]))
     found = {}
     if table.windows:
-        found = {e.value: e for e in evaluate(table, judge=PROVISIONAL_JUDGE).items}
+        found = {e.value: e for e in _provisional(table)}
     lines = []
     for name, value in record["values"].items():
         estimate = found.get(name)

@@ -164,7 +164,7 @@ class EvaluatorDefaults(Record):
     windows: int = Field(ge=1)
     window_size: int = Field(ge=2)
     sampling: Literal["bucket", "random", "fixed", "adaptive"]
-    judge_mode: Literal["ranking", "choice"]
+    judge_mode: Literal["ranking", "rating", "placement", "choice"]
     design_scale: float = Field(gt=0)
     judge_attempts: int = Field(ge=1)
     judge_max_tokens: int = Field(ge=16)

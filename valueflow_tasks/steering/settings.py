@@ -25,7 +25,7 @@ from valueflow.hub_assets.registry.loading import (
     load_registry,
     registry_with,
 )
-from valueflow.hub_assets.settings import EvaluatorSettings
+from valueflow.hub_assets.settings import JUDGE_MODES, EvaluatorSettings
 from valueflow.options import columns_option, given, number_option, one_of, positive_option
 from valueflow.scorers.windows.draw import check_anchors
 
@@ -58,8 +58,10 @@ class EvaluatorOptions:
             of its posterior.
         cell_windows: budget of windows for each cell, shared evenly among its responses.
         design_scale: the judge's scale that `sampling=adaptive` assumes (0.3).
-        judge_mode: `ranking` (default), or `choice`: the judge names only the most supporting
-            text, and its probabilities are read from the logprobs of one token.
+        judge_mode: `ranking` (default); `rating`: the judge gives every text a number, and the
+            anchors calibrate it; `placement`: it places the response and one anchor among anchors
+            shown with their intensities; or `choice`: it names only the most supporting text, and
+            its probabilities are read from the logprobs of one token.
         refusal_check: who tells a refusal: `phrases` (default), or the `judge`, at one more call
             for each response.
         refusals: `exclude` (default), or `rank`: refused responses are ranked too, so that results
@@ -189,9 +191,21 @@ def evaluator_settings(
         panel_table = load_vidb(options.panel, columns)
     elif options.panel:
         raise OptionError("panel", f"a panel is for sampling=fixed, not sampling={way}")
-    mode = one_of("judge_mode", given(options.judge_mode, defaults.judge_mode), "ranking", "choice")
+    mode = one_of("judge_mode", given(options.judge_mode, defaults.judge_mode), *JUDGE_MODES)
     if mode == "choice" and way == "adaptive":
         raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
+    if mode in ("rating", "placement") and way == "adaptive":
+        raise OptionError(
+            "judge_mode",
+            f"{mode} does not go with sampling=adaptive: which anchors stand beside a response "
+            "hardly changes what its number tells. Take sampling=bucket",
+        )
+    if mode == "placement" and size < 3:
+        raise OptionError(
+            "window_size",
+            "judge_mode=placement needs at least 3 texts (the response, one anchor to be placed "
+            f"and one that is known), not {size}",
+        )
     if options.target_se is not None and way != "adaptive":
         raise OptionError("target_se", f"is for sampling=adaptive, not sampling={way}")
     budget = options.cell_windows
@@ -223,7 +237,7 @@ def evaluator_settings(
         ),
         target_se=None if se is None else positive_option("target_se", se),
         cell_windows=budget,
-        judge_mode=mode,
+        judge_mode=mode,  # type: ignore[arg-type]  # checked above
         design_scale=positive_option("design_scale", scale),
         seed=seed_of(options),
     )
