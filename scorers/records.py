@@ -30,8 +30,8 @@ class WindowRecord(TypedDict):
     `anchors` are the intensities and `texts` the texts of the k − 1 anchors; `shown` holds all k
     indices in shown order and `order` from most supporting to most opposing (0 the response, i the
     i-th anchor), or None where the judge gave no ranking; `position` is the response's place.
-    `ratings` hold the judge's number for each index, None for texts that it was not asked about, and
-    `rating_scale` the ends of its scale, where it was asked for numbers.
+    `ratings` holds the judge's number for each index, None for a text that it was not asked about,
+    and `rating_scale` the ends of its scale, where it was asked for numbers.
     `choice` holds the judge's probability that each index supports most, where it was asked for a
     choice; `fallback` says why it was asked for a ranking after all.
     """

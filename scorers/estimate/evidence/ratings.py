@@ -160,6 +160,11 @@ class RatingJudge:
         return float(np.sqrt(self.covariance[_PLACE, _PLACE]))
 
     @property
+    def text_sd_se(self) -> float:
+        """Standard error of ``text_sd``."""
+        return self.text_sd * self.text_sd_log_se
+
+    @property
     def bent(self) -> bool:
         """Whether the anchors' ratings told that the judge's scale bends."""
         return bool(self.coefficients[[_SIDE, _ENDS]].any())
