@@ -81,7 +81,8 @@ def score_rankings(
     Writes `items.csv`, `cells.csv`, `shifts.csv` (cells named `value/level` against `value/0`),
     `judges.csv`, `fit.csv` (share of anchor pairs ordered as their intensities say, by distance,
     observed and expected), `contradicting_anchors.csv` and `run.json` (versions, options, what was
-    left out).
+    left out); where the judge rated, `rating_judges.csv` and `disagreements.csv` (the anchors that
+    it rates farthest from what their intensities make one expect).
 
     Args:
         paths: rankings, see `valueflow.scorers.saved.rankings`.

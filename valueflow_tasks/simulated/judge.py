@@ -191,7 +191,9 @@ def judge_ratings(
     asked, numbers = texts[first:], numbers[first:]
     if generator.random() < options.lapse_rate:
         numbers = generator.permutation(numbers)
-    return "\n".join(f"{code}: {number:.0f}" for (code, _), number in zip(asked, numbers, strict=True))
+    return "\n".join(
+        f"{code}: {number:.0f}" for (code, _), number in zip(asked, numbers, strict=True)
+    )
 
 
 def judge_choice(
