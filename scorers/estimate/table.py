@@ -109,7 +109,9 @@ class WindowTable:
     def ranked(self) -> NDArray[np.bool_]:
         """Whether each window (W,) has an order or choice probabilities."""
         ordered = (self.ranks >= 0).any(axis=1)
-        return ordered if self.choice is None else ordered | ~np.isnan(self.choice[:, 0])
+        if self.choice is None:
+            return np.asarray(ordered)
+        return np.asarray(ordered | ~np.isnan(self.choice[:, 0]))
 
     @property
     def rated(self) -> NDArray[np.bool_]:

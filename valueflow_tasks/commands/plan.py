@@ -63,8 +63,8 @@ def plan_table(
     best = next((d.windows for d in designs if d.reaches), None) if wanted else None
     kind = "" if judge_mode == "ranking" else f"{judge_mode} in "
     table = Table(
-        title=f"{kind}{sampling} windows of {window_size}, judge of scale {judge_scale:g}, {queries:,} "
-        f"queries x {values} {'value' if values == 1 else 'values'} x {levels} levels",
+        title=f"{kind}{sampling} windows of {window_size}, judge of scale {judge_scale:g}, "
+        f"{queries:,} queries x {values} {'value' if values == 1 else 'values'} x {levels} levels",
         caption=_caption(designs, best, se, response_se, spread),
     )
     table.add_column("")

@@ -112,7 +112,8 @@ def _text_kernel(
         near += share * (ndtr((distance + step / 2) / sd) - ndtr((distance - step / 2) / sd))
     number = np.arange(points + 2 * beyond)
     kernel = near[number[:, None] - np.arange(points) + points - 1]
-    return start + step * (number - beyond), kernel / kernel.sum(axis=0)
+    seen = np.asarray(start + step * (number - beyond), np.float64)
+    return seen, np.asarray(kernel / kernel.sum(axis=0), np.float64)
 
 
 def view_weights(
