@@ -421,15 +421,17 @@ def _fit(ratings: Ratings, values: int, *, bend: bool) -> tuple[RatingFit, float
         parameter, gain = marginal.maximise(marginal.start() if parameter is None else parameter)
         coefficients, covariance = marginal.coefficients(parameter)
         noise = marginal.noise(parameter)
-        # What the line and the text's other ratings say of each rating.
+        # What the line and the text's other ratings say of each rating; for one at an end, those
+        # others that are not, since how far beyond it they lie is not known either.
         line = (basis(s, place) * coefficients[of]).sum(axis=1)
-        free = w * (end == 0)
-        others = np.bincount(text, free, texts)[text] - free
-        off = np.bincount(text, free * (latent - line), texts)[text] - free * (latent - line)
-        known = 1 / (np.exp(-2 * parameter[1 : 1 + values])[of] + others / noise)
-        centre, before = line + off / noise * known, latent
-        latent, noise_part, text_part = _beyond_ends(y, end, centre, known, noise, bound)
-        ratio = _lapse_ratio(y, end, centre, known + noise, usual, bound)
+        precision = np.exp(-2 * parameter[1 : 1 + values])[of]
+
+        before = latent
+        off = latent - line
+        centre, known = _without_own(text, w, off, precision, noise)
+        ratio = _lapse_ratio(y, end, line + centre, known + noise, usual, bound)
+        centre, known = _without_own(text, w * (end == 0), off, precision, noise)
+        latent, noise_part, text_part = _beyond_ends(y, end, line + centre, known, noise, bound)
         ratio = np.exp(np.clip(np.bincount(window, ratio, len(weight)), -300, 300))
         lapse = _lapse_rate(ratio, lapse)
         lapsed = lapse * ratio / (lapse * ratio + 1 - lapse)
@@ -480,6 +482,20 @@ def _fit(ratings: Ratings, values: int, *, bend: bool) -> tuple[RatingFit, float
             )
         )
     return RatingFit(judges, lapsed), gain
+
+
+def _without_own(
+    text: IntArray, weight: Array, off: Array, precision: Array, noise: float
+) -> tuple[Array, Array]:
+    """Mean and variance of each rated text about the line, given its other ratings.
+
+    ``off`` (n,) are the ratings less the line, ``precision`` (n,) one over the variance of the
+    disagreement with texts.
+    """
+    count = np.bincount(text, weight)[text] - weight
+    rest = np.bincount(text, weight * off)[text] - weight * off
+    known = 1 / (precision + count / noise)
+    return rest / noise * known, known
 
 
 def _within_responses(ratings: Ratings, weight: Array) -> Array:
