@@ -172,9 +172,12 @@ def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 raise InputFileError(path, f"is not valid JSON ({error.msg})", row=number) from None
             if not isinstance(record, dict):
                 raise InputFileError(path, "is not an object with named fields", row=number)
-            if _all_the_same(record.get("ratings")) and record.get("order") is None:
-                reading.fail(record, "the same rating for every text")
-                continue
+            if _all_the_same(record.get("ratings")):
+                if record.get("order") is None and record.get("choice") is None:
+                    reading.fail(record, "the same rating for every text")
+                    continue
+                reading.dropped["ratings beside an order that are the same for every text"] += 1
+                del record["ratings"]
             chosen = record.get("choice") is not None or record.get("ratings") is not None
             missing = sorted(required - set(record) - ({"order"} if chosen else set()))
             if missing:
