@@ -55,11 +55,12 @@ def rated_likelihood(
     seen, kernel = _text_kernel(
         float(grid[0]), step, len(grid), judge.text_sd, judge.text_sd_log_se
     )
-    kinds, kind = np.unique(
-        np.stack([ratings.rating[told, 0], ratings.place[told, 0]]), axis=1, return_inverse=True
+    rating, place = ratings.rating[told, 0], ratings.place[told, 0]
+    # Both lie on coarse lattices: one number tells a pair of them.
+    _, example, kind = np.unique(
+        np.round(1e3 * rating) * 1e4 + np.round(2 * place), return_index=True, return_inverse=True
     )
-    kind = np.ravel(kind)
-    earnest, random = _probabilities(kinds[0], kinds[1], judge, seen)
+    earnest, random = _probabilities(rating[example], place[example], judge, seen)
     order = np.argsort(ratings.item[told], kind="stable")
     likelihood = np.ones((items, len(grid)))
     numbers, start = np.unique(ratings.item[told][order], return_index=True)

@@ -62,7 +62,7 @@ class RatingScale:
         self._take_scale(named, min(rated), max(rated))
         self.complete = complete
         self.records += 1
-        for value in rated:
+        for value in () if all(map(float.is_integer, rated)) and self.step == 1 else rated:
             while self.step > 0.01 and abs(value / self.step - round(value / self.step)) > 1e-6:
                 self.step /= 2 if self.step == 1 else 5
         return values
@@ -109,6 +109,8 @@ class RatingScale:
 
 
 def _number(rating: Any) -> float:
+    if type(rating) is int or (type(rating) is float and math.isfinite(rating)):
+        return float(rating)
     if isinstance(rating, bool) or not isinstance(rating, int | float | np.number):
         raise ValueError(f"{rating!r} is not a number")
     if not math.isfinite(rating):

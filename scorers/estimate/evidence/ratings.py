@@ -391,8 +391,10 @@ def _fit(ratings: Ratings, values: int, *, bend: bool) -> tuple[RatingFit, float
     window, column = window[order], column[order]
     y, s = ratings.rating[window, column + 1], ratings.intensity[window, column]
     place, of = ratings.place[window, column + 1], ratings.value[window]
-    key, text = np.unique(np.stack([of, ratings.key[window, column]]), axis=1, return_inverse=True)
-    text, texts = np.ravel(text), key.shape[1]
+    # One number for value and key, so that texts are in order of their values.
+    keys = int(ratings.key.max(initial=-1)) + 1
+    number, text = np.unique(of * keys + ratings.key[window, column], return_inverse=True)
+    value_of, key, texts = number // max(keys, 1), number % max(keys, 1), len(number)
     intensity = np.bincount(text, s, texts) / np.maximum(np.bincount(text, minlength=texts), 1)
     end = np.where(np.abs(y) >= END - 1e-9, np.sign(y), 0.0)
     usual = (float(y.mean()), float(max(y.std(), 1.0))) if len(y) else (0.0, 5.0)
@@ -413,7 +415,7 @@ def _fit(ratings: Ratings, values: int, *, bend: bool) -> tuple[RatingFit, float
             regressors=basis(intensity, mean_place),
             mean=mean,
             count=n,
-            value=key[0],
+            value=value_of,
             unseen=np.bincount(text, w * text_part, texts) / n,
             within=np.array(squares) + _within_responses(ratings, weight),
         )
@@ -472,7 +474,7 @@ def _fit(ratings: Ratings, values: int, *, bend: bool) -> tuple[RatingFit, float
                 correlation=correlation,
                 contradicting=tuple(
                     (
-                        int(key[1, t]),
+                        int(key[t]),
                         float(intensity[t]),
                         float(mean[t]),
                         float(residual[t] / scale),
@@ -502,10 +504,8 @@ def _within_responses(ratings: Ratings, weight: Array) -> Array:
     """Degrees of freedom, squares and products within the responses that were rated repeatedly."""
     inner = np.abs(ratings.rating[:, 0]) < END - 1e-9  # NaN is not less.
     y, place, w = ratings.rating[inner, 0], ratings.place[inner, 0], weight[inner]
-    _, item = np.unique(
-        np.stack([ratings.value[inner], ratings.item[inner]]), axis=1, return_inverse=True
-    )
-    item = np.ravel(item)
+    items = int(ratings.item.max(initial=-1)) + 1
+    item = np.unique(ratings.value[inner] * items + ratings.item[inner], return_inverse=True)[1]
     if not len(item):
         return np.zeros(4)
     count = np.bincount(item, w)

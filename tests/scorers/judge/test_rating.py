@@ -163,6 +163,13 @@ def test_a_bad_answer_is_corrected_and_asked_again() -> None:
     assert judgement.calls == 2
 
 
+def test_providers_that_take_a_schema_are_given_the_codes() -> None:
+    for form in (RATING, PLACEMENT):
+        schema = form.schema(LABELS).json_schema
+        assert schema.required == sorted(LABELS)
+        assert {kind.type for kind in (schema.properties or {}).values()} == {"integer"}
+
+
 def same_for_all(labels: list[str], attempt: int) -> str:
     return "\n".join(f"{label}: 10" for label in labels)
 
