@@ -21,9 +21,9 @@ from typing import Any
 import pandas as pd
 from inspect_ai.analysis import EvalColumn, SampleColumn, evals_df, samples_df
 
-from valueflow.results.reading import find_logs, read_responses
 from valueflow.scorers import summarize
 from valueflow.scorers.records import METADATA_KEY
+from valueflow.scorers.saved.logs import ScoredLog, find_logs, left_out
 
 RECORD = f"scores.intensity.metadata.{METADATA_KEY}"
 
@@ -68,15 +68,16 @@ def responses(logs: list[Path]) -> pd.DataFrame:
 def cells(logs: list[Path]) -> pd.DataFrame:
     """One row per log and cell: counts, mean and shift with standard errors."""
     rows: list[dict[str, Any]] = []
-    for log in logs:
-        header, records, left_out = read_responses(log)
-        for what, count in left_out.items():
-            print(f"{log.name}: {count} {what}")
+    for path in logs:
+        log = ScoredLog(path)
+        records = list(log.records())
+        for what, count in left_out(log.counts).items():
+            print(f"{path.name}: {count} {what}")
         for cell in summarize(records).cells:
             rows.append(
                 {
-                    "model": header.eval.model,
-                    "eval_id": header.eval.eval_id,
+                    "model": log.header.eval.model,
+                    "eval_id": log.header.eval.eval_id,
                     "cell": cell.cell,
                     "value": cell.value,
                     "level": cell.level,

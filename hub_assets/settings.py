@@ -1,28 +1,63 @@
-"""Settings of a model's calls that say how it is reached, and change no answer.
+"""The evaluator's options, each declared once, and what a sample's metadata says of them.
 
-What a sample's metadata tells the solver and the scorer: one schema for both.
+A field of `EvaluatorSettings` or `ResponseSettings` is an option: its name, type, default and help
+stand there and nowhere else. `with_options` makes it a parameter of every steering task and of the
+scorer, lm-evaluation-harness has it under `valueflow_NAME`, and the tables of the documentation and
+of `valueflow list options` are written from it. Where the default is a matter of the catalogue it
+stands in `registry.yaml`, under `defaults.evaluator`.
 
-A task writes it under the key `valueflow`; `inspect score` finds it in the log and scores with the
-same settings, since a scorer's own arguments are not restored there.
+A task writes the settings under the key `valueflow` of each sample's metadata; `inspect score`
+finds them in the log and scores with the same ones, since a scorer's own arguments are not restored
+there. Arguments that the scorer is given go before.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
-from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry.loading import Value, add_catalogue, load_registry
+from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 
 __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
     "JUDGE_MODES",
     "SAMPLE_KEY",
+    "Columns",
+    "Count",
     "EvaluatorSettings",
+    "Positive",
+    "ResponseSettings",
     "SampleSettings",
+    "Settings",
+    "Text",
+    "check_overrides",
+    "column_names",
     "condition_name",
+    "described",
+    "evaluator_options",
+    "option_problem",
+    "positive_number",
+    "read_options",
     "read_sample",
+    "registry_default",
+    "whole_number",
+    "with_options",
 ]
 
 CALL_SETTINGS = frozenset(
@@ -37,7 +72,8 @@ CALL_SETTINGS = frozenset(
         "base_url",
     }
 )
-"""Names in Inspect's generation configuration, and a server's address."""
+"""Settings of a model's calls that say how it is reached, and change no answer: names in Inspect's
+generation configuration, and a server's address."""
 
 
 SAMPLE_KEY = "valueflow"
@@ -46,8 +82,63 @@ EXEMPLARS_KEY = "valueflow:exemplars"
 """Where a sample's store keeps the texts that steered it; they are never its anchors."""
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
+
+
+def whole_number(raw: object, least: int) -> int:
+    """A whole number of at least `least`, from a number or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        number = float(str(raw))
+    except ValueError:
+        number = math.nan
+    if isinstance(raw, bool) or not number.is_integer() or number < least:
+        raise ValueError(f"{raw!r} is not a whole number of at least {least}")
+    return int(number)
+
+
+def positive_number(raw: object) -> float:
+    """A positive, finite number, from a number or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        number = float(str(raw))
+    except ValueError:
+        number = math.nan
+    if isinstance(raw, bool) or not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{raw!r} is not a positive number")
+    return number
+
+
+def column_names(raw: object) -> dict[str, str]:
+    """A mapping of field to column, such as `{text: sentence}`.
+
+    Raises:
+        ValueError: it is no mapping.
+    """
+    if not isinstance(raw, Mapping):
+        raise ValueError(
+            f"{raw!r} is not a mapping of fields to columns, such as {{text: sentence}}"
+        )
+    return {str(field): str(column) for field, column in raw.items()}
+
+
+def _text(raw: object) -> object:
+    return fspath(raw) if isinstance(raw, PathLike) else raw
+
+
+def _absolute(raw: object) -> object:
+    return str(Path(raw).expanduser().resolve()) if isinstance(raw, str | PathLike) else raw
+
+
+def _at_least(least: int) -> BeforeValidator:
+    return BeforeValidator(functools.partial(whole_number, least=least))
 
 
 JudgeMode = Literal["ranking", "rating", "placement", "choice"]
@@ -55,35 +146,120 @@ JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
+Count = Annotated[int, _at_least(1)]
+Positive = Annotated[float, BeforeValidator(positive_number)]
+Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
+Text = Annotated[str, BeforeValidator(_text)]
 
-def _defaults() -> Any:
-    return load_registry().defaults.evaluator
+
+def registry_default(name: str) -> Callable[[], Any]:
+    """Gives the catalogue's default of an option, for a field's `default_factory`."""
+    return lambda: load_registry().defaults.evaluator.options[name]
 
 
-class EvaluatorSettings(_Settings):
-    """How responses are measured; every field has the registry's default.
+class Settings(BaseModel):
+    """Options as fields; `description` is an option's help."""
 
-    Attributes:
-        windows: most windows per response and value.
-        target_se: with adaptive windows, stop at this posterior standard deviation of a response.
-        cell_windows: budget of windows for a cell, shared evenly among its responses.
-        design_scale: the judge's scale that adaptive windows assume.
-        judge_mode: `ranking`, `rating` of all texts, `placement` on a ruler of anchors, or `choice`
-            where the judge's provider returns logprobs.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EvaluatorSettings(Settings):
+    """How responses are measured: anchors, windows and the judge.
+
+    Raises:
+        pydantic.ValidationError: a field that cannot be used, or two that do not go together;
+            `option_problem` says it in a sentence.
     """
 
-    vidb: str = Field(default_factory=lambda: str(_defaults().vidb))
-    vidb_columns: dict[str, str] = Field(default_factory=dict)
-    windows: int = Field(default_factory=lambda: int(_defaults().windows), ge=1)
-    window_size: int = Field(default_factory=lambda: int(_defaults().window_size), ge=2)
-    sampling: str = Field(default_factory=lambda: str(_defaults().sampling))
-    panel: str | None = None
-    seed: int = 0
-    judge_attempts: int = Field(default_factory=lambda: int(_defaults().judge_attempts), ge=1)
-    judge_mode: JudgeMode = Field(default_factory=lambda: _defaults().judge_mode)
-    target_se: float | None = Field(default=None, gt=0)
-    cell_windows: int | None = Field(default=None, ge=1)
-    design_scale: float = Field(default_factory=lambda: float(_defaults().design_scale), gt=0)
+    vidb: Text = Field(
+        default_factory=registry_default("vidb"),
+        description="anchors: an asset (`valueflow list assets`), a file or folder, "
+        "`ORG/NAME@REVISION`",
+    )
+    vidb_columns: Columns = Field(
+        default_factory=dict,
+        description="column names of the anchors, such as `{text: sentence, intensity: score}`",
+    )
+    windows: Count = Field(
+        default_factory=registry_default("windows"),
+        description="most ranking windows per response and value",
+    )
+    window_size: Annotated[int, _at_least(2)] = Field(
+        default_factory=registry_default("window_size"),
+        description="texts in a window, the response included",
+    )
+    sampling: Literal["bucket", "random", "fixed", "adaptive"] = Field(
+        default_factory=registry_default("sampling"),
+        description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
+        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
+    )
+    panel: Text | None = Field(
+        default=None,
+        description="table of anchors that windows go through in turn, for `sampling=fixed`",
+    )
+    seed: Annotated[int, _at_least(0)] = Field(
+        default_factory=registry_default("seed"), description="seed of every draw"
+    )
+    judge_attempts: Count = Field(
+        default_factory=registry_default("judge_attempts"),
+        description="most questions to the judge for one window",
+    )
+    judge_mode: JudgeMode = Field(
+        default_factory=registry_default("judge_mode"),
+        description="`ranking`; `rating`: the judge gives every text a number, and the anchors "
+        "calibrate it; `placement`: it places the response and one anchor among anchors shown with "
+        "their intensities; or `choice`, for judges whose provider returns logprobs: it names only "
+        "the most supporting text",
+    )
+    target_se: Positive | None = Field(
+        default=None,
+        description="with `sampling=adaptive`: stop asking about a response at this standard "
+        "deviation of its posterior, in points",
+    )
+    cell_windows: Count | None = Field(
+        default=None,
+        description="budget of windows for each cell, shared evenly among its responses",
+    )
+    design_scale: Positive = Field(
+        default_factory=registry_default("design_scale"),
+        description="the judge's scale that `sampling=adaptive` assumes, in log-worth per point; "
+        "may be wrong by half without harm",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _panel_means_fixed(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and raw.get("panel") and raw.get("sampling") is None:
+            return {**raw, "sampling": "fixed"}
+        return raw
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.sampling == "fixed" and not self.panel:
+            raise OptionError("panel", "sampling=fixed needs a panel of anchors: -T panel=FILE")
+        if self.sampling != "fixed" and self.panel:
+            raise OptionError(
+                "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
+            )
+        if self.judge_mode == "choice" and self.sampling == "adaptive":
+            raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
+        if self.judge_mode in ("rating", "placement") and self.sampling == "adaptive":
+            raise OptionError(
+                "judge_mode",
+                f"{self.judge_mode} does not go with sampling=adaptive: which anchors stand beside "
+                "a response hardly changes what its number tells. Take sampling=bucket",
+            )
+        if self.judge_mode == "placement" and self.window_size < 3:
+            raise OptionError(
+                "window_size",
+                "judge_mode=placement needs at least 3 texts (the response, one anchor to be "
+                f"placed and one that is known), not {self.window_size}",
+            )
+        if self.target_se is not None and self.sampling != "adaptive":
+            raise OptionError(
+                "target_se", f"is for sampling=adaptive, not sampling={self.sampling}"
+            )
+        return self
 
     def windows_of(self, index: int, responses: int) -> int:
         """Most windows of a cell's response number `index` of `responses`."""
@@ -91,6 +267,19 @@ class EvaluatorSettings(_Settings):
             return self.windows
         share, rest = divmod(self.cell_windows, responses)
         return min(self.windows, share + (index < rest))
+
+    def check_cell(self, responses: int) -> None:
+        """Checks the budget of a cell of so many responses.
+
+        Raises:
+            OptionError: it has less than one window for each.
+        """
+        if self.cell_windows is not None and self.cell_windows < responses:
+            raise OptionError(
+                "cell_windows",
+                f"{self.cell_windows} windows are too few for {responses} responses in a cell; "
+                "each needs one",
+            )
 
     @property
     def columns(self) -> dict[str, str]:
@@ -102,7 +291,34 @@ class EvaluatorSettings(_Settings):
         return self.model_dump(exclude={"vidb", "vidb_columns"})
 
 
-class SampleSettings(_Settings):
+class ResponseSettings(Settings):
+    """What counts as a response that can be ranked, and the names that values are known by."""
+
+    word_limit: Count = Field(
+        default_factory=registry_default("word_limit"),
+        description="most words of a response; longer ones are counted",
+    )
+    refusal_check: Literal["phrases", "judge"] = Field(
+        default="phrases",
+        description="who tells a refusal: `phrases`, or the `judge`, at one more call for each "
+        "response",
+    )
+    refusals: Literal["exclude", "rank"] = Field(
+        default="exclude",
+        description="`exclude`, or `rank`: refused responses are ranked too, so that results are "
+        "there with and without them",
+    )
+    catalogue: Annotated[str, BeforeValidator(_absolute)] | None = Field(
+        default=None,
+        description="YAML file with values, theories, pairs, squares and anchor tables of your own",
+    )
+
+    def rules(self) -> dict[str, str]:
+        """The settings that say which responses are ranked, for the log."""
+        return {"refusal_check": self.refusal_check, "refusals": self.refusals}
+
+
+class SampleSettings(ResponseSettings):
     """One sample: what it was steered toward, and what its response is scored on.
 
     Attributes:
@@ -115,10 +331,7 @@ class SampleSettings(_Settings):
         query_index: the query's place in the run, which balances places in windows.
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
-        word_limit: most words that the response should have.
-        catalogue: the user's own catalogue, where one was added.
-        refusal_check: `phrases`, or `judge`: the judge is asked whether the response declines.
-        refusals: `exclude`, or `rank`: refused responses are ranked all the same.
+        evaluator: how the response is measured.
     """
 
     targets: tuple[tuple[str, str, int], ...] = ()
@@ -130,11 +343,12 @@ class SampleSettings(_Settings):
     family: str = ""
     query_index: int = 0
     queries: int = 1
-    word_limit: int = 100
-    catalogue: str | None = None
-    refusal_check: Literal["phrases", "judge"] = "phrases"
-    refusals: Literal["exclude", "rank"] = "exclude"
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that the sample's names are from."""
+        return load_registry(self.catalogue)
 
     def level_of(self, value: Value) -> int:
         """The level toward which the response was steered for a value; 0 where it was not.
@@ -165,6 +379,106 @@ def condition_name(targets: Sequence[tuple[str, str, int]]) -> str:
     return "&".join(f"{name}{level:+d}" for _, name, level in targets)
 
 
+def evaluator_options() -> dict[str, FieldInfo]:
+    """Every option of the evaluator by its name, in the order of their declaration."""
+    return {**EvaluatorSettings.model_fields, **ResponseSettings.model_fields}
+
+
+def described(options: Mapping[str, FieldInfo]) -> list[tuple[str, str, str]]:
+    """Options as the rows of a table: name, help and default, as text.
+
+    Args:
+        options: such as `evaluator_options()`, or the fields of another model of options.
+    """
+    rows = []
+    for name, field in options.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = "none" if default in (None, {}, "") else str(default)
+        rows.append((name, field.description or "", shown))
+    return rows
+
+
+def option_problem(error: ValidationError, inside: str = "") -> OptionError:
+    """The first of pydantic's complaints as one of ours, which names the option.
+
+    Args:
+        error: from making a model of options.
+        inside: what to call the whole, where a complaint names no field.
+    """
+    first = error.errors()[0]
+    cause = (first.get("ctx") or {}).get("error")
+    place = ".".join(map(str, first["loc"]))
+    if isinstance(cause, OptionError):
+        above = f"{place}." if place else ""
+        return OptionError(above + cause.option, str(cause).removeprefix(f"{cause.option}: "))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        message = f"{str(first['input'])!r} is none of {', '.join(allowed)}"
+    return OptionError(place or inside, message)
+
+
+def read_options(model: type[M], given: Mapping[str, Any]) -> M:
+    """Reads what a user gave of a model's options; None is not given.
+
+    Args:
+        model: the options.
+        given: by name; names of other models' options are passed over.
+
+    Raises:
+        OptionError: an option that cannot be used, or two that do not go together.
+    """
+    known = {
+        name: raw for name, raw in given.items() if name in model.model_fields and raw is not None
+    }
+    try:
+        return model.model_validate(known)
+    except ValidationError as error:
+        raise option_problem(error) from None
+
+
+def with_options(
+    *models: type[BaseModel],
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Gives a task or a scorer the fields of some models as parameters beside its own.
+
+    The function gets what was given as a mapping, its keyword `options`. Every option is a
+    parameter of its own in the signature, None where not given, since Inspect passes on no other.
+    Names that are no parameter are errors: Inspect would go on without them, with a warning.
+
+    Args:
+        models: whose fields are options.
+    """
+    shared = {name: field for model in models for name, field in model.model_fields.items()}
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.name != "options"]
+        more = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation
+            )
+            for name, field in shared.items()
+        ]
+        names = [parameter.name for parameter in own] + list(shared)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> R:
+            for name in kwargs:
+                if name not in names:
+                    raise UnknownNameError(f"option of {function.__name__}", name, names)
+            given = {name: kwargs.pop(name) for name in list(kwargs) if name in shared}
+            given = {name: raw for name, raw in given.items() if raw is not None}
+            return function(*args, **kwargs, options=given)
+
+        wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*own, *more, inspect.Parameter("unknown", inspect.Parameter.VAR_KEYWORD)]
+        )
+        return wrapped
+
+    return decorate
+
+
 def read_sample(
     metadata: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
 ) -> SampleSettings:
@@ -172,10 +486,11 @@ def read_sample(
 
     Args:
         metadata: the sample's metadata.
-        overrides: evaluator settings that take precedence.
+        overrides: options of the evaluator that take precedence; what belongs only to the kind of
+            sampling that they replace is left out with it.
 
     Raises:
-        ValueflowError: the sample was not made by a task of valueflow.
+        ValueflowError: the sample was not made by a task of valueflow, or an option that cannot be.
     """
     if SAMPLE_KEY not in metadata:
         raise ValueflowError(
@@ -184,16 +499,46 @@ def read_sample(
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
     raw = metadata[SAMPLE_KEY]
-    if isinstance(raw, Mapping) and raw.get("catalogue"):
-        add_catalogue(str(raw["catalogue"]), again=False)
     if overrides and isinstance(raw, Mapping):
-        evaluator = raw.get("evaluator", {})
-        if isinstance(evaluator, Mapping):
-            raw = {**raw, "evaluator": {**evaluator, **overrides}}
+        raw = _overridden(raw, overrides)
     try:
-        return SampleSettings.model_validate(raw)
+        sample = SampleSettings.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        where = f"{place}: " if place else ""
-        raise ValueflowError(f"metadata '{SAMPLE_KEY}': {where}{first['msg']}") from None
+        problem = option_problem(error)
+        said = str(problem).removeprefix(": ")
+        raise ValueflowError(f"metadata '{SAMPLE_KEY}': {said}") from None
+    sample.evaluator.check_cell(sample.queries)
+    return sample
+
+
+def check_overrides(options: Mapping[str, Any]) -> None:
+    """Checks options of the evaluator one by one, before there is a sample to set them against.
+
+    Raises:
+        OptionError: one that cannot be used with any others.
+    """
+    for model in (EvaluatorSettings, ResponseSettings):
+        try:
+            model.model_validate({n: raw for n, raw in options.items() if n in model.model_fields})
+        except ValidationError as error:
+            if error.errors()[0]["loc"]:
+                raise option_problem(error) from None
+
+
+_OF_SAMPLING = {"panel": "fixed", "target_se": "adaptive"}
+"""Options that only one kind of sampling has."""
+
+
+def _overridden(raw: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample's metadata with options of the evaluator replaced."""
+    evaluator = raw.get("evaluator", {})
+    inside = {n: s for n, s in overrides.items() if n in EvaluatorSettings.model_fields}
+    outside = {n: s for n, s in overrides.items() if n in ResponseSettings.model_fields}
+    if not isinstance(evaluator, Mapping):
+        return {**raw, **outside}
+    sampling = inside.get("sampling") or ("fixed" if inside.get("panel") else None)
+    kept = dict(evaluator)
+    if sampling:
+        kept = {n: s for n, s in kept.items() if _OF_SAMPLING.get(n, sampling) == sampling}
+        inside["sampling"] = sampling
+    return {**raw, **outside, "evaluator": {**kept, **inside}}

@@ -13,12 +13,22 @@ from all windows of the run together. The windows are kept, so that either can b
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.settings import EXEMPLARS_KEY, read_sample
-from valueflow.scorers.estimate.evaluation import Estimate, evaluate
+from valueflow.hub_assets.errors import clear_errors
+from valueflow.hub_assets.settings import (
+    EXEMPLARS_KEY,
+    EvaluatorSettings,
+    ResponseSettings,
+    check_overrides,
+    read_sample,
+    with_options,
+)
+from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
@@ -26,7 +36,8 @@ from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import grader_model
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.summary.run import flatten, summarize
+from valueflow.scorers.summary.run import flatten, run_counts, summarize
+from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 
 __all__ = [
     "intensity",
@@ -38,9 +49,15 @@ __all__ = [
 def steering_summary(estimator: str = "population") -> Metric:
     """Cells, dose–response figures per value, and their averages, with standard errors.
 
+    While a run goes on, its headline figure and a few counts.
+
     Args:
         estimator: `population` (this project's) or `reference` (the published scripts').
     """
+
+    figures = figures_while_running(
+        lambda records: flatten(summarize(records, estimator)), _headlines, _counts
+    )
 
     def compute(scores: list[SampleScore]) -> Value:
         records: list[ResponseRecord] = [
@@ -48,9 +65,26 @@ def steering_summary(estimator: str = "population") -> Metric:
             for score in scores
             if score.score.metadata and METADATA_KEY in score.score.metadata
         ]
-        return dict(flatten(summarize(records, estimator)))
+        return dict(figures(records))
 
     return compute
+
+
+HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
+"""Figures that the tasks show first, each with its standard error."""
+
+
+def _headlines(flat: dict[str, float]) -> dict[str, float]:
+    names = [f"{name}{end}" for name in HEADLINES for end in ("", "_stderr")]
+    return {name: flat[name] for name in names if name in flat}
+
+
+def _counts(records: list[ResponseRecord]) -> dict[str, float]:
+    counts = run_counts(records)
+    return {
+        "refusal_rate": counts["refusals"] / max(counts["responses"], 1),
+        **{name: counts[name] for name in ("responses", "unscored", "windows_failed")},
+    }
 
 
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
@@ -61,60 +95,27 @@ PROVISIONAL_RATING_JUDGE = assumed_rating_judge(slope=1.0, text_sd=0.0, noise_sd
 
 
 @scorer(metrics=[steering_summary()])
-def intensity(
-    vidb: str | None = None,
-    windows: int | None = None,
-    window_size: int | None = None,
-    sampling: str | None = None,
-    panel: str | None = None,
-    seed: int | None = None,
-    judge_attempts: int | None = None,
-    target_se: float | None = None,
-    cell_windows: int | None = None,
-    design_scale: float | None = None,
-    judge_mode: str | None = None,
-) -> Scorer:
+@clear_errors
+@with_options(EvaluatorSettings, ResponseSettings)
+def intensity(*, options: Mapping[str, Any]) -> Scorer:
     """Ranks each response against anchors and estimates its intensity in [−10, 10].
 
-    Arguments that are not given are taken from the sample (the task put them there), else from the
+    Options that are not given are taken from the sample (the task put them there), else from the
     registry's defaults; so `inspect score LOG --scorer valueflow/intensity` repeats a task's own
-    settings.
+    settings, and `-S windows=5` replaces one of them.
 
     Args:
-        vidb: anchors: asset, path, or `ORG/NAME@REVISION`.
-        windows: m, most windows per response and value.
-        window_size: k, texts per window.
-        sampling: `bucket`, `random`, `fixed` or `adaptive`.
-        panel: table of the anchors for `fixed`.
-        seed: run seed.
-        judge_attempts: most questions put to the judge for one window.
-        target_se: with `adaptive`, stop at this posterior standard deviation of a response.
-        cell_windows: budget of windows for a cell, shared evenly among its responses.
-        design_scale: the judge's scale that `adaptive` assumes.
-        judge_mode: `ranking`, `rating`, `placement`, or `choice` for judges with logprobs.
-    """
-    given = {
-        name: setting
-        for name, setting in {
-            "vidb": vidb,
-            "windows": windows,
-            "window_size": window_size,
-            "sampling": sampling,
-            "panel": panel,
-            "seed": seed,
-            "judge_attempts": judge_attempts,
-            "target_se": target_se,
-            "cell_windows": cell_windows,
-            "design_scale": design_scale,
-            "judge_mode": judge_mode,
-        }.items()
-        if setting is not None
-    }
+        options: those of `EvaluatorSettings` and `ResponseSettings`, each a parameter of its own.
 
+    Raises:
+        OptionError: an option that cannot be used; together with the sample's own, options are
+            checked again when a sample is scored.
+    """
+    check_overrides(options)
     judging = Judging(grader_model)
 
     async def score(state: TaskState, target: Target) -> Score:
-        sample = read_sample(state.metadata, given)
+        sample = read_sample(state.metadata, options)
         output = state.output
         answer = Answer(
             text=output.completion,
@@ -125,14 +126,10 @@ def intensity(
             exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
         )
         record = await score_response(answer, sample, judging)
+        note_scored(state.store)
         return _score(record, strip_reasoning(output.completion))
 
     return score
-
-
-def _provisional(table: WindowTable) -> list[Estimate]:
-    known = evaluate(table, judge=PROVISIONAL_JUDGE, rating_judge=PROVISIONAL_RATING_JUDGE)
-    return known.items
 
 
 def _score(record: ResponseRecord, response: str) -> Score:
@@ -141,7 +138,8 @@ def _score(record: ResponseRecord, response: str) -> Score:
     table = WindowTable.from_records(window_records([record]))
     found = {}
     if table.windows:
-        found = {e.value: e for e in _provisional(table)}
+        known = evaluate(table, judge=PROVISIONAL_JUDGE, rating_judge=PROVISIONAL_RATING_JUDGE)
+        found = {e.value: e for e in known.items}
     lines = []
     for name, value in record["values"].items():
         estimate = found.get(name)

@@ -6,7 +6,9 @@ without the code that wrote it. `window_records` turns responses into the rankin
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 __all__ = [
     "METADATA_KEY",
@@ -16,6 +18,7 @@ __all__ = [
     "baseline_name",
     "cell_name",
     "is_judged",
+    "measured",
     "window_records",
 ]
 
@@ -77,6 +80,8 @@ class ResponseRecord(TypedDict):
     `unscored` says why there are none: `refusal`, `no_response`, or `grader_failed` where every
     window failed; None where the response was ranked at least once on every value. `targets` are
     (theory, value or child, level); `design` and `part_of` say what several targets belong to.
+    `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
+    is known in two logs.
     """
 
     item: str
@@ -93,6 +98,7 @@ class ResponseRecord(TypedDict):
     refusal_check: NotRequired[str]
     refusal_raw: NotRequired[str]
     truncated: NotRequired[bool]
+    response_sha256: NotRequired[str]
     judge: NotRequired[dict[str, Any]]
     versions: NotRequired[dict[str, str]]
 
@@ -125,6 +131,15 @@ def is_judged(window: WindowRecord) -> bool:
     """Whether a judge ordered the window, rated it, or gave the probabilities of a choice."""
     given = (window["order"], window.get("choice"), window.get("ratings"))
     return any(judgement is not None for judgement in given)
+
+
+def measured(responses: Iterable[ResponseRecord]) -> Iterator[ResponseRecord]:
+    """The responses that cells are made of: those that did not decline.
+
+    A refusal that was ranked all the same (`refusals=rank`) has a figure of its own, the shift with
+    refusals, and stays out of every other one, wherever records are read.
+    """
+    return (response for response in responses if not response["refusal"])
 
 
 def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:

@@ -82,7 +82,7 @@ def steered_prompt(
     The texts of several targets are pooled and shuffled; which texts are drawn depends on the run's
     seed, the query, the value and the level alone.
     """
-    registry = load_registry()
+    registry = sample.registry
     seed = sample.evaluator.seed
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
@@ -91,7 +91,7 @@ def steered_prompt(
     ]
     if method == "definition":
         return definition_prompt(query, targets, sample.word_limit, style), []
-    vidb = vidb_of_run(sample.evaluator.vidb, sample.evaluator.columns)
+    vidb = vidb_of_run(sample.evaluator.vidb, sample.evaluator.columns, registry)
     texts: list[str] = []
     for value, level in targets:
         if level.phrase is None:

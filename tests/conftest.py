@@ -4,8 +4,15 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import yaml
+from click.testing import CliRunner, Result
+from inspect_ai._cli.main import inspect
+from inspect_ai._display.core import active
+from inspect_ai._display.log.display import LogDisplay
+from inspect_ai._eval.task import log as task_log
 from inspect_ai.model import Model, ModelOutput, ModelUsage, StopReason, get_model
 
 from valueflow.hub_assets.registry import loading as registry
@@ -14,20 +21,61 @@ from valueflow.scorers.judge.prompt import read_judge_prompt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_looks_on() -> Iterator[None]:
+    """Runs are not written for a live view and their results not drawn: more than half of the time
+    of a small run. There is no public way to say so once for all."""
+    defaults = task_log.eval_config_defaults
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(
+            task_log, "eval_config_defaults", lambda: {**defaults(), "log_realtime": False}
+        )
+        change.setattr(active, "_active_display", LogDisplay())
+        change.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
+        change.setenv("INSPECT_DISPLAY", "log")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("INSPECT_DISPLAY", "none")
+    monkeypatch.setenv("VALUEFLOW_CACHE_DIR", str(tmp_path / "judgements"))
 
 
 @pytest.fixture(autouse=True)
 def _own_catalogues() -> Iterator[None]:
-    """Catalogues that a test adds are gone after it."""
-    before = dict(registry._own)
+    """Catalogues that a test opens are gone after it."""
+    before = dict(registry._opened)
     yield
-    registry._own.clear()
-    registry._own.update(before)
+    registry._opened.clear()
+    registry._opened.update(before)
+
+
+def install_catalogue(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    """Lets the installation itself have what a user's own catalogue says."""
+    raw = yaml.safe_load(registry.registry_path().read_text(encoding="utf-8"))
+    merged = registry._merged(raw, yaml.safe_load(own.read_text(encoding="utf-8")), own)
+    path = own.with_name("installed.yaml")
+    path.write_text(yaml.safe_dump(merged, sort_keys=False), encoding="utf-8")
+    monkeypatch.setattr(registry, "registry_path", lambda: path)
+
+
+@pytest.fixture
+def not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are made and saved empty, for tests of what stands beside them: drawing
+    takes most of a report's time."""
+
+    def save(figure: Any, stream: Any, format: str, **_: Any) -> None:
+        stream.write(b"" if format == "png" else '<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)
+
+
+def inspect_command(*arguments: object) -> Result:
+    """`inspect ...` as users type it, in this process: one of its own takes seconds to import."""
+    with patch.dict(os.environ):
+        return CliRunner().invoke(inspect, [*map(str, arguments)], auto_envvar_prefix="INSPECT")
 
 
 def output(text: str, stop_reason: StopReason = "stop") -> ModelOutput:

@@ -4,7 +4,7 @@ import csv
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
+from valueflow.results.steering.studies import Studies, studies_of
+from valueflow.results.studies import unusable
 from valueflow.scorers.records import METADATA_KEY
+from valueflow.scorers.saved.logs import find_logs
 from valueflow.steering.tasks import steer
 
 
@@ -32,6 +35,14 @@ def run_log(
     )[0]
     assert log.status == "success", log.error
     return Path(log.location)
+
+
+def read_studies(paths: Sequence[str | Path]) -> Studies:
+    """The studies of some logs; the report's error where none can be used."""
+    found = studies_of(find_logs(paths))
+    if not found.studies:
+        raise unusable(paths, found.skipped)
+    return found
 
 
 def changed(path: Path, target: Path, change: Callable[[EvalLog], Any], fresh: bool = True) -> Path:

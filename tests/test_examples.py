@@ -1,35 +1,67 @@
 """The example scripts run end to end, offline, as their docstrings say."""
 
+import contextlib
 import csv
+import io
 import os
+import runpy
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from click.testing import CliRunner
+
+from valueflow.cli import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def script(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / name), *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+@dataclass
+class Done:
+    """What a script left: its status as a process has it, and what it wrote."""
+
+    status: object
+    stdout: str
+    stderr: str
 
 
-def study(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    small = ("--n-queries", "4", "--values", "power", "--log-dir", "study", "--display", "none")
-    return script("study_over_models.py", folder, *small, *more)
+def script(name: str, folder: Path, *arguments: str) -> Done:
+    """Runs a script in this process: one of its own takes seconds to import what is here."""
+    out, err, status = io.StringIO(), io.StringIO(), None
+    with (
+        contextlib.chdir(folder),
+        patch.dict(os.environ, COLUMNS="100"),
+        patch.object(sys, "argv", [f"examples/{name}", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+            if isinstance(status, str):
+                err.write(status)
+                status = 1
+    return Done(status or 0, out.getvalue(), err.getvalue())
+
+
+SMALL = ("--n-queries", "4", "--values", "power", "--log-dir", "study", "--display", "none")
+
+
+def study(folder: Path, *more: str) -> Done:
+    return script("study_over_models.py", folder, *SMALL, *more)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("examples")
-    first = study(folder)
+    # As a user runs it, in a process of its own.
+    line = [sys.executable, str(EXAMPLES / "study_over_models.py"), *SMALL]
+    environment = {**os.environ, "COLUMNS": "100"}
+    first = subprocess.run(line, capture_output=True, text=True, cwd=folder, env=environment)
     assert first.returncode == 0, first.stdout + first.stderr
     return folder, first.stdout
 
@@ -45,7 +77,7 @@ def test_a_study_that_is_done_is_printed_again_and_not_run_again(done: tuple[Pat
     folder, printed = done
     before = sorted((folder / "study").glob("*.eval"))
     again = study(folder)
-    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.status == 0, again.stdout + again.stderr
     assert sorted((folder / "study").glob("*.eval")) == before
     figures = [line for line in printed.splitlines() if "±" in line]
     assert figures == [line for line in again.stdout.splitlines() if "±" in line]
@@ -55,18 +87,16 @@ def test_the_comparisons_that_a_study_prints_can_be_run(done: tuple[Path, str]) 
     folder, printed = done
     commands = [line.split() for line in printed.splitlines() if line.startswith("valueflow ")]
     assert len(commands) == 2
-    program = Path(sys.executable).parent / commands[0][0]
-    made = subprocess.run(
-        [str(program), *commands[0][1:]], capture_output=True, text=True, cwd=folder
-    )
-    assert made.returncode == 0, made.stderr
+    with contextlib.chdir(folder):
+        made = CliRunner().invoke(main, commands[0][1:])
+    assert made.exit_code == 0, made.output
     assert "of 3 cells differ" in made.stdout
 
 
 def test_results_are_read_as_frames_of_runs_responses_and_cells(done: tuple[Path, str]) -> None:
     folder, _ = done
     read = script("read_results.py", folder, "study", "-o", "tables")
-    assert read.returncode == 0, read.stdout + read.stderr
+    assert read.status == 0, read.stdout + read.stderr
     assert "runs: 3 rows" in read.stdout
     assert f"responses: {3 * 4 * 3} rows" in read.stdout
     assert "cells: 9 rows" in read.stdout
@@ -82,24 +112,27 @@ def test_results_are_read_as_frames_of_runs_responses_and_cells(done: tuple[Path
         assert float(row["range"]) == pytest.approx(span, abs=1e-6)
 
 
-def test_a_database_is_built_from_the_embedded_texts(tmp_path: Path) -> None:
+def test_a_database_is_built_from_the_embedded_texts(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     built = script("rebuild_database.py", tmp_path, "-o", "db")
-    assert built.returncode == 0, built.stdout + built.stderr
+    assert built.status == 0, built.stdout + built.stderr
     for line in built.stdout.splitlines()[-2:]:
         assert float(line.rpartition(" ")[2]) > 0.97
     spent = script("rebuild_database.py", tmp_path, "-o", "other", "--max-calls", "50")
-    assert spent.returncode == 1
-    assert "the budget of 50 calls is spent" in spent.stderr
+    assert spent.status == 1
+    # The command that the script starts writes to the terminal itself.
+    assert "the budget of 50 calls is spent" in capfd.readouterr().err
 
 
 def test_a_real_model_needs_a_real_judge(tmp_path: Path) -> None:
     refused = study(tmp_path, "openai/gpt-4o-mini")
-    assert refused.returncode == 2
+    assert refused.status == 2
     assert "name one with --judge" in refused.stderr
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_every_script_explains_itself(name: str, tmp_path: Path) -> None:
     told = script(name, tmp_path, "--help")
-    assert told.returncode == 0, told.stderr
+    assert told.status == 0, told.stderr
     assert f"python examples/{name}" in told.stdout

@@ -27,13 +27,14 @@ __all__ = [
 
 __version__ = version("valueflow")
 
-_TASKS = {
+TASK_MODULES = {
+    "steer": "valueflow.steering.tasks",
+    "steer_pair": "valueflow.steering.tasks",
+    "steer_five": "valueflow.steering.tasks",
+    "steer_composite": "valueflow.steering.tasks",
     "opinionqa": "valueflow.survey.task",
     "score": "valueflow.steering.existing",
-    "steer": "valueflow.steering.tasks",
-    "steer_composite": "valueflow.steering.tasks",
-    "steer_five": "valueflow.steering.tasks",
-    "steer_pair": "valueflow.steering.tasks",
 }
+"""The tasks, as they are listed, and the modules that define them."""
 
-__getattr__ = lazy_exports(__name__, _TASKS)
+__getattr__ = lazy_exports(__name__, TASK_MODULES)

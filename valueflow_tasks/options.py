@@ -4,16 +4,12 @@ Inspect turns `-T x=a,b` into a list, `-T x=a` into a string, `-T x=-2,2` into a
 `-T x=[-2,2]` into integers. These functions take them all, and raise errors that name the option.
 """
 
-import functools
-import inspect
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
-import click
-
-from valueflow.hub_assets.errors import OptionError, ValueflowError
+from valueflow.hub_assets.errors import OptionError, TaskOptionError, clear_errors
 from valueflow.hub_assets.registry.loading import Registry, Value
+from valueflow.hub_assets.settings import column_names, whole_number
 
 __all__ = [
     "TaskOptionError",
@@ -23,39 +19,12 @@ __all__ = [
     "levels_option",
     "number_option",
     "one_of",
-    "positive_option",
     "values_option",
     "words_option",
     "yes_or_no",
 ]
 
-P = ParamSpec("P")
-R = TypeVar("R")
 T = TypeVar("T")
-
-
-class TaskOptionError(click.ClickException, ValueflowError):
-    """A task cannot be made; `inspect eval` shows its message without a traceback."""
-
-
-def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Lets Inspect's command line show a `ValueflowError` as one message.
-
-    Inspect's commands are click commands, so a click error ends them with `Error: ...` and exit
-    status 1; from Python it remains a `ValueflowError`.
-    """
-
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except TaskOptionError:
-            raise
-        except ValueflowError as error:
-            raise TaskOptionError(str(error)) from None
-
-    wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return wrapped
 
 
 def words_option(raw: object) -> list[str]:
@@ -119,12 +88,9 @@ def number_option(option: str, raw: object, least: int) -> int:
         OptionError: it is none.
     """
     try:
-        number = float(str(raw))
-    except ValueError:
-        number = math.nan
-    if isinstance(raw, bool) or not number.is_integer() or number < least:
-        raise OptionError(option, f"{raw!r} is not a whole number of at least {least}")
-    return int(number)
+        return whole_number(raw, least)
+    except ValueError as error:
+        raise OptionError(option, str(error)) from None
 
 
 def one_of(option: str, raw: object, *allowed: str) -> str:
@@ -152,30 +118,13 @@ def yes_or_no(option: str, raw: object) -> bool:
     return words[str(raw).strip().lower()]
 
 
-def positive_option(option: str, raw: object) -> float:
-    """A positive number.
-
-    Raises:
-        OptionError: it is none.
-    """
-    try:
-        number = float(str(raw))
-    except ValueError:
-        number = math.nan
-    if isinstance(raw, bool) or not (number > 0 and math.isfinite(number)):
-        raise OptionError(option, f"{raw!r} is not a positive number")
-    return number
-
-
 def columns_option(option: str, raw: object) -> dict[str, str]:
-    """A mapping of field to column, such as `{text: sentence}`.
+    """A mapping of field to column, such as `{text: sentence}`; None is the empty one.
 
     Raises:
         OptionError: it is no mapping.
     """
-    if raw is None:
-        return {}
-    if not isinstance(raw, Mapping):
-        example: Any = f"-T {option}='{{text: sentence}}'"
-        raise OptionError(option, f"{raw!r} is not a mapping of fields to columns; write {example}")
-    return {str(field): str(column) for field, column in raw.items()}
+    try:
+        return column_names({} if raw is None else raw)
+    except ValueError as error:
+        raise OptionError(option, f"{error}: -T {option}='{{text: sentence}}'") from None

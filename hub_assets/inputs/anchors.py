@@ -16,13 +16,7 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import (
-    Registry,
-    Value,
-    added_catalogues,
-    load_registry,
-    slug,
-)
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
 
@@ -33,6 +27,10 @@ COLUMNS = {
     "theory": ("theory", "framework"),
     "level": ("level",),
 }
+
+
+HALF_SCALE = 10.0
+"""Anchors of a value that span less, in points, hardly tell texts apart on the scale."""
 
 
 @dataclass(frozen=True)
@@ -77,43 +75,42 @@ class Vidb:
         return found
 
 
-def load_vidb(source: object, columns: Mapping[str, str] | None = None) -> Vidb:
+def load_vidb(
+    source: object, columns: Mapping[str, str] | None = None, registry: Registry | None = None
+) -> Vidb:
     """Reads a table of anchors; a table whose files have not changed is parsed once per process.
 
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
         columns: the user's names for the columns `text`, `intensity`, `value`, `theory`, `level`.
+        registry: whose assets and values; the installation's where not given.
 
     Raises:
         InputFileError: no rows, columns that cannot be mapped, an empty text, or an intensity
             that is missing, not a number or outside [−10, 10].
     """
-    opened = open_source(source, "vidb")
-    return _read(opened, tuple(sorted((columns or {}).items())), added_catalogues())
+    registry = registry or load_registry()
+    opened = open_source(source, "vidb", registry)
+    return _read(opened, tuple(sorted((columns or {}).items())), registry)
 
 
-def vidb_of_run(source: str, columns: Mapping[str, str] | None = None) -> Vidb:
+def vidb_of_run(source: str, columns: Mapping[str, str] | None, registry: Registry) -> Vidb:
     """The table that a run's samples name, read and hashed once per process.
 
     `load_vidb` looks at the files each time, so that a changed table is seen; within a run the
     table that was checked at its start is the one that counts.
     """
-    return _of_run(source, tuple(sorted((columns or {}).items())), added_catalogues())
-
-
-Catalogues = tuple[tuple[str, str], ...]
-"""Which values are known, and so which rows are read, depends on the catalogues that were added."""
+    return _of_run(source, tuple(sorted((columns or {}).items())), registry)
 
 
 @lru_cache(maxsize=8)
-def _of_run(source: str, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
-    return load_vidb(source, dict(columns))
+def _of_run(source: str, columns: tuple[tuple[str, str], ...], registry: Registry) -> Vidb:
+    return load_vidb(source, dict(columns), registry)
 
 
 @lru_cache(maxsize=8)
-def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Catalogues) -> Vidb:
-    registry = load_registry()
+def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Registry) -> Vidb:
     found: dict[tuple[str, str], dict[str, Anchor]] = {}
     dropped: Counter[str] = Counter()
     names: dict[tuple[str, str | None], Value | None] = {}
@@ -126,7 +123,7 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Cata
             mapping = column_map(row, COLUMNS, ["text", "intensity"], dict(columns), "vidb_columns")
             file_value = None
             if "value" not in mapping:
-                file_value = value_of_file(opened, row.file)
+                file_value = value_of_file(opened, row.file, registry)
         value = file_value
         if value is None:
             theory = row.cell(mapping, "theory")
@@ -149,11 +146,26 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], catalogues: Cata
             "holds no anchor of a known value"
             + "".join(f"; {count} {what}" for what, count in dropped.items()),
         )
-    return Vidb(
-        {key: tuple(texts.values()) for key, texts in found.items()},
-        opened,
-        (*opened.notes, *(f"{count} {what}" for what, count in dropped.items())),
-    )
+    anchors = {key: tuple(texts.values()) for key, texts in found.items()}
+    notes = [f"{count} {what}" for what, count in dropped.items()]
+    return Vidb(anchors, opened, (*opened.notes, *notes, *_on_another_scale(anchors)))
+
+
+def _on_another_scale(anchors: Mapping[tuple[str, str], tuple[Anchor, ...]]) -> list[str]:
+    """A warning where intensities look as if they were rated from 1 to 5, or from 0 to 10."""
+    odd = []
+    for (theory, value), texts in anchors.items():
+        low, high = min(a.intensity for a in texts), max(a.intensity for a in texts)
+        if len(texts) > 1 and (high - low < HALF_SCALE or low >= 0 or high <= 0):
+            odd.append(f"{theory}:{value} from {low:g} to {high:g}")
+    if not odd:
+        return []
+    more = f" and {len(odd) - 3} values more" if len(odd) > 3 else ""
+    return [
+        f"intensities span less than half of the scale from -10 to 10, or one sign only "
+        f"({'; '.join(odd[:3])}{more}); if they were rated on another scale, map them to this one "
+        "first (-10 opposes most, 0 is neutral): all scores are in the anchors' units"
+    ]
 
 
 def _known_value(registry: Registry, name: str, theory: str | None) -> Value | None:
@@ -163,13 +175,12 @@ def _known_value(registry: Registry, name: str, theory: str | None) -> Value | N
         return None
 
 
-def value_of_file(opened: Source, file: Path) -> Value:
+def value_of_file(opened: Source, file: Path, registry: Registry) -> Value:
     """The value that a per-value table's name says: `value`, `theory_value` or `theory/value`.
 
     Raises:
         InputFileError: the name says none.
     """
-    registry = load_registry()
     folder = file.parent.name if file.parent != opened.root else opened.root.name
     for theory in registry.theories.values():
         spellings = {slug(theory.name), *map(slug, theory.aliases)}
@@ -194,7 +205,7 @@ def value_of_file(opened: Source, file: Path) -> Value:
 
 
 def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
-    text = str(row.cells.get(mapping["text"]) or "").strip()
+    text = row.text(mapping, "text")
     if not text:
         raise InputFileError(row.file, "the text is empty", row=row.number, column=mapping["text"])
     raw = row.cells.get(mapping["intensity"])

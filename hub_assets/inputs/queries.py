@@ -3,7 +3,8 @@
 Accepted columns: the question is `query`, `question`, `prompt`, `instruction` or `text`; its
 identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
 without a family column gives its own name as the family, so that a folder with one file per
-source (as the published queries are kept) is drawn from evenly.
+source (as the published queries are kept) is drawn from evenly. A question may be a chat of one
+message, `[{"role": "user", "content": "..."}]`.
 """
 
 import itertools
@@ -15,6 +16,7 @@ import numpy as np
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
+from valueflow.hub_assets.registry.loading import Registry
 
 __all__ = ["Queries", "Query", "choose_queries", "load_queries"]
 
@@ -43,18 +45,21 @@ class Queries:
     notes: tuple[str, ...]
 
 
-def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Queries:
+def load_queries(
+    source: object, columns: Mapping[str, str] | None = None, registry: Registry | None = None
+) -> Queries:
     """Reads a query set.
 
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
         columns: the user's names for the columns `query`, `id`, `family`.
+        registry: the catalogue; the installation's where not given.
 
     Raises:
         InputFileError: the file is empty, a query is empty, or an id stands twice.
     """
-    opened = open_source(source, "queries")
+    opened = open_source(source, "queries", registry)
     found: list[Query] = []
     seen_texts: set[str] = set()
     seen_ids: set[str] = set()
@@ -65,7 +70,7 @@ def load_queries(source: object, columns: Mapping[str, str] | None = None) -> Qu
         if row.file != current:
             current = row.file
             mapping = column_map(row, COLUMNS, ["query"], columns, "query_columns")
-        text = str(row.cells.get(mapping["query"]) or "").strip()
+        text = row.text(mapping, "query", role="user")
         if not text:
             raise InputFileError(
                 row.file, "is empty; remove the row", row=row.number, column=mapping["query"]

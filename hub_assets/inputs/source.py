@@ -23,8 +23,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.files import check_file
 from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, rows_of
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.download import download
 from valueflow.hub_assets.vidb.manifest import MANIFEST, check_files, read_manifest
 from valueflow.hub_assets.vidb.schema import ProblemsError
@@ -67,19 +68,20 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def open_source(source: object, kind: str) -> Source:
+def open_source(source: object, kind: str, registry: Registry | None = None) -> Source:
     """Finds the files of a source.
 
     Args:
         source: as the user typed it, see the module's text.
         kind: kind of registry asset that may be named: `vidb` or `queries`.
+        registry: whose assets; the installation's where not given.
 
     Raises:
         InputFileError: a path that does not exist or holds no table.
         UnknownNameError: neither a path, nor a Hub name, nor an asset of that kind.
         ProblemsError: files that differ from the manifest beside them.
     """
-    registry = load_registry()
+    registry = registry or load_registry()
     text, split = str(source).strip(), ""
     path = Path(os.path.expanduser(text))
     if (match := _SPLIT.fullmatch(text)) and not path.exists():
@@ -188,8 +190,11 @@ def _hash(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(root)).encode())
+        check_file(file)
         try:
-            digest.update(file.read_bytes())
+            with file.open("rb") as stream:
+                while chunk := stream.read(2**20):
+                    digest.update(chunk)
         except OSError as error:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
     return digest.hexdigest()

@@ -5,9 +5,9 @@
 the code uses. A name that is not there raises `UnknownNameError` with the nearest right ones.
 
 A user's own catalogue has the same schema, with any of the keys `theories`, `pairs`,
-`five_value_squares` and `assets`. `add_catalogue` adds it to what `load_registry` gives for the
-rest of the process; it can add to the catalogue and change nothing that is there, so that two
-catalogues do not disturb each other.
+`five_value_squares` and `assets`; it can add to the installation's and change nothing that is
+there. `load_registry(path)` gives both as one `Registry`, which a run holds and passes on; nothing
+of it reaches `load_registry()` or another run.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.records import (
     Asset,
@@ -43,17 +44,17 @@ __all__ = [
     "Target",
     "Theory",
     "Value",
-    "add_catalogue",
-    "added_catalogues",
     "definitions_hash",
     "load_registry",
+    "open_catalogue",
+    "opened_registries",
     "read_registry",
     "registry_path",
-    "registry_with",
     "slug",
 ]
 
 
+@cache
 def registry_path() -> Path:
     """Where `registry.yaml` lies: in `hub_assets` of a built package, else in the checkout."""
     room = Path(__file__).resolve().parents[1]
@@ -68,22 +69,14 @@ def read_registry(path: Path) -> Registry:
         InputFileError: the file is missing, is not YAML or breaks the schema; the message names
             the file and the place in it.
     """
-    return _validated(_parsed(path, _text(path)), path)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+    return _validated(_parsed(path, read_text(path)), path)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
         raise InputFileError(path, f"is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
@@ -136,79 +129,78 @@ def _mappings(records: Any) -> list[dict[str, Any]]:
     return [record for record in records.values() if isinstance(record, dict)]
 
 
-_own: dict[str, str] = {}
-"""Path to text of the catalogues that were added, in that order."""
+_opened: dict[str, str] = {}
+"""Path to text of users' own catalogues, each as it was when a run last opened it."""
 
 
-def load_registry() -> Registry:
-    """The catalogue that came with this installation, and the users' own that were added."""
-    return _load(tuple(_own.items()))
+def load_registry(catalogue: str | Path | None = None) -> Registry:
+    """The catalogue that came with this installation, with at most one of a user's own.
 
-
-def registry_with(path: str | Path | None) -> Registry:
-    """The catalogue that came with this installation, with at most one of those that were added.
-
-    What a run draws its values, pairs and anchors from, so that the catalogue of one run adds
-    nothing to another run in the same process.
+    The same record for the same contents. A catalogue that was opened in this process is taken as
+    it was then, so that a file which changes during a run changes none of its scores.
 
     Args:
-        path: an added catalogue, or None.
+        catalogue: the user's own, or None.
+
+    Raises:
+        InputFileError: the user's own cannot be read, breaks the schema or names what is there
+            already.
     """
-    if path is None:
-        return _load(())
-    file = str(Path(path).expanduser().resolve())
-    return _load(((file, _own[file]),))
+    if catalogue is None:
+        return _load(registry_path(), None, None)
+    file = str(catalogue)
+    file = file if file in _opened else _absolute(file)
+    return _load(registry_path(), file, _opened[file]) if file in _opened else open_catalogue(file)
 
 
-def definitions_hash(path: str | Path | None) -> str | None:
-    """A hash of what an added catalogue says of theories and values; None where it says nothing."""
-    if path is None:
+def open_catalogue(path: str | Path) -> Registry:
+    """`load_registry` of a user's own catalogue, whose file is read anew.
+
+    Raises:
+        InputFileError: the file cannot be read, breaks the schema or names what is there already.
+    """
+    file = _absolute(path)
+    text = read_text(Path(file))
+    found = _load(registry_path(), file, text)
+    _opened[file] = text
+    return found
+
+
+def opened_registries() -> tuple[Registry, ...]:
+    """The installation's catalogue, and it with each of those that this process has opened.
+
+    For simulated models alone, which see prompts and not whose run they belong to.
+    """
+    return (load_registry(), *(load_registry(path) for path in _opened))
+
+
+def definitions_hash(registry: Registry) -> str | None:
+    """A hash of what a user's own catalogue says of theories and values; None where it is silent.
+
+    Args:
+        registry: a run's, with or without a user's own.
+    """
+    if registry.catalogue is None:
         return None
-    file = Path(path).expanduser().resolve()
-    theories = _parsed(file, _own[str(file)]).get("theories")
+    path = Path(registry.catalogue)
+    theories = _parsed(path, _opened[registry.catalogue]).get("theories")
     if not theories:
         return None
     text = json.dumps(theories, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def added_catalogues() -> tuple[tuple[str, str], ...]:
-    """Path and text of each added catalogue: what a cache that depends on names must depend on."""
-    return tuple(_own.items())
-
-
-def add_catalogue(path: str | Path, *, again: bool = True) -> str:
-    """Adds a user's own catalogue to what `load_registry` gives.
-
-    Args:
-        path: YAML file with the registry's schema.
-        again: read the file again where it was added before.
-
-    Returns:
-        The file's absolute path.
-
-    Raises:
-        InputFileError: the file cannot be read, breaks the schema or names what is there already;
-            nothing is added then.
-    """
-    file = Path(path).expanduser().resolve()
-    if str(file) in _own and not again:
-        return str(file)
-    added = {**_own, str(file): _text(file)}
-    _load(tuple(added.items()))
-    _own[str(file)] = added[str(file)]
-    return str(file)
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 @cache
-def _load(own: tuple[tuple[str, str], ...]) -> Registry:
-    if not own:
-        return read_registry(registry_path())
-    raw = _parsed(registry_path(), _text(registry_path()))
-    merged = raw
-    for path, text in own:
-        merged = _merged(merged, _parsed(Path(path), text), Path(path))
-    return _validated(merged, Path(own[-1][0]))
+def _load(installed: Path, own: str | None, text: str | None) -> Registry:
+    if own is None or text is None:
+        return read_registry(installed)
+    path = Path(own)
+    merged = _merged(_parsed(installed, read_text(installed)), _parsed(path, text), path)
+    return _validated({**merged, "catalogue": own}, path)
 
 
 def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str, Any]:

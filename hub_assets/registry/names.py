@@ -25,7 +25,11 @@ __all__ = ["Registry"]
 
 
 class Registry(Record):
-    """The whole catalogue."""
+    """The whole catalogue.
+
+    Attributes:
+        catalogue: absolute path of the user's own that is part of it, if there is one.
+    """
 
     schema_version: Literal[1]
     levels: tuple[Level, ...]
@@ -36,6 +40,11 @@ class Registry(Record):
     theories: dict[str, Theory]
     pairs: tuple[Pair, ...] = ()
     five_value_squares: dict[str, FiveValueSquare] = Field(default_factory=dict)
+    catalogue: str | None = None
+
+    def __hash__(self) -> int:
+        """Cheap, so that what depends on names can be kept by catalogue; equal ones have one."""
+        return hash((self.catalogue, *self.theories, len(self.assets)))
 
     @model_validator(mode="after")
     def _check(self) -> Self:

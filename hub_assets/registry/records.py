@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -152,24 +152,28 @@ class SteerDefaults(Record):
     method: str
     queries: str
     n_queries: int = Field(ge=1)
-    word_limit: int = Field(ge=1)
     exemplars: int = Field(ge=1)
-    seed: int
 
 
 class EvaluatorDefaults(Record):
-    """Defaults of the anchor-window evaluator."""
+    """What the anchor-window evaluator takes for granted, and the defaults of its options.
 
-    vidb: str
-    windows: int = Field(ge=1)
-    window_size: int = Field(ge=2)
-    sampling: Literal["bucket", "random", "fixed", "adaptive"]
-    judge_mode: Literal["ranking", "rating", "placement", "choice"]
-    design_scale: float = Field(gt=0)
-    judge_attempts: int = Field(ge=1)
+    Attributes:
+        judge_max_tokens: room for an answer, where the grader role sets none.
+        judge_characters: longer responses are shown to the judge up to here, and counted.
+        refusal_words: a refusal phrase decides only in a response shorter than this.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
     judge_max_tokens: int = Field(ge=16)
     judge_characters: int = Field(ge=100)
     refusal_words: int = Field(ge=1)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Defaults by option; `valueflow.hub_assets.settings` declares and checks the options."""
+        return dict(self.model_extra or {})
 
 
 class OpinionDefaults(Record):

@@ -232,7 +232,7 @@ def _mapping(row: Row, columns: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _question(row: Row, mapping: Mapping[str, str]) -> OpinionQuestion:
-    raw = str(row.cell(mapping, "question") or "").strip()
+    raw = row.text(mapping, "question")
     framed = _FRAME.match(raw)
     text = _unquoted(framed[1] if framed else raw)
     if not text:
@@ -290,7 +290,7 @@ def _distribution(
         raise wrong("is no list of numbers")
     try:
         numbers = [float(share) for share in parsed]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise wrong("is no list of numbers") from None
     if len(numbers) != options:
         raise wrong(f"has {len(numbers)} numbers for {options} options")

@@ -1,8 +1,8 @@
 """How relevant survey questions are to the values of a theory: the table that a run reads.
 
 `valueflow build relevance` writes it. Columns: `theory`, `question` (the question's hash),
-`relevance` (the highest over the theory's values), `value` (which one), `model`, `method`, and
-`text` for readers.
+`relevance` (the highest over the theory's values), `value` (which one), `model`, `method`,
+`prompt_version` (of the question that a judge was asked), and `text` for readers.
 """
 
 import math
@@ -16,7 +16,16 @@ from valueflow.hub_assets.registry.loading import load_registry
 
 __all__ = ["RELEVANCE_COLUMNS", "RelevanceTable", "load_relevance"]
 
-RELEVANCE_COLUMNS = ("theory", "question", "relevance", "value", "model", "method", "text")
+RELEVANCE_COLUMNS = (
+    "theory",
+    "question",
+    "relevance",
+    "value",
+    "model",
+    "method",
+    "text",
+    "prompt_version",
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,15 @@ class RelevanceTable:
         model: the model that judged it; several are joined by commas.
         method: `embedding` (cosine similarity) or `judge` (a rating from 0 to 1).
         source: the table.
+        prompt_version: of the question that a judge was asked; empty where none was, or in tables
+            that do not state it.
     """
 
     scores: Mapping[tuple[str, str], float]
     model: str
     method: str
     source: Source
+    prompt_version: str = ""
 
     def of(self, theory: str) -> dict[str, float]:
         """Relevance of each question to a theory's values, by the question's hash."""
@@ -55,6 +67,7 @@ def load_relevance(source: object) -> RelevanceTable:
     scores: dict[tuple[str, str], float] = {}
     models: Counter[str] = Counter()
     methods: Counter[str] = Counter()
+    prompts: Counter[str] = Counter()
     mapping: dict[str, str] = {}
     for row in read_rows(opened):
         mapping = mapping or column_map(
@@ -80,6 +93,8 @@ def load_relevance(source: object) -> RelevanceTable:
         scores[key] = score
         models[str(row.cell(mapping, "model"))] += 1
         methods[str(row.cell(mapping, "method") or "not stated")] += 1
+        prompts[str(row.cell(mapping, "prompt_version") or "")] += 1
     if not scores:
         raise InputFileError(opened.reference, "holds no row")
-    return RelevanceTable(scores, ", ".join(models), ", ".join(methods), opened)
+    versions = ", ".join(version for version in prompts if version)
+    return RelevanceTable(scores, ", ".join(models), ", ".join(methods), opened, versions)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.registry.loading import added_catalogues, load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.registry.paths import path_fault
 
 __all__ = [
@@ -237,14 +237,13 @@ def _fault(name: str, cell: Any, cells: Mapping[str, Any]) -> str:
         return "is not 16 hexadecimal digits"
     if name in ("theory", "value", "path"):
         theory, value = str(cells.get("theory")), str(cells.get("value"))
-        return _name_fault(name, cell, theory, value, added_catalogues())
+        return _name_fault(name, cell, theory, value, load_registry())
     return ""
 
 
 @lru_cache(maxsize=10_000)
-def _name_fault(name: str, cell: str, theory: str, value: str, catalogues: object) -> str:
-    """What is wrong with a name of the registry; `catalogues` are those that were added to it."""
-    registry = load_registry()
+def _name_fault(name: str, cell: str, theory: str, value: str, registry: Registry) -> str:
+    """What is wrong with a name of the registry."""
     if name == "theory":
         return "" if cell in registry.theories else f"is none of {', '.join(registry.theories)}"
     if theory not in registry.theories:

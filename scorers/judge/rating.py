@@ -18,11 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valueflow.hub_assets.registry.loading import Theory, Value
-from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.scorers.judge.answer import introduced_as_other, strip_reasoning
+from valueflow.scorers.judge.prompt import fenced
 
 __all__ = [
     "PLACEMENT_PROMPT_VERSION",
     "RATING_PROMPT_VERSION",
+    "RATING_READER_VERSION",
     "RATING_SCALE",
     "Rated",
     "is_placement_prompt",
@@ -36,6 +38,9 @@ __all__ = [
 
 RATING_PROMPT_VERSION = "1"
 PLACEMENT_PROMPT_VERSION = "1"
+
+RATING_READER_VERSION = "1"
+"""Changes when an answer is read otherwise than before; no part of a cache's key."""
 
 RATING_SCALE = (-10, 10)
 """Ends of the scale that a judge is given; ratings are whole numbers."""
@@ -138,22 +143,19 @@ def placement_ruler(prompt: str) -> int:
     return len(re.findall(rf"^{_KNOWN}[+−]?[0-9.]+:\n<<< ", prompt, re.MULTILINE))
 
 
-def rating_correction(labels: Sequence[str], *, same: bool = False) -> str:
+def rating_correction(labels: Sequence[str], *, differ: bool = False) -> str:
     """What a judge is told after an answer that cannot be used.
 
     Args:
         labels: the codes that want a number.
-        same: whether all texts got the same number.
+        differ: whether one number for all texts is no answer.
     """
     low, high = RATING_SCALE
-    problem = (
-        "Every text got the same number, although they differ. Look at each one again."
-        if same
-        else "That cannot be read."
-    )
+    told = " One number for all of them is no answer: the texts differ." if differ else ""
     return (
-        f"{problem} Give each of these codes exactly once, with a whole number from {low} to "
-        f"{high}: {', '.join(sorted(labels))}. One per line, as 'CODE: number', and nothing else."
+        "That cannot be used. Give each of these codes exactly once, with a whole number from "
+        f"{low} to {high}: {', '.join(sorted(labels))}. One per line, as 'CODE: number', and "
+        f"nothing else.{told}"
     )
 
 
@@ -162,7 +164,8 @@ def read_ratings(answer: str, labels: Sequence[str]) -> Rated | None:
 
     Bullets, numbering, bold marks and a word such as `Ratings:` are passed over, and so is
     reasoning before the answer, so long as the answer's last k lines (or its last line) are the
-    numbers and nothing else. JSON that maps codes to numbers is understood.
+    numbers and nothing else, and nothing says that they are not the answer. JSON that maps codes to
+    numbers is understood.
 
     Args:
         answer: the answer, with or without reasoning tags.
@@ -176,12 +179,14 @@ def read_ratings(answer: str, labels: Sequence[str]) -> Rated | None:
     if not text:
         return None
     lines = [line for line in text.splitlines() if line.strip(" \t*_`#-")]
-    candidates = [text]
+    candidates = [(text, "")]
     for count in (1, len(labels)):
         if len(lines) > count and not _is_pair(lines[-count - 1]):
-            candidates.append("\n".join(lines[-count:]))
-    for candidate in candidates:
+            candidates.append(("\n".join(lines[-count:]), "\n".join(lines[:-count])))
+    for candidate, before in candidates:
         found = _json_numbers(candidate, labels) or _bare_numbers(candidate, labels)
+        if found is not None and introduced_as_other(before):
+            return None
         if found is not None:
             plain = "\n".join(f"{label}: {number}" for label, number in found.items())
             body = re.sub(r"^```(?:json)?\s*|\s*```$", "", text)
@@ -203,9 +208,7 @@ def _scale() -> str:
 
 
 def _fenced(texts: Sequence[str], labels: Sequence[str]) -> str:
-    return "\n\n".join(
-        f"<<< {label}\n{text}\n{label} >>>" for label, text in zip(labels, texts, strict=True)
-    )
+    return "\n\n".join(fenced(text, label) for label, text in zip(labels, texts, strict=True))
 
 
 def _answer_form(count: int) -> str:

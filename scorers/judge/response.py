@@ -11,9 +11,8 @@ import numpy as np
 from inspect_ai.model import Model
 from inspect_ai.util import collect
 
-from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_window
@@ -88,12 +87,8 @@ async def judge_response(response: ResponseToJudge, values: Sequence[Value]) -> 
 async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     settings, sample = response.settings, response.sample
     record = value_record(value, sample)
-    table = settings.vidb
-    if settings.sampling == "fixed":
-        if not settings.panel:
-            raise ValueflowError("sampling 'fixed' needs a panel: give -T panel=FILE")
-        table = settings.panel
-    anchors = vidb_of_run(table, settings.columns).of(value)
+    table = settings.panel or settings.vidb
+    anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)
@@ -164,10 +159,10 @@ async def _judge(
     response: ResponseToJudge, value: Value, window: Window, number: int
 ) -> WindowRecord:
     settings = response.settings
-    theory = load_registry().theories[value.theory]
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
     if settings.judge_mode in ("rating", "placement"):
         return await _rate(response, value, window, names)
+    theory = response.sample.registry.theories[value.theory]
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     fallback, earlier, before = None, 0, []
     if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
@@ -217,7 +212,7 @@ async def _rate(
     one that is left, drawn for the window, is placed like the response and tells how well.
     """
     settings = response.settings
-    theory = load_registry().theories[value.theory]
+    theory = response.sample.registry.theories[value.theory]
     ruler: list[int] = []
     if settings.judge_mode == "placement":
         generator = generator_for(settings.seed, "placed anchor", *names)

@@ -14,14 +14,19 @@ from typing import Any
 
 from inspect_ai.model import Model
 
+from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
-from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.hub_assets.settings import SampleSettings
+from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.memory import JudgeState, judge_with, state_of
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
-from valueflow.scorers.judge.rating import PLACEMENT_PROMPT_VERSION, RATING_PROMPT_VERSION
+from valueflow.scorers.judge.rating import (
+    PLACEMENT_PROMPT_VERSION,
+    RATING_PROMPT_VERSION,
+    RATING_READER_VERSION,
+)
 from valueflow.scorers.judge.refusals import (
     REFUSAL_PROMPT_VERSION,
     REFUSAL_VERSION,
@@ -64,11 +69,13 @@ class Judging:
         grader: gives the judge and whether it was named, see `grader_model`; called only for a
             response that has to be judged.
         without_logprobs: judges found to return no logprobs.
+        states: of its judges, by name: how they fare, see `JudgeState`.
     """
 
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
-    _records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    states: dict[str, JudgeState] = field(default_factory=dict)
+    _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -78,21 +85,35 @@ class Judging:
             self._versions |= {
                 "valueflow": version("valueflow"),
                 "judge_prompt": JUDGE_PROMPT_VERSION,
+                "judge_reader": RANKING_READER_VERSION,
                 "choice_prompt": CHOICE_PROMPT_VERSION,
                 "rating_prompt": RATING_PROMPT_VERSION,
                 "placement_prompt": PLACEMENT_PROMPT_VERSION,
+                "rating_reader": RATING_READER_VERSION,
                 "refusal_prompt": REFUSAL_PROMPT_VERSION,
                 "refusals": REFUSAL_VERSION,
             }
         return self._versions
 
-    def record(self, model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
-        """What a log says of the judge; built once per judge and settings."""
-        key = (str(model), settings.model_dump_json())
+    def judge(self) -> tuple[Model, bool]:
+        """The judge, asked under a state of this run, and whether it was named."""
+        model, named = self.grader()
+        if state_of(model) is not None:
+            return model, named
+        return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
+
+    def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
+        """What a log says of the judge and of how it was asked; built once for each of both."""
+        key = (
+            str(model),
+            sample.evaluator.model_dump_json(),
+            sample.catalogue,
+            *sample.rules().values(),
+        )
         if key not in self._records:
             if not named:
                 logger.warning(SELF_JUDGED)
-            self._records[key] = _judge_record(model, named, settings)
+            self._records[key] = _judge_record(model, named, sample)
         return self._records[key]
 
 
@@ -109,9 +130,11 @@ async def score_response(
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
-    registry = load_registry()
+    registry = sample.registry
     defaults = registry.defaults.evaluator
-    response = strip_reasoning(answer.text)
+    response = sendable(strip_reasoning(answer.text))
+    if is_blank(response):
+        response = ""
     words = count_words(response)
     record: ResponseRecord = {
         "item": f"{answer.sample_id}#{answer.epoch}",
@@ -134,8 +157,8 @@ async def score_response(
         record["unscored"] = "refusal"
     values = [registry.value(name, theory) for theory, name in sample.score_on]
     if record["unscored"] is None:
-        model, named = judging.grader()
-        record["judge"] = judging.record(model, named, sample.evaluator)
+        model, named = judging.judge()
+        record["judge"] = judging.record(model, named, sample)
         judged = await judge_response(
             ResponseToJudge(
                 text=shown,
@@ -161,7 +184,7 @@ async def _note_refusal(
     record: ResponseRecord, answer: Answer, shown: str, sample: SampleSettings, judging: Judging
 ) -> None:
     """Finds out whether the response declines, by filter, judge or phrases, and by which."""
-    words = load_registry().defaults.evaluator.refusal_words
+    words = sample.registry.defaults.evaluator.refusal_words
     if answer.filtered:
         record["refusal"], record["refusal_check"] = True, "filter"
         return
@@ -169,7 +192,7 @@ async def _note_refusal(
         return
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
-        model, named = judging.grader()
+        model, named = judging.judge()
         found = await ask_refusal(model, answer.question, shown, own_config=named)
         record["refusal_raw"] = found.raw or str(found.error)
         if found.refusal is not None:
@@ -187,8 +210,9 @@ def _ranked(record: ValueRecord) -> bool:
     return any(is_judged(window) for window in record["windows"])
 
 
-def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dict[str, Any]:
-    vidb = vidb_of_run(settings.vidb, settings.columns)
+def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
+    settings = sample.evaluator
+    vidb = vidb_of_run(settings.vidb, settings.columns, sample.registry)
     return {
         "model": str(model),
         "is_evaluated_model": not named,
@@ -201,4 +225,6 @@ def _judge_record(model: Model, named: bool, settings: EvaluatorSettings) -> dic
         "vidb_revision": vidb.source.revision,
         "vidb_sha256": vidb.source.sha256[:16],
         **settings.as_dict(),
+        # As they were in force: an argument of the scorer goes before what the sample says.
+        **sample.rules(),
     }

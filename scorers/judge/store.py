@@ -8,10 +8,11 @@ lock keeps a second process from writing to the same file.
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -42,8 +43,13 @@ class JudgementStore:
     def __contains__(self, key: str) -> bool:
         return key in self.rows
 
-    def add(self, key: str, judgement: Judgement) -> None:
+    def add(self, key: str, judgement: Judgement, *, again: bool = False) -> None:
         """Writes a row, and returns when the operating system has it.
+
+        Args:
+            key: its key.
+            judgement: what else is in it.
+            again: whether it may take the place of one that is there already.
 
         Raises:
             InputFileError: the disk takes no more, or took no more before. What was written of the
@@ -52,7 +58,7 @@ class JudgementStore:
         """
         if self.failed is not None:
             raise self.failed
-        if key in self.rows:
+        if key in self.rows and not again:
             raise ValueError(f"{self.path}: there is a judgement {key!r} already")
         row = {"key": key, **judgement}
         line = (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
@@ -76,12 +82,17 @@ class JudgementStore:
 def open_store(
     path: Path,
     busy: str = "another process is adding judgements to it; wait until that one is done",
+    *,
+    wait: str | None = None,
+    damaged: Literal["refuse", "pass over"] = "refuse",
 ) -> Iterator[JudgementStore]:
     """Opens a store for reading and adding; the file is made where there is none.
 
     Args:
         path: the file.
         busy: what to say where another process has it open.
+        wait: what to print before waiting for that process; without it, `busy` is raised.
+        damaged: see `read_store`.
 
     Raises:
         InputFileError: another process has it open; the folder cannot be written to; or a row in
@@ -90,14 +101,18 @@ def open_store(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputFileError(path, busy) from None
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if wait is None:
+                raise InputFileError(path, busy) from None
+            print(wait, file=sys.stderr, flush=True)
+            lock.acquire()
     except OSError as error:
         raise InputFileError(path, f"cannot be written to ({error.strerror})") from None
     try:
         repaired = _mend(path)
-        rows = read_store(path)
+        rows = read_store(path, damaged)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             yield JudgementStore(path, rows, repaired, file)
@@ -107,8 +122,15 @@ def open_store(
         lock.release()
 
 
-def read_store(path: Path) -> dict[str, Judgement]:
+def read_store(
+    path: Path, damaged: Literal["refuse", "pass over"] = "refuse"
+) -> dict[str, Judgement]:
     """All whole rows of a store by key; empty where there is no file. Nothing is changed.
+
+    Args:
+        path: the file.
+        damaged: whether a row that is none is passed over, and the last row of a key holds, as in
+            a cache; what is lost of a cache is asked again.
 
     Raises:
         InputFileError: a row is no judgement, or a key stands twice.
@@ -123,10 +145,12 @@ def read_store(path: Path) -> dict[str, Judgement]:
             row = json.loads(line)
             key = row["key"]
         except (ValueError, KeyError, TypeError):
+            if damaged == "pass over":
+                continue
             raise InputFileError(
                 path, "is no judgement; restore the file, or delete this row", row=number
             ) from None
-        if key in rows:
+        if key in rows and damaged == "refuse":
             raise InputFileError(path, f"the judgement {key!r} stands twice", row=number)
         rows[key] = row
     return rows

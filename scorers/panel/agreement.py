@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,6 +76,11 @@ def agreement(
     for row, answered in enumerate(paired):
         for answer in answered:
             table[row, column[answer]] += 1
+    try:
+        import krippendorff
+    except ImportError:
+        lacking = "alpha needs krippendorff: python -m pip install 'valueflow[review]'"
+        return Agreement(*counts, None, None, None, lacking)
     alpha = float(
         krippendorff.alpha(
             value_counts=table,

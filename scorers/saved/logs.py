@@ -1,29 +1,277 @@
-"""Reads the samples of an Inspect log a few hundred at a time.
+"""The one reader of Inspect logs: their samples, the record that our scorer kept of each, counts.
 
-Inspect's own generator opens a log anew for each sample and looks through its whole table of
+Everything that reads a log (`valueflow score`, `report`, `compare`, the examples) reads it here, so
+that all leave out the same samples and take the same score. Samples are read a few hundred at a
+time: Inspect's own generator opens a log anew for each sample and looks through its whole table of
 contents, so that its time grows with the square of the number of samples.
 """
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from inspect_ai.log import (
+    EvalLog,
     EvalSample,
+    list_eval_logs,
     read_eval_log,
     read_eval_log_sample_summaries,
     read_eval_log_samples_by_id,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.scorers.records import METADATA_KEY, ResponseRecord
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
+from valueflow.scorers.estimate.responses import LIMIT
+from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
 
-__all__ = ["intensity_record", "log_samples", "score_record"]
+__all__ = [
+    "INTENSITY",
+    "SUFFIXES",
+    "Kind",
+    "ScoredLog",
+    "find_logs",
+    "hidden",
+    "is_log_of",
+    "last_attempts",
+    "left_out",
+    "log_samples",
+    "read_header",
+]
 
 BATCH = 256
 """Samples in memory at a time."""
 
+SUFFIXES = (".eval", ".json")
+
+SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
+
+COUNTED = ("planned", "in_log", "generations", "scored", "error", "without_score", "rescored")
+
 _LARGE = frozenset({"messages", "attachments", "store", "events", "events_data"})
+
+
+class Kind(NamedTuple):
+    """What a log is read for.
+
+    Attributes:
+        key: under which the scorer keeps a sample's record in the metadata of its score.
+        scorer: its name, for `inspect score --scorer` and for messages.
+        task: a task whose logs are of this kind even where nothing was scored.
+    """
+
+    key: str
+    scorer: str
+    task: str = ""
+
+
+INTENSITY = Kind(METADATA_KEY, "valueflow/intensity")
+
+
+def find_logs(paths: Iterable[str | Path]) -> list[Path]:
+    """The logs among files and folders (and their subfolders), those of folders by name; each once.
+
+    Raises:
+        InputFileError: a path does not exist, is no log, or is a folder without one.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = list_eval_logs(str(path.resolve()), descending=False)
+            logs = sorted(Path(log.name.removeprefix("file://")) for log in inside)
+            if not logs:
+                raise InputFileError(path, "is a folder without an Inspect log (.eval, .json)")
+            found.extend(logs)
+        elif not path.exists():
+            raise InputFileError(path, "there is no such file or folder")
+        elif path.suffix not in SUFFIXES:
+            raise InputFileError(path, "is no Inspect log; give a .eval or .json file, or a folder")
+        else:
+            check_file(path, MOST_LOG_BYTES)
+            found.append(path)
+    return list(dict.fromkeys(path.resolve() for path in found))
+
+
+def read_header(path: str | Path) -> EvalLog:
+    """A log without its samples.
+
+    Raises:
+        InputFileError: the file is not there, or is not a readable log.
+    """
+    if not Path(path).is_file():
+        raise InputFileError(path, "there is no such file")
+    try:
+        return read_eval_log(str(path), header_only=True)
+    except Exception as error:
+        raise _unreadable(path, error) from None
+
+
+def is_log_of(kind: Kind, path: str | Path) -> bool:
+    """Whether a log's header names the scorer or the task of a kind; false where it is unreadable.
+
+    An unfinished log may have scores that its header does not name.
+    """
+    try:
+        log = read_header(path)
+    except InputFileError:
+        return False
+    return _names(kind, log)
+
+
+def _names(kind: Kind, log: EvalLog) -> bool:
+    head = log.eval
+    named = [head.task_registry_name or head.task, *(s.name for s in head.scorers or [])]
+    named += [score.scorer for score in (log.results.scores if log.results else [])]
+    wanted = {kind.scorer.split("/")[-1], kind.task}
+    # A second score of one scorer is numbered: intensity, intensity1.
+    return any(re.sub(r"\d+$", "", name.split("/")[-1]) in wanted for name in named)
+
+
+class ScoredLog:
+    """A log and its records; going through it yields each sample with its record, or with None.
+
+    Where `inspect score` appended a second score, the newest one counts. A record without the
+    response's hash gets it from the sample.
+
+    Attributes:
+        path: where it lies.
+        kind: what it is read for.
+        header: the log without samples.
+        counts: after going through it: samples `planned` (each once an epoch) and those `in_log`;
+            of these, `scored` ones, those that ended in an `error` without a score and those
+            `without_score` for another reason; `generations`; `rescored` ones, which have older
+            scores too.
+    """
+
+    def __init__(self, path: str | Path, kind: Kind = INTENSITY) -> None:
+        self.path = Path(path)
+        self.kind = kind
+        self.header = read_header(path)
+        self.counts: Counter[str] = Counter()
+
+    def samples(
+        self, exclude: frozenset[str] = _LARGE
+    ) -> Iterator[tuple[EvalSample, dict[str, Any] | None]]:
+        """All samples that the log holds, of unfinished runs too, in the order of its dataset.
+
+        Args:
+            exclude: fields of a sample that need not be read.
+
+        Raises:
+            InputFileError: the log cannot be read to its end.
+        """
+        counts = self.counts
+        counts.clear()
+        counts.update(dict.fromkeys(COUNTED, 0))
+        reading = log_samples(str(self.path), exclude)
+        while True:
+            try:
+                sample = next(reading, None)
+            except Exception as error:
+                raise _unreadable(self.path, error) from None
+            if sample is None:
+                break
+            counts["in_log"] += 1
+            counts["generations"] += bool(sample.output.choices)
+            record = self._record(sample)
+            lacking = "error" if sample.error is not None else "without_score"
+            counts["scored" if record is not None else lacking] += 1
+            yield sample, record
+        counts["planned"] = max(_planned(self.header), counts["in_log"])
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records alone; see `samples`."""
+        return (record for _, record in self.samples() if record is not None)
+
+    def _record(self, sample: EvalSample) -> dict[str, Any] | None:
+        found = [
+            score.metadata[self.kind.key]
+            for score in (sample.scores or {}).values()
+            if score.metadata and self.kind.key in score.metadata
+        ]
+        if not found:
+            return None
+        self.counts["rescored"] += len(found) > 1
+        record: dict[str, Any] = found[-1]
+        if self.kind is INTENSITY:
+            _check_record(record, sample, self.path)
+        if sample.output.choices:
+            text = sample.output.completion.encode("utf-8", "backslashreplace")
+            record.setdefault("response_sha256", hashlib.sha256(text).hexdigest()[:16])
+        return record
+
+
+def _check_record(record: object, sample: EvalSample, path: Path) -> None:
+    """Sees to it that a record has the form of one, with windows that a judge can have ordered.
+
+    Raises:
+        InputFileError: it has not; the sample and the field are named.
+    """
+    where = f"sample {sample.id}, epoch {sample.epoch}: the record of {INTENSITY.scorer}"
+    advice = "; it was changed by hand, or written by another version. Score the log again"
+    try:
+        checked = _FORM.validate_python(record, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        raise InputFileError(
+            path, f"{where} is wrong in {field} ({first['msg']}){advice}"
+        ) from None
+    try:
+        WindowTable.from_records(window_records([checked]), most=LIMIT)
+    except WindowRecordError as error:
+        raise InputFileError(
+            path, f"{where} has a window in which {error.problem}{advice}"
+        ) from None
+
+
+_FORM: TypeAdapter[ResponseRecord] = TypeAdapter(ResponseRecord)
+
+
+def left_out(counts: Mapping[str, int], kind: Kind = INTENSITY) -> Counter[str]:
+    """What was planned and has no record, as phrases to show, with counts; empty for a whole run.
+
+    Args:
+        counts: of a `ScoredLog` that was gone through.
+        kind: what it was read for.
+    """
+    told = {
+        "samples that ended in an error": counts["error"],
+        f"samples without a score of {kind.scorer}": counts["without_score"],
+        "samples that were never run": counts["planned"] - counts["in_log"],
+    }
+    return Counter({what: count for what, count in told.items() if count > 0})
+
+
+Attempt = TypeVar("Attempt")
+
+
+def last_attempts(
+    logs: Sequence[Attempt], attempt_of: Callable[[Attempt], str], size: Callable[[Attempt], int]
+) -> list[tuple[Attempt, Attempt]]:
+    """Each log with the one that stands for it: itself, or its retry or copy.
+
+    A retry carries over the responses of the log that it continues, so that both together would
+    count them twice; the log with more scored responses stands for both, the later one of equals.
+
+    Args:
+        logs: in the order in which they were made.
+        attempt_of: what a log shares with its retries alone.
+        size: the number of its scored responses; asked only of logs that have a retry or copy.
+    """
+    attempts: dict[str, list[Attempt]] = {}
+    for log in logs:
+        attempts.setdefault(attempt_of(log), []).append(log)
+    # `max` keeps the first of equals.
+    best = {
+        name: max(reversed(several), key=size) if len(several) > 1 else several[0]
+        for name, several in attempts.items()
+    }
+    return [(log, best[attempt_of(log)]) for log in logs]
 
 
 def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSample]:
@@ -49,42 +297,24 @@ def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSam
         yield from read_eval_log_samples_by_id(path, batch, exclude_fields=set(exclude))
 
 
-def score_record(
-    sample: EvalSample, key: str, scorer: str, path: str | Path, why: str = ""
-) -> Any | None:
-    """What our scorer kept in the metadata of a sample's score; None where it has no such score.
-
-    Args:
-        sample: from a log.
-        key: under which the record stands.
-        scorer: name of the scorer, for the error.
-        path: of the log, for the error.
-        why: what would go wrong with two of them; finishes a sentence.
-
-    Raises:
-        InputFileError: the sample has several such scores.
-    """
-    found = [
-        score.metadata[key]
-        for score in (sample.scores or {}).values()
-        if score.metadata and key in score.metadata
-    ]
-    if len(found) > 1:
-        raise InputFileError(
-            path,
-            f"sample {sample.id} has {len(found)} scores of {scorer}{why}. Score the log again "
-            "with --action overwrite",
-        )
-    return found[0] if found else None
+def hidden(name: str, argument: Any) -> Any:
+    """A setting as it may be shown: `(hidden)` where its name, or a name in it, sounds secret."""
+    # `max_tokens` and the like are numbers of tokens.
+    if SECRET.search(name.removesuffix("tokens")):
+        return "(hidden)"
+    if isinstance(argument, Mapping):
+        return {key: hidden(str(key), inner) for key, inner in argument.items()}
+    return argument
 
 
-def intensity_record(sample: EvalSample, path: str | Path) -> ResponseRecord | None:
-    """The record of `valueflow/intensity` in a sample; see `score_record`."""
-    record: ResponseRecord | None = score_record(
-        sample,
-        METADATA_KEY,
-        "valueflow/intensity",
-        path,
-        ", whose windows must not be counted together",
-    )
-    return record
+def _planned(log: EvalLog) -> int:
+    """Samples that the run was to have: those within its limit, once an epoch."""
+    dataset = log.eval.dataset
+    size = len(dataset.sample_ids) if dataset.sample_ids else (dataset.samples or 0)
+    return size * (log.eval.config.epochs or 1)
+
+
+def _unreadable(path: str | Path, error: Exception) -> InputFileError:
+    # Inspect raises whatever its parsers raise: zip, JSON, validation and missing keys.
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return InputFileError(path, f"is not a readable Inspect log ({first[:200]})")

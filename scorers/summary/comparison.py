@@ -33,7 +33,13 @@ from valueflow.scorers.estimate.covariance import CellErrors, cell_covariance
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import CORRECTIONS, Figure, adjusted
-from valueflow.scorers.records import ResponseRecord, baseline_name, is_judged, window_records
+from valueflow.scorers.records import (
+    ResponseRecord,
+    baseline_name,
+    is_judged,
+    measured,
+    window_records,
+)
 
 __all__ = [
     "SIDES",
@@ -438,7 +444,7 @@ def _windows(name: str, side: Iterable[ResponseRecord]) -> Iterator[dict[str, An
 
     Refused responses stay out, as they do in every headline, even where they were ranked.
     """
-    for record in window_records(response for response in side if not response["refusal"]):
+    for record in window_records(measured(side)):
         yield {**record, "cell": f"{name}: {record['cell']}"}
 
 

@@ -13,7 +13,7 @@ from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.records import ResponseRecord, is_judged, window_records
+from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
 from valueflow.scorers.summary.cells import (
     CellKey,
     CellSummary,
@@ -32,6 +32,7 @@ __all__ = [
     "RunSummary",
     "ValueSummary",
     "flatten",
+    "run_counts",
     "summarize",
 ]
 
@@ -72,7 +73,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     given = list(responses)
     cells = cells_present(given)
     records = sorted(given, key=lambda response: (response["query"], response["item"]))
-    evaluation = _evaluation([r for r in records if not r["refusal"]], cells, estimator)
+    evaluation = _evaluation(list(measured(records)), cells, estimator)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(records, cells, estimator) if ranked else None
     queries = by_query(evaluation)
@@ -82,7 +83,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         cells=summaries,
         values=values,
         overall=overall_figures(values, differences),
-        counts=_counts(records),
+        counts=run_counts(records),
         evaluation=evaluation,
         notes=list(evaluation.notes) if evaluation else [],
     )
@@ -131,7 +132,8 @@ def _add_designs(summary: RunSummary, evaluation: Evaluation) -> None:
         summary.overall.update({f"{prefix} {name}": figure for name, figure in figures.items()})
 
 
-def _counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
+def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
+    """How many responses, windows and calls there are, and how many of each kind."""
     windows = [
         window
         for response in records

@@ -30,9 +30,11 @@ from valueflow.scorers.survey.records import OptionRecord
 
 __all__ = [
     "MACRO",
+    "ORDER",
     "OptionSummary",
     "PairedDifference",
     "PassScope",
+    "answer_counts",
     "clustered_mean",
     "flatten_options",
     "mcnemar",
@@ -207,6 +209,16 @@ class _Rows:
         return figure, clusters, int(there.sum())
 
 
+def answer_counts(records: Sequence[OptionRecord]) -> dict[str, int]:
+    """How many answers there are, and how many name no option."""
+    return {
+        "answers": len(records),
+        "refused": sum(r["rule"] == "refused" for r in records),
+        "unparsed": sum(r["rule"] == "unparsed" for r in records),
+        "truncated": sum(r["truncated"] for r in records),
+    }
+
+
 def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95) -> OptionSummary:
     """All accuracies, distances and comparisons of a run.
 
@@ -214,12 +226,7 @@ def summarize_options(records: Sequence[OptionRecord], confidence: float = 0.95)
         records: scored answers of any passes, groups and epochs.
         confidence: coverage of the intervals.
     """
-    counts = {
-        "answers": len(records),
-        "refused": sum(r["rule"] == "refused" for r in records),
-        "unparsed": sum(r["rule"] == "unparsed" for r in records),
-        "truncated": sum(r["truncated"] for r in records),
-    }
+    counts = answer_counts(records)
     if not records:
         return OptionSummary([], [], counts, "")
     rows = _Rows(records)

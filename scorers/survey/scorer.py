@@ -23,7 +23,13 @@ from inspect_ai.solver import TaskState
 
 from valueflow.hub_assets.survey.sample import OPINION_KEY, read_opinion_sample
 from valueflow.scorers.judge.choice import letter_distribution, option_letters
-from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
+from valueflow.scorers.summary.while_running import figures_while_running, note_scored
+from valueflow.scorers.survey.accuracy import (
+    ORDER,
+    answer_counts,
+    flatten_options,
+    summarize_options,
+)
 from valueflow.scorers.survey.answers import read_answer
 from valueflow.scorers.survey.records import OptionRecord, option_record
 
@@ -32,7 +38,13 @@ __all__ = ["opinion_summary", "option_choice"]
 
 @metric(scores="unreduced")
 def opinion_summary() -> Metric:
-    """Accuracies by pass, over all, by attribute and by group; differences; counts."""
+    """Accuracies by pass, over all, by attribute and by group; differences; counts.
+
+    While a run goes on, the passes' accuracies over all and the counts.
+    """
+    figures = figures_while_running(
+        lambda records: flatten_options(summarize_options(records)), _accuracies, _counts
+    )
 
     def compute(scores: list[SampleScore]) -> Value:
         records: list[OptionRecord] = [
@@ -40,9 +52,19 @@ def opinion_summary() -> Metric:
             for score in scores
             if score.score.metadata and OPINION_KEY in score.score.metadata
         ]
-        return dict(flatten_options(summarize_options(records)))
+        return dict(figures(records))
 
     return compute
+
+
+def _accuracies(flat: dict[str, float]) -> dict[str, float]:
+    return {
+        f"{name} accuracy": flat[f"{name} accuracy"] for name in ORDER if f"{name} accuracy" in flat
+    }
+
+
+def _counts(records: list[OptionRecord]) -> dict[str, float]:
+    return {**answer_counts(records)}
 
 
 @scorer(metrics=[opinion_summary()])
@@ -69,6 +91,7 @@ def option_choice() -> Scorer:
             covered=covered,
         )
         correct = record["correct"]
+        note_scored(state.store)
         return Score(
             value={"correct": math.nan if correct is None else correct},
             answer=None if answer.option is None else sample.options[answer.option],

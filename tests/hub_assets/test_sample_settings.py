@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
     EvaluatorSettings,
+    ResponseSettings,
     SampleSettings,
+    evaluator_options,
+    read_options,
     read_sample,
 )
 
@@ -20,17 +23,10 @@ SMALLEST = {"score_on": [["pvq", "power"]], "query": "q-1"}
 
 def test_what_is_left_out_has_the_registrys_defaults() -> None:
     sample = read_sample({SAMPLE_KEY: SMALLEST})
-    defaults = REGISTRY.defaults.evaluator
-    settings = sample.evaluator
-    assert (settings.vidb, settings.windows, settings.window_size) == (
-        defaults.vidb,
-        defaults.windows,
-        defaults.window_size,
-    )
-    assert (settings.sampling, settings.judge_attempts) == (
-        defaults.sampling,
-        defaults.judge_attempts,
-    )
+    defaults = REGISTRY.defaults.evaluator.options
+    found = {**sample.evaluator.model_dump(), "word_limit": sample.word_limit}
+    assert len(defaults) >= 9
+    assert {name: found[name] for name in defaults} == defaults
     assert (sample.targets, sample.queries, sample.query_index) == ((), 1, 0)
 
 
@@ -61,6 +57,56 @@ def test_overrides_take_precedence_and_leave_the_rest() -> None:
     settings = read_sample(raw, {"windows": 2}).evaluator
     assert (settings.windows, settings.seed) == (2, 3)
     assert raw[SAMPLE_KEY]["evaluator"] == {"windows": 5, "seed": 3}
+
+
+def test_options_of_the_response_are_replaced_too() -> None:
+    raw = {SAMPLE_KEY: {**SMALLEST, "word_limit": 50, "refusals": "exclude"}}
+    sample = read_sample(raw, {"refusals": "rank", "word_limit": 20, "windows": 4})
+    assert (sample.refusals, sample.word_limit, sample.evaluator.windows) == ("rank", 20, 4)
+    assert sample.rules() == {"refusal_check": "phrases", "refusals": "rank"}
+
+
+def test_another_sampling_leaves_out_what_belonged_to_the_old_one() -> None:
+    adaptive = {**SMALLEST, "evaluator": {"sampling": "adaptive", "target_se": 2.0}}
+    assert read_sample({SAMPLE_KEY: adaptive}, {"sampling": "random"}).evaluator.target_se is None
+    assert read_sample({SAMPLE_KEY: adaptive}, {"windows": 2}).evaluator.target_se == 2.0
+    fixed = read_sample({SAMPLE_KEY: adaptive}, {"panel": "panel.csv"}).evaluator
+    assert (fixed.sampling, fixed.panel, fixed.target_se) == ("fixed", "panel.csv", None)
+    panel = {**SMALLEST, "evaluator": {"sampling": "fixed", "panel": "panel.csv"}}
+    assert read_sample({SAMPLE_KEY: panel}, {"sampling": "bucket"}).evaluator.panel is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampling": "fixed"}, "panel: sampling=fixed needs a panel"),
+        ({"panel": "p.csv", "sampling": "bucket"}, "panel: a panel is for sampling=fixed"),
+        ({"judge_mode": "choice", "sampling": "adaptive"}, "judge_mode: choice does not go with"),
+        ({"target_se": 1}, "target_se: is for sampling=adaptive"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_for_tasks_and_for_scorers(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(OptionError, match=f"^{message}"):
+        read_options(EvaluatorSettings, options)
+    with pytest.raises(ValueflowError, match=message):
+        read_sample({SAMPLE_KEY: SMALLEST}, options)
+
+
+def test_a_budget_below_one_window_a_response_is_refused_when_scoring_again() -> None:
+    with pytest.raises(OptionError, match="cell_windows: 3 windows are too few for 4 responses"):
+        read_sample({SAMPLE_KEY: {**SMALLEST, "queries": 4}}, {"cell_windows": 3})
+
+
+def test_every_default_of_the_registry_is_an_options_and_can_be_used() -> None:
+    defaults = REGISTRY.defaults.evaluator.options
+    assert set(defaults) <= set(evaluator_options())
+    for model in (EvaluatorSettings, ResponseSettings):
+        named = {name: default for name, default in defaults.items() if name in model.model_fields}
+        read = read_options(model, named)
+        assert read == read_options(model, {})
+        assert {name: getattr(read, name) for name in named} == named
 
 
 def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:

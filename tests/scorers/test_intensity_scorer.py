@@ -1,18 +1,17 @@
 """The scorer valueflow/intensity in real runs, scored once and scored again."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
-from tests.conftest import CountingJudge, mock_model, obedient, output
+from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.commands.score import score_rankings
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
@@ -90,25 +89,30 @@ def test_scoring_a_log_again_repeats_settings_and_costs_nothing() -> None:
     assert records(again) == records(log)
 
 
-def test_another_judge_can_score_a_log_from_the_command_line() -> None:
+def test_another_judge_and_other_options_score_a_log_from_the_command_line() -> None:
     log = run("valueflow/respondent", CountingJudge(lambda *_: "No idea.").model)
-    program = Path(sys.executable).parent / "inspect"
-    line = [
-        str(program),
-        "score",
-        log.location,
-        "--scorer",
-        "valueflow/intensity",
-        "--model-role",
-        "grader=valueflow/judge",
-        "--action",
-        "overwrite",
-        "--overwrite",
-    ]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    line = ["score", log.location, "--scorer", "valueflow/intensity"]
+    line += ["--model-role", "grader=valueflow/judge", "--action", "overwrite", "--overwrite"]
+
+    def scored_with(*options: str) -> Result:
+        return inspect_command(*line, *(word for option in options for word in ("-S", option)))
+
+    for wrong, message in [
+        ("windws=1", "Error: unknown option of intensity 'windws'. Did you mean 'windows'"),
+        ("windows=0", "Error: windows: 0 is not a whole number of at least 1"),
+    ]:
+        refused = scored_with(wrong)
+        assert refused.exit_code == 1
+        assert message in " ".join(refused.output.split())
+
+    done = scored_with("windows=2", "refusals=rank", "word_limit=3")
+    assert done.exit_code == 0, done.output
     scored = read_eval_log(log.location)
-    assert {record["judge"]["model"] for record in records(scored)} == {"valueflow/judge"}
+    judges = [record["judge"] for record in records(scored)]
+    assert {judge["model"] for judge in judges} == {"valueflow/judge"}
+    assert {(judge["windows"], judge["refusals"]) for judge in judges} == {(2, "rank")}
+    assert {len(r["values"]["power"]["windows"]) for r in records(scored)} == {2}
+    assert all(record["over_word_limit"] for record in records(scored))
     assert metric(scored, "unscored") == 0
 
 

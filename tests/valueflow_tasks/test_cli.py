@@ -1,7 +1,10 @@
 """The command valueflow, as users type it."""
 
 import csv
+import inspect
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,10 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import read_eval_log, write_eval_log
 
+import valueflow
 from tests.conftest import CountingJudge, obedient
 from valueflow.cli import main
+from valueflow.commands import listing
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.steering.tasks import steer
 
@@ -48,6 +53,25 @@ def test_list_shows_the_registry(what: str, expected: str) -> None:
     result = call("list", what)
     assert result.exit_code == 0, result.output
     assert expected in result.output
+
+
+def test_the_overview_lists_the_tasks_as_they_are_and_imports_none() -> None:
+    code = """import sys
+from click.testing import CliRunner
+from valueflow.cli import main
+print(CliRunner().invoke(main, ["list"]).output)
+assert "inspect_ai" not in sys.modules and "scipy" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    table = next(iter(listing.tables("tasks")))
+    names, lines, parameters = (list(column.cells) for column in table.columns)
+    assert names == [f"valueflow/{name}" for name in valueflow.TASK_MODULES]
+    for name, line, shown in zip(valueflow.TASK_MODULES, lines, parameters, strict=True):
+        function = getattr(valueflow, name)
+        assert f"valueflow/{name}" in done.stdout
+        assert line == (function.__doc__ or "").splitlines()[0]
+        assert shown == ", ".join(inspect.signature(function).parameters)
 
 
 def test_list_shows_one_theory_whole_and_mends_spellings() -> None:

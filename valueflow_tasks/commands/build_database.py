@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 
 __all__ = [
@@ -38,6 +39,7 @@ def build_command() -> None:
 @click.argument("questions")
 @click.option("--model", help="A sentence-transformers model, or `hives` (needs valueflow[hives]).")
 @click.option("--judge", help="An Inspect model that rates the questions, in place of --model.")
+@click.option("--max-calls", type=click.IntRange(0), help="Most calls of --judge.")
 @click.option(
     "--theory", "theories", multiple=True, help="Only this theory; may be repeated. Default: all."
 )
@@ -49,7 +51,12 @@ def build_command() -> None:
     help="Table to write: .parquet or .csv.",
 )
 def relevance_command(
-    questions: str, model: str | None, judge: str | None, theories: tuple[str, ...], output: Path
+    questions: str,
+    model: str | None,
+    judge: str | None,
+    max_calls: int | None,
+    theories: tuple[str, ...],
+    output: Path,
 ) -> None:
     """Say how relevant each of QUESTIONS is to the values of each theory.
 
@@ -77,26 +84,29 @@ def relevance_command(
         if model is not None:
             rows = embedding_relevance(data.questions, chosen, open_encoder(model), model)
         else:
-            from inspect_ai.model import get_model
+            from inspect_ai.model import GenerateConfig, get_model
+
+            from valueflow.scorers.judge.memory import Budget
+            from valueflow.scorers.judge.model import MAX_RETRIES
 
             try:
-                grader = get_model(judge)
+                grader = get_model(judge, config=GenerateConfig(max_retries=MAX_RETRIES))
             except Exception as error:
                 raise OptionError("judge", f"{judge} cannot be used ({error})") from None
-            rows, failed = judge_relevance(data.questions, chosen, grader)
+            budget = Budget(max_calls)
+            rows, failed = judge_relevance(data.questions, chosen, grader, budget)
+            _tell_cost(budget)
     if not rows:
         raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
     write_relevance(output, rows)
-    console = Console()
-    console.print(
+    say(
         f"{len(rows):,} rows: {len(data.questions):,} questions, "
-        f"{', '.join(theory.name for theory in chosen)}; wrote {output}",
-        soft_wrap=True,
+        f"{', '.join(theory.name for theory in chosen)}; wrote {output}"
     )
     for note in data.notes:
-        console.print(note, soft_wrap=True)
+        say(note)
     if failed:
-        console.print(f"{len(failed):,} left out, the first: {failed[0]}", soft_wrap=True)
+        say(f"{len(failed):,} left out, the first: {failed[0]}")
 
 
 STAGE_HELP = {
@@ -188,9 +198,9 @@ def build_vidb_command(
         stages.remove("package")
     for stage in stages:
         build_stages.run_stage(run, stage)
-    _tell_cost(run)
+    _tell_cost(run.budget)
     if stages[-1] == "package":
-        click.echo(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
+        say(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
 
 
 def add_build_vidb(group: click.Group) -> None:
@@ -214,7 +224,7 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
             )
         run = _run(recipe, output, max_calls, values, shard)
         build_stages.run_stage(run, stage)
-        _tell_cost(run)
+        _tell_cost(run.budget)
 
     return command
 
@@ -270,11 +280,10 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
-def _tell_cost(run: Any) -> None:
-    budget = run.budget
+def _tell_cost(budget: Any) -> None:
     cost = f", ${budget.cost:,.2f}" if budget.cost else ""
     tokens = f"{budget.tokens_in:,} tokens read, {budget.tokens_out:,} written"
     _say(f"judge calls in this run: {budget.calls:,} ({tokens}{cost})")
@@ -288,7 +297,7 @@ def _show_estimate(run: Any) -> None:
     for row in estimate(run.recipe, run.folder):
         numbers = (row.calls, row.known, row.tokens_in, row.tokens_out)
         table.add_row(row.stage, *(f"{n:,}" for n in numbers), row.basis)
-    Console().print(table)
+    show_tables([table])
 
 
 add_build_vidb(build_command)

@@ -1,10 +1,18 @@
 """Tables for `valueflow list`, made from the registry."""
 
-from collections.abc import Iterator
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
+from valueflow import TASK_MODULES
 from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.settings import described
 
 __all__ = ["tables"]
 
@@ -14,7 +22,7 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
 
     Args:
         what: `overview`, `theories`, `values`, `levels`, `pairs`, `squares`, `composites`,
-            `groups`, `tasks`, `assets` or `queries`.
+            `groups`, `tasks`, `options`, `assets` or `queries`.
         theory: for values and what is made of them, only this one.
         everything: for `values`, ancestors and children too.
 
@@ -29,7 +37,9 @@ def tables(what: str, theory: str | None = None, everything: bool = False) -> It
     if what in ("overview", "levels"):
         yield _levels(registry)
     if what in ("overview", "tasks"):
-        yield _tasks()
+        yield _tasks(everything=what == "tasks")
+    if what == "options":
+        yield _options()
     if what in ("overview", "assets"):
         yield _assets(registry)
     if what == "pairs":
@@ -102,18 +112,46 @@ def _composites(registry: Registry, theory: str | None) -> Table:
     return table
 
 
-def _tasks() -> Table:
-    # Imported here: the tasks need Inspect, which takes a second to import.
-    import inspect as python_inspect
+def _tasks(everything: bool) -> Table:
+    """The tasks, each with the first line of its docstring, and `everything`: their parameters."""
+    table = Table("task", "what it does", title="Inspect tasks")
+    if everything:
+        table.add_column("parameters (-T name=...)")
+    else:
+        table.caption = "parameters: valueflow list tasks"
+    for name, module in TASK_MODULES.items():
+        row = [f"valueflow/{name}", _first_line(module, name)]
+        if everything:
+            # Imported here: a task needs Inspect, which takes two seconds to import.
+            row.append(", ".join(_parameters(getattr(import_module(module), name))))
+        table.add_row(*row)
+    return table
 
-    from valueflow import _registry
 
-    table = Table("task", "what it does", "parameters (-T name=...)", title="Inspect tasks")
-    names = ("steer", "steer_pair", "steer_five", "steer_composite", "opinionqa", "score")
-    for function in (getattr(_registry, name) for name in names):
-        parameters = ", ".join(python_inspect.signature(function).parameters)
-        summary = (function.__doc__ or "").strip().splitlines()[0]
-        table.add_row(f"valueflow/{function.__name__}", summary, parameters)
+def _parameters(task: Callable[..., Any]) -> list[str]:
+    given = inspect.signature(task).parameters.values()
+    return [parameter.name for parameter in given if parameter.kind is not parameter.VAR_KEYWORD]
+
+
+def _first_line(module: str, function: str) -> str:
+    """The first line of a function's docstring, read from its module without importing that."""
+    found = find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    parsed = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    for node in parsed.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    raise LookupError(f"{module} has no function {function}")
+
+
+def _options() -> Table:
+    from valueflow.steering.settings import STEERED
+
+    table = Table("option", "what it is", "default", title="Options of steering (-T name=...)")
+    for model in STEERED:
+        for name, meaning, default in described(model.model_fields):
+            table.add_row(name, meaning.replace("`", ""), default.replace("`", ""))
     return table
 
 

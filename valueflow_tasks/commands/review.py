@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.lazy import need
 
 __all__ = ["review_command"]
 
@@ -101,12 +102,14 @@ def review_command(
     chosen = _values(values)
     queues: list[Any] = [*QUEUES] if queue == "both" else [queue]
     if agree:
+        need("--agreement", "review", "krippendorff")
         _agreement(folder, queues, chosen, seed, output)
     elif imported is not None:
         _import(folder, imported, name, blind)
     elif exported is not None:
         _export(folder, exported, (queues, chosen, sample, seed), name, blind)
     else:
+        need("the review page", "review", "starlette", "uvicorn", "jinja2")
         _page(folder, (queues, chosen, sample, seed), name, blind, port, not no_browser)
 
 
@@ -254,12 +257,11 @@ def _show_agreement(queue: str, rows: list[dict[str, Any]]) -> None:
         alpha = "" if row["alpha"] is None else f"{row['alpha']:.3f}"
         between = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
         table.add_row(row["value"], *(f"{number:,}" for number in numbers), alpha, between)
-    console = Console()
-    console.print(table)
+    show_tables([table])
     for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
         named = [row["value"] for row in rows if row["note"] == note]
-        console.print(f"{', '.join(named)}: {note}", highlight=False, soft_wrap=True)
+        say(f"{', '.join(named)}: {note}")
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.model import Model
+
 from valueflow.database.folder import (
     check_begun,
     check_scaled,
@@ -17,10 +19,8 @@ from valueflow.database.folder import (
 )
 from valueflow.database.judging import (
     Budget,
-    CountedJudge,
     Question,
     ask_all,
-    ask_until_read,
     make_judge,
 )
 from valueflow.database.recipe import Recipe, fingerprint
@@ -29,6 +29,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.prompt import draw_labels
 from valueflow.scorers.judge.store import open_store
 from valueflow.scorers.panel.prompts import (
@@ -139,22 +140,25 @@ def _suspicion(row: Mapping[str, Any]) -> str:
 
 
 def _question(
-    recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: CountedJudge
+    recipe: Recipe, value: Value, row: Mapping[str, Any], seat: int, judge: Model
 ) -> Question:
-    async def ask() -> dict[str, Any]:
+    async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
         theory = load_registry().theories[value.theory]
         prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
-        said = await ask_until_read(
+        reply = await ask(
             judge,
             prompt,
-            plausible_answer,
+            lambda output: plausible_answer(output.completion),
             "Answer with the one word 'plausible' or 'odd'.",
-            recipe.flag.attempts,
+            attempts=recipe.flag.attempts,
+            version=f"plausible {PLAUSIBLE_PROMPT_VERSION}",
         )
-        return said if "error" in said else {"judge": str(judge.inner), **said}
+        if reply.error is not None:
+            return {"error": reply.error}
+        return {"judge": str(judge), "answer": reply.found, "calls": reply.calls}
 
-    return Question(_key(row, seat), ask)
+    return Question(_key(row, seat), put)
 
 
 def _key(row: Mapping[str, Any], seat: int) -> str:

@@ -18,76 +18,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageUser,
-    GenerateConfig,
-    Model,
-    ModelOutput,
-)
+from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.database.recipe import JudgeSpec, Recipe
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.scorers.judge.asking import judge_cache
+from valueflow.scorers.judge.memory import (
+    GIVE_UP_AFTER,
+    Budget,
+    BudgetSpent,
+    JudgeState,
+    judge_with,
+)
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.store import JudgementStore, open_store
 
 __all__ = [
     "Budget",
     "BudgetSpent",
-    "CountedJudge",
     "JudgingDisplay",
     "Question",
     "ask_all",
-    "ask_until_read",
     "make_judge",
 ]
 
 QUIET_SECONDS = 30
 """Between two lines on progress where there is no terminal."""
-
-
-class BudgetSpent(ValueflowError):
-    """The calls that a run may make are made."""
-
-
-@dataclass
-class Budget:
-    """Calls and tokens of a run, of all its judges together.
-
-    Attributes:
-        most: most calls; None for any number.
-        calls: calls made.
-        tokens_in: tokens read by judges.
-        tokens_out: tokens written by them.
-        cost: what providers that state it said it cost, in US dollars.
-        refused: whether a call was not made for want of budget.
-    """
-
-    most: int | None = None
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
-    refused: bool = False
-
-    def spent(self) -> bool:
-        """Whether a call was not made for want of budget."""
-        return self.refused
-
-    def take(self) -> None:
-        """Takes a call.
-
-        Raises:
-            BudgetSpent: there is none left.
-        """
-        if self.most is not None and self.calls >= self.most:
-            self.refused = True
-            raise BudgetSpent(f"the budget of {self.most:,} calls is spent")
-        self.calls += 1
 
 
 class JudgingDisplay:
@@ -143,9 +100,6 @@ class JudgingDisplay:
         return f"{rate:,.1f}/s, {tokens:,.2f}M tokens{cost}"
 
 
-GIVE_UP_AFTER = 10
-"""Errors of the provider in a row after which no more is asked."""
-
 UNREADABLE_IN_A_ROW = 50
 """Answers that nothing could be read of, one after the other, after which no more is asked: a judge
 that refuses, or is cut short, would be paid for every question of a database."""
@@ -167,50 +121,34 @@ class _Asking:
 _asking: ContextVar[_Asking] = ContextVar("asking")
 
 
-class CountedJudge(Model):
-    """A judge whose every call is counted against a budget, and kept."""
+class _Journal:
+    """The calls of the questions that are being asked, each named by its question and a number.
 
-    def __init__(self, inner: Model, budget: Budget) -> None:
-        super().__init__(inner.api, inner.config, inner.model_args)
-        self.inner = inner
-        self.budget = budget
-        provider = inner.api.generate
+    A question that a kill has interrupted goes on from the calls that it had.
+    """
 
-        async def kept(*arguments: Any, **named: Any) -> Any:
-            answered = await provider(*arguments, **named)
-            output = answered[0] if isinstance(answered, tuple) else answered
-            if isinstance(output, ModelOutput):
-                asking = _asking.get()
-                told = {"text": output.completion, "stop": output.stop_reason}
-                asking.journal.add(asking.call, told)
-            return answered
+    forgets = False
 
-        # Not after Model.generate, which lets other workers in before it returns.
-        inner.api.generate = kept  # type: ignore[method-assign]
-
-    async def generate(self, input: Any, *arguments: Any, **named: Any) -> ModelOutput:
-        """See `Model.generate`.
-
-        Raises:
-            BudgetSpent: there is no call left.
-        """
+    def name(self, messages: Sequence[ChatMessage], config: GenerateConfig) -> str:
         asking = _asking.get()
         asking.number += 1
-        if told := asking.journal.rows.get(asking.call):
-            name = str(self.inner)
-            return ModelOutput.from_content(name, told["text"], stop_reason=told["stop"])
-        self.budget.take()
-        named["cache"] = False  # the store is the memory
-        output = await self.inner.generate(input, *arguments, **named)
-        if output.usage is not None:
-            self.budget.tokens_in += output.usage.input_tokens
-            self.budget.tokens_out += output.usage.output_tokens
-            self.budget.cost += getattr(output.usage, "total_cost", None) or 0.0
-        return output
+        return asking.call
+
+    def recall(self, name: str) -> ModelOutput | None:
+        told = _asking.get().journal.rows.get(name)
+        if told is None:
+            return None
+        return ModelOutput.from_content("journal", told["text"], stop_reason=told["stop"])
+
+    def keep(self, name: str, output: ModelOutput) -> None:
+        told = {"text": output.completion, "stop": output.choices[0].stop_reason}
+        _asking.get().journal.add(name, told)
 
 
-def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> CountedJudge:
-    """The judge of a recipe; paths in its arguments start where the recipe lies.
+def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> Model:
+    """The judge of a recipe, whose every call is kept and taken from the budget.
+
+    Paths in its arguments start where the recipe lies.
 
     Raises:
         OptionError: Inspect cannot make it.
@@ -221,9 +159,10 @@ def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> CountedJudge:
             args[key] = str(recipe.path(args[key]))
     grader = {"model": spec.model, "model_args": args, **spec.config}
     try:
-        return CountedJudge(make_grader(grader, recipe.connections), budget)
+        made = make_grader(grader, recipe.connections)
     except OptionError as error:
-        raise OptionError("judge", str(error).partition(": ")[2]) from None
+        raise OptionError("judge", error.message) from None
+    return judge_with(made, JudgeState(memory=_Journal(), budget=budget))
 
 
 @dataclass(frozen=True)
@@ -299,14 +238,15 @@ async def _ask(
                 if budget.spent() or in_a_row >= GIVE_UP_AFTER or unread >= UNREADABLE_IN_A_ROW:
                     return
                 _asking.set(_Asking(journal, question.key))
-                row = await question.ask()
+                try:
+                    row = await question.ask()
+                except BudgetSpent:
+                    return
                 if journal.failed is not None:
                     # What cannot be kept would be paid for twice. No error of the provider, though
                     # it comes through its code.
                     fault = journal.failed
                     group.cancel_scope.cancel()
-                    return
-                if budget.spent() and "error" in row:
                     return
                 if "error" in row:
                     failures += 1
@@ -344,35 +284,3 @@ async def _ask(
             f"{journal.path} shows what the judge said. Mend the judge in the recipe (a larger "
             "max_tokens, or another model), or run the same command again to go on as it is"
         )
-
-
-async def ask_until_read(
-    model: Model,
-    prompt: str,
-    read: Callable[[str], Any],
-    correction: str,
-    attempts: int,
-) -> dict[str, Any]:
-    """Asks a question up to `attempts` times, until its answer can be read.
-
-    Returns:
-        `answer` (what `read` made of it, None where nothing could be read) and `calls`; or `error`,
-        where the provider failed.
-    """
-    messages: list[ChatMessage] = [ChatMessageUser(content=prompt)]
-    for attempt in range(attempts):
-        try:
-            output = await model.generate(
-                messages, config=GenerateConfig(), cache=judge_cache(model, attempt)
-            )
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"[:500]}
-        found = read(output.completion)
-        if found is not None:
-            return {"answer": found, "calls": attempt + 1}
-        messages = [
-            ChatMessageUser(content=prompt),
-            ChatMessageAssistant(content=output.completion.strip() or "(no answer)"),
-            ChatMessageUser(content=correction),
-        ]
-    return {"answer": None, "calls": attempts}

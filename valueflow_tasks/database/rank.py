@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inspect_ai.model import Model
 from numpy.typing import NDArray
 
 from valueflow.database.folder import (
@@ -21,7 +22,7 @@ from valueflow.database.folder import (
     stage_file,
     support,
 )
-from valueflow.database.judging import Budget, CountedJudge, Question, ask_all, make_judge
+from valueflow.database.judging import Budget, Question, ask_all, make_judge
 from valueflow.database.recipe import RankSpec, Recipe
 from valueflow.database.review.ratings import read_ratings
 from valueflow.hub_assets.errors import InputFileError
@@ -159,7 +160,7 @@ def _question(
     recipe: Recipe,
     value: Value,
     rows: Sequence[Mapping[str, Any]],
-    judge: CountedJudge,
+    judge: Model,
     window: Window,
 ) -> Question:
     key, members = window
@@ -173,7 +174,7 @@ def _question(
             return {"error": said.error or "provider error"}
         shown = [rows[number]["id"] for number in members]
         order = said.labels and [shown[labels.index(label)] for label in said.labels]
-        row: dict[str, Any] = {"judge": str(judge.inner), "texts": shown, "order": order}
+        row: dict[str, Any] = {"judge": str(judge), "texts": shown, "order": order}
         row["calls"] = said.calls
         return row | ({"failure": said.failure} if said.failure else {})
 

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import Value, added_catalogues, load_registry
+from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
@@ -243,7 +244,7 @@ class Recipe(_Part):
 
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
-        return _wanted(self.theories, self.values, added_catalogues())
+        return _wanted(self.theories, self.values, load_registry())
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""
@@ -251,9 +252,10 @@ class Recipe(_Part):
 
 
 @cache
-def _wanted(theories: tuple[str, ...], values: tuple[str, ...], _: object) -> tuple[Value, ...]:
+def _wanted(
+    theories: tuple[str, ...], values: tuple[str, ...], registry: Registry
+) -> tuple[Value, ...]:
     """Kept, since it is asked for every text of a database."""
-    registry = load_registry()
     theories = tuple(registry.theory(name).name for name in theories)
     values = tuple(registry.value(name).name for name in values)
     return tuple(
@@ -271,10 +273,10 @@ def read_recipe(path: Path) -> Recipe:
             named with their places.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.safe_load(read_text(path))
+    except InputFileError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.cache import RememberingJudge
+from valueflow.scorers.judge.memory import remembering
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import ResponseRecord, is_judged
@@ -116,11 +116,11 @@ def judge_responses(
 async def _judge(
     responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
 ) -> JudgedResponses:
-    model = RememberingJudge(make_grader(grader, connections), connections)
+    made = make_grader(grader, connections)
     records: list[ResponseRecord | None] = [None] * len(responses)
     screen = Console(stderr=True)
     progress = Progress(console=screen, transient=True, disable=not screen.is_terminal)
-    with model.open(), progress:
+    with remembering(made, connections) as (model, state), progress:
         bar = progress.add_task("Judging", total=len(responses))
         judging = Judging(lambda: (model, True))
         limit = anyio.CapacityLimiter(connections)
@@ -133,7 +133,7 @@ async def _judge(
         async with anyio.create_task_group() as group:
             for place in range(len(responses)):
                 group.start_soon(judge_one, place)
-    await model.api.aclose()
+    await made.api.aclose()
     found = [record for record in records if record is not None]
     failed = sum(
         window["failure"] == "provider error"
@@ -141,7 +141,7 @@ async def _judge(
         for value in record["values"].values()
         for window in value["windows"]
     )
-    return JudgedResponses(found, model.asked, model.found, failed, model.last_error, model.gave_up)
+    return JudgedResponses(found, state.asked, state.found, failed, state.last_error, state.gone)
 
 
 async def _record(response: GivenResponse, judging: Judging) -> ResponseRecord:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -29,7 +29,7 @@ from valueflow.steering.conditions import (
     single_conditions,
 )
 from valueflow.steering.names import pair_levels_option, pairs_option, squares_option
-from valueflow.steering.settings import RunOptions
+from valueflow.steering.settings import STEERED
 from valueflow.survey.design import OpinionOptions
 
 __all__ = [
@@ -60,7 +60,7 @@ class LmEvalOptions:
     """A run's options as the user gave them, besides those of every steering run.
 
     Attributes:
-        run: what the Inspect tasks take too; the style is `user` unless `base` is given.
+        run: what the Inspect tasks take too, as given; the style is `user` unless `base` is given.
         values, levels: of the tasks `valueflow_steer_*`.
         pairs, pair_levels: of the tasks `valueflow_pair_*`.
         sets: names of squares, of the tasks `valueflow_five_*`.
@@ -70,7 +70,7 @@ class LmEvalOptions:
         output: folder for tables beside the results.
     """
 
-    run: RunOptions = field(default_factory=RunOptions)
+    run: Mapping[str, Any] = field(default_factory=dict)
     values: object = None
     levels: object = None
     pairs: object = None
@@ -97,7 +97,7 @@ class SurveyOptions:
     output: str | None = None
 
 
-_RUN = {field.name for field in fields(RunOptions)}
+_RUN = {name for model in STEERED for name in model.model_fields}
 _OWN = {field.name for field in fields(LmEvalOptions)} - {"run"}
 _SURVEY = {field.name for field in fields(OpinionOptions)} - {"passes", "method"}
 
@@ -117,9 +117,8 @@ def read_options(given: Mapping[str, Any]) -> LmEvalOptions:
         OptionError: a style that lm-eval cannot show.
     """
     found = _named_options(given)
-    shared = {name: setting for name, setting in found.items() if name in _RUN}
-    run = RunOptions(n_queries=DEFAULT_QUERIES)
-    run = replace(run, **{**shared, "style": _style(found)})
+    shared = {n: s for n, s in found.items() if n in _RUN and s is not None}
+    run = {"n_queries": DEFAULT_QUERIES, **shared, "style": _style(found)}
     own = {name: setting for name, setting in found.items() if name in _OWN}
     return LmEvalOptions(run=run, **own)
 

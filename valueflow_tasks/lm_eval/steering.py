@@ -21,7 +21,6 @@ from datasets import Dataset
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.cache import check_cache_folder
 from valueflow.lm_eval.figures import RunNumbers, numbers_of
 from valueflow.lm_eval.judging import GivenResponse, digest_of
 from valueflow.lm_eval.leaves import METRICS, SHARES, leaf_named
@@ -36,6 +35,7 @@ from valueflow.lm_eval.options import (
 )
 from valueflow.lm_eval.task_files import SCORED
 from valueflow.options import yes_or_no
+from valueflow.scorers.judge.memory import check_cache_folder
 from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
 from valueflow.solvers.steering_solver import steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION
@@ -68,12 +68,11 @@ def documents(**given: Any) -> dict[str, Dataset]:
     """
     check_requests_are_new()
     rest = dict(given)
-    registry = load_registry()
-    leaf = leaf_named(registry, str(rest.pop("valueflow_task", "")))
+    leaf = leaf_named(load_registry(), str(rest.pop("valueflow_task", "")))
     options = read_options(rest)
     registry = registry_of_run(options.run)
     grader = None if judging_is_skipped() else grader_spec(options.grader)
-    design = steering_design(conditions_of(registry, leaf, options), options.run)
+    design = steering_design(registry, conditions_of(registry, leaf, options), options.run)
     connections = max_connections(options)
     if grader is not None:
         check_grader(grader)
@@ -128,7 +127,7 @@ def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
-    asset = load_registry().assets.get(design.settings.vidb)
+    asset = design.registry.assets.get(design.settings.vidb)
     if asset is not None and asset.note:
         _print_once(f"valueflow: anchors from {asset.name}. {asset.note}")
 

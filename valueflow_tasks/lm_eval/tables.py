@@ -14,11 +14,10 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.cache import cache_folder
 from valueflow.lm_eval.judging import GivenResponse, digest_of
-from valueflow.scorers.records import ResponseRecord, window_records
+from valueflow.scorers.judge.memory import cache_folder
+from valueflow.scorers.records import ResponseRecord, measured, window_records
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.run import RunSummary, flatten
 from valueflow.scorers.survey.records import OptionRecord
@@ -85,7 +84,10 @@ def write_tables(
         ],
     )
     windows = folder / f"windows_{task}_{time}.jsonl"
-    lines = (json.dumps(window, ensure_ascii=False) + "\n" for window in window_records(records))
+    lines = (
+        json.dumps(window, ensure_ascii=False) + "\n"
+        for window in window_records(measured(records))
+    )
     write_text(windows, "".join(lines))
     return [cells, figures, windows]
 
@@ -108,14 +110,13 @@ def keep_responses(responses: Sequence[GivenResponse]) -> Path:
     Raises:
         InputFileError: the cache folder cannot be written to.
     """
-    registry = load_registry()
     task = responses[0].run["task"]
     path = cache_folder() / "responses" / f"{task}-{digest_of(responses)}.jsonl"
     lines = []
     for response in responses:
         sample = read_sample({SAMPLE_KEY: response.settings})
         for theory, name in sample.score_on:
-            value = registry.value(name, theory)
+            value = sample.registry.value(name, theory)
             line = {
                 "response": response.text,
                 "query": response.doc["question"],

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from inspect_ai.log import EvalLog
 from rich import box
 from rich.table import Table
 
@@ -19,8 +18,14 @@ from valueflow.hub_assets.errors import (
     ValueflowError,
 )
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.results.reading import LogResponses, find_logs, read_header, read_responses
 from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.saved.logs import (
+    ScoredLog,
+    find_logs,
+    hidden,
+    last_attempts,
+    left_out,
+)
 from valueflow.scorers.summary.comparison import CellDifference, Comparison, compare
 
 __all__ = [
@@ -108,15 +113,15 @@ def read_run(path: Path) -> Run:
         InputFileError: a file cannot be read or has no score of ours, the logs are of several
             models, or two logs have the same response.
     """
-    headers = {log: read_header(log) for log in find_logs([path])}
-    models = sorted({header.eval.model for header in headers.values()})
+    logs = [ScoredLog(log) for log in find_logs([path])]
+    models = sorted({log.header.eval.model for log in logs})
     if len(models) > 1:
         raise InputFileError(
             path,
             f"holds logs of several models ({', '.join(models)}); give one log, or "
             f"`--logs {path} --models {models[0]} {models[1]}`",
         )
-    return _run(headers)
+    return _run(logs)
 
 
 def read_models(paths: Sequence[Path], models: tuple[str, str]) -> tuple[Run, Run]:
@@ -126,35 +131,45 @@ def read_models(paths: Sequence[Path], models: tuple[str, str]) -> tuple[Run, Ru
         InputFileError: see `read_run`.
         UnknownNameError: a model has no log; the message offers those that have.
     """
-    headers = {log: read_header(log) for log in find_logs(paths)}
-    known = {header.eval.model for header in headers.values()}
+    logs = [ScoredLog(log) for log in find_logs(paths)]
+    known = {log.header.eval.model for log in logs}
     found = []
     for name in models:
         fitting = [m for m in known if m == name] or [m for m in known if m.endswith(f"/{name}")]
         if len(fitting) != 1:
             raise UnknownNameError("model", name, fitting or known, "It must be one with a log.")
-        found.append(_run({p: h for p, h in headers.items() if h.eval.model == fitting[0]}))
+        found.append(_run([log for log in logs if log.header.eval.model == fitting[0]]))
     return found[0], found[1]
 
 
-def _run(headers: dict[Path, EvalLog]) -> Run:
-    left_out: Counter[str] = Counter()
-    attempts: dict[str, list[Path]] = {}
-    for path in sorted(headers, key=lambda p: (headers[p].eval.created, p.name)):
-        attempts.setdefault(headers[path].eval.task_id, []).append(path)
-    fullest: dict[Path, LogResponses] = {}
-    for paths in attempts.values():
-        # A retried run leaves a log for each attempt. The last has all that the others have,
-        # unless it was stopped early.
-        path, log = _fullest(paths)
-        fullest[path] = log
-        if len(paths) > 1:
-            left_out["logs of other attempts at the same run"] += len(paths) - 1
+def _run(logs: Sequence[ScoredLog]) -> Run:
+    missing: Counter[str] = Counter()
+    read: dict[Path, list[ResponseRecord]] = {}
+    for log in sorted(logs, key=lambda log: (str(log.header.eval.created), log.path.name)):
+        read[log.path] = cast(list[ResponseRecord], list(log.records()))
+    # A retried run leaves a log for each attempt. The last has all that the others have, unless it
+    # was stopped early.
+    pairs = last_attempts(
+        [log for path in read for log in logs if log.path == path],
+        lambda log: log.header.eval.task_id,
+        lambda log: len(read[log.path]),
+    )
+    chosen = [log for log, best in pairs if log is best]
+    if len(chosen) < len(logs):
+        missing["logs of other attempts at the same run"] += len(logs) - len(chosen)
     responses: list[ResponseRecord] = []
     seen: dict[tuple[str, str], Path] = {}
-    for path, log in fullest.items():
-        left_out.update(log.left_out)
-        for response in log.responses:
+    for log in chosen:
+        path = log.path
+        missing.update(left_out(log.counts))
+        if not read[path]:
+            told = ", ".join(f"{count} {what}" for what, count in left_out(log.counts).items())
+            raise InputFileError(
+                path,
+                f"holds no score of valueflow/intensity{f' ({told})' if told else ''}. Score it "
+                f"with `inspect score {path} --scorer valueflow/intensity --model-role grader=Y`",
+            )
+        for response in read[path]:
             for record in response["values"].values():
                 key = (response["item"], record["cell"])
                 if key in seen:
@@ -165,40 +180,26 @@ def _run(headers: dict[Path, EvalLog]) -> Run:
                         "folder whose logs have different responses",
                     )
                 seen[key] = path
-        responses.extend(log.responses)
-    logs = list(fullest)
-    setups = [_setup(headers[log]) for log in logs]
+        responses.extend(read[path])
+    setups = [_setup(log.header) for log in chosen]
     setup = {
         name: " and ".join(dict.fromkeys(one[name] for one in setups if name in one))
         for name in dict.fromkeys(name for one in setups for name in one)
     }
-    return Run(headers[logs[0]].eval.model, logs, responses, left_out, setup)
+    paths = [log.path for log in chosen]
+    return Run(chosen[0].header.eval.model, paths, responses, missing, setup)
 
 
-def _fullest(paths: Sequence[Path]) -> tuple[Path, LogResponses]:
-    """The log with the most scored responses, the later of equals; its error where none has any."""
-    found: list[tuple[Path, LogResponses]] = []
-    problem: InputFileError | None = None
-    for path in paths:
-        try:
-            found.append((path, read_responses(path)))
-        except InputFileError as error:
-            problem = error
-    if not found:
-        assert problem is not None
-        raise problem
-    best: tuple[Path, LogResponses] = max(reversed(found), key=lambda one: len(one[1].responses))
-    return best
-
-
-def _setup(header: EvalLog) -> dict[str, str]:
+def _setup(header: Any) -> dict[str, str]:
     """What was run, flat: the model and its options, the task and its, and versions."""
     spec = header.eval
     found: dict[str, Any] = {"model": spec.model, "task": spec.task}
-    found |= {f"model option {name}": value for name, value in spec.model_args.items()}
+    found |= {f"model option {name}": value for name, value in hidden("", spec.model_args).items()}
     generation = spec.model_generate_config.model_dump(exclude_none=True)
     found |= {f"generation {name}": value for name, value in generation.items()}
-    found |= {f"task option {name}": value for name, value in spec.task_args_passed.items()}
+    found |= {
+        f"task option {name}": value for name, value in hidden("", spec.task_args_passed).items()
+    }
     known = ("valueflow", "wording", "queries", "queries_revision", "queries_sha256")
     metadata = spec.metadata or {}
     found |= {f"version of {name}": metadata[name] for name in known if name in metadata}

@@ -9,6 +9,7 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import CALL_SETTINGS
+from valueflow.scorers.saved.logs import hidden
 
 __all__ = [
     "MODEL_ARGUMENT",
@@ -16,25 +17,20 @@ __all__ = [
     "Settings",
     "as_settings",
     "evaluated_with",
-    "find_logs",
     "header_of",
-    "hidden",
-    "planned_samples",
     "run_notes",
     "run_usage",
     "shown",
     "the_only",
+    "without_folders",
 ]
 
-SUFFIXES = (".eval", ".json")
 
 Settings = dict[str, str]
 """What a log's responses were made and judged with: readable name to readable value."""
 
 MODEL_ARGUMENT = "-M "
 """Begins the names of the evaluated model's arguments, as users give them."""
-
-SECRET = re.compile("key|token|secret|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,36 +73,11 @@ class RunLog:
         raise NotImplementedError
 
 
-def find_logs(paths: Iterable[str | Path]) -> list[str]:
-    """All log files that some files and folders name, folders searched through; each once.
-
-    Raises:
-        InputFileError: a path is not there or is no log, or a folder holds none.
-    """
-    from inspect_ai.log import list_eval_logs
-
-    found: list[str] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = [info.name for info in list_eval_logs(str(path))]
-            if not inside:
-                raise InputFileError(path, "holds no Inspect log (.eval or .json)")
-            found += [name.removeprefix("file://") for name in inside]
-        elif not path.is_file():
-            raise InputFileError(path, "there is no such file or folder")
-        elif path.suffix not in SUFFIXES:
-            raise InputFileError(path, "is no Inspect log; logs end in .eval or .json")
-        else:
-            found.append(str(path.resolve()))
-    return list(dict.fromkeys(str(Path(name).resolve()) for name in found))
-
-
-def header_of(log: Any, path: str) -> dict[str, Any]:
+def header_of(log: Any, path: str | Path) -> dict[str, Any]:
     """The fields of a `RunLog` that the header alone decides."""
     head = log.eval
     return {
-        "path": path,
+        "path": str(path),
         "name": Path(path).name,
         "identity": head.eval_id or f"{head.run_id}/{head.task_id}",
         "attempt_of": head.task_id or head.eval_id,
@@ -120,12 +91,6 @@ def header_of(log: Any, path: str) -> dict[str, Any]:
     }
 
 
-def planned_samples(head: Any) -> int:
-    """Samples that a run was to have, once an epoch: --limit and --sample-id leave their ids."""
-    planned = len(head.dataset.sample_ids or []) or (head.dataset.samples or 0)
-    return int(planned) * (head.config.epochs or 1)
-
-
 def evaluated_with(log: Any) -> dict[str, Any]:
     """The evaluated model, its arguments with secrets hidden, and its generation settings."""
     head = log.eval
@@ -137,14 +102,28 @@ def evaluated_with(log: Any) -> dict[str, Any]:
     return found | {name: setting for name, setting in config.items() if name not in CALL_SETTINGS}
 
 
-def hidden(name: str, argument: Any) -> Any:
-    """A model's argument, unless its name sounds like a secret."""
-    return "(hidden)" if SECRET.search(name) else argument
-
-
 def as_settings(found: Mapping[str, Any]) -> Settings:
     """Settings as text, without those that were not given."""
     return {name: shown(setting) for name, setting in found.items() if setting not in (None, {})}
+
+
+# A path from the root of a machine; what stands before it is no part of a URL, a name or a path.
+_FOLDERS = re.compile(
+    r"(?:(?<![\w/.:])|(?<=\w/))/(?:[^\s/,;:()'\"<>]+/)+(?=[^\s/,;:()'\"<>])"
+    r"|(?<!\w)[A-Za-z]:\\(?:[^\s\\]+\\)*"
+)
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """A text in which files are named by their own names alone, as pages that are passed on need.
+
+    Args:
+        text: to be shown.
+        known: paths that it may hold, for those with spaces.
+    """
+    for path in sorted(known, key=len, reverse=True):
+        text = text.replace(path, path.rstrip("/").rpartition("/")[2])
+    return _FOLDERS.sub("", text)
 
 
 def shown(setting: Any) -> str:
@@ -170,7 +149,7 @@ def run_usage(stats: Any) -> dict[tuple[str, str], dict[str, int]]:
     }
 
 
-def the_only(path: str, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+def the_only(path: str | Path, what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     """The one mapping that all are; empty where there is none.
 
     Raises:
@@ -199,5 +178,7 @@ def run_notes(status: str, counts: Mapping[str, int]) -> list[str]:
     if counts["error"]:
         notes.append(f"{counts['error']} samples ended in an error")
     if counts["without_score"]:
-        notes.append(f"{counts['without_score']} samples have no score and were left out")
+        notes.append(f"{counts['without_score']} samples have no score (left out)")
+    if counts["rescored"]:
+        notes.append(f"{counts['rescored']} samples were scored more than once; the newest counts")
     return notes

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings
+from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings, without_folders
+from valueflow.scorers.saved.logs import last_attempts
 
 __all__ = [
     "Log",
     "Progress",
     "Skipped",
     "labels_of",
-    "last_attempts",
     "read_each",
     "setting_warnings",
     "tag_of",
     "unusable",
+    "without_repeats",
 ]
 
 LABELLED = 3
@@ -30,6 +31,7 @@ _FOLLOWING = {
     "queries revision": "queries",
     "data revision": "data",
     "data hash": "data",
+    "responses hash": "responses",
     "leakage": "data",
     "profiles hash": "profiles",
     "relevance hash": "relevance",
@@ -70,6 +72,7 @@ def labels_of(settings: Sequence[Settings]) -> list[str]:
 
 
 def _word(name: str, setting: str) -> str:
+    setting = without_folders(setting)
     if name == "method":
         return setting
     if name.startswith(MODEL_ARGUMENT):
@@ -124,7 +127,7 @@ class Skipped:
 
 
 def read_each(
-    files: Sequence[str], read: Callable[[str], Log], tell: Progress, doing: str
+    files: Sequence[Path], read: Callable[[Path], Log], tell: Progress, doing: str
 ) -> tuple[list[Log], list[Skipped]]:
     """Reads logs one by one; those that cannot be used are told with the reason."""
     logs: list[Log] = []
@@ -134,7 +137,7 @@ def read_each(
         try:
             logs.append(read(path))
         except InputFileError as error:
-            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
+            skipped.append(Skipped(str(path), error.message))
     if files:
         tell(doing, len(files), len(files))
     return logs, skipped
@@ -150,23 +153,16 @@ def unusable(paths: Iterable[str | Path], skipped: Sequence[Skipped]) -> InputFi
     )
 
 
-def last_attempts(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
-    """Logs of one study, without those that a retry or a copy repeats.
-
-    A retry carries over the responses of the log that it continues, so that both together would
-    count them twice; the log with more scored responses is kept, the later one of equals.
-    """
-    best: dict[str, Log] = {}
-    for log in group:
-        other = best.get(log.attempt_of)
-        if other is None or log.size >= other.size:
-            best[log.attempt_of] = log
-    for log in group:
-        chosen = best[log.attempt_of]
-        if log is not chosen:
-            reason = (
-                f"holds responses of the same task as {chosen.name}, its retry or copy, which is "
-                "used instead"
-            )
-            skipped.append(Skipped(log.path, reason))
-    return [log for log in group if best[log.attempt_of] is log]
+def without_repeats(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
+    """Logs of one study, without those that a retry or a copy repeats; these go to `skipped`."""
+    kept = []
+    for log, best in last_attempts(group, lambda log: log.attempt_of, lambda log: log.size):
+        if log is best:
+            kept.append(log)
+            continue
+        reason = (
+            f"holds responses of the same task as {best.name}, its retry or copy, which is used "
+            "instead"
+        )
+        skipped.append(Skipped(log.path, reason))
+    return kept

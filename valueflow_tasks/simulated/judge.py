@@ -9,6 +9,7 @@ says otherwise.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +17,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import log_softmax
 
-from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.errors import InputFileError, UnknownNameError, ValueflowError
 from valueflow.hub_assets.inputs.anchors import Vidb, load_vidb
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, opened_registries
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.settings import EvaluatorSettings
 from valueflow.scorers.judge.choice import option_letters
 from valueflow.scorers.judge.prompt import read_judge_prompt
 from valueflow.scorers.judge.rating import RATING_SCALE, placement_ruler
@@ -95,32 +97,67 @@ class JudgeOptions(BaseModel):
 
 
 class KnownAnchors:
-    """Intensities by value and text, from the embedded table, a user's own, and a truth table."""
+    """Intensities by value and text, from the embedded table, a user's own, and a truth table.
+
+    Values are those of every catalogue that is open: a prompt does not say whose run it is from.
+    """
 
     def __init__(self, vidb: str | None, truth: str | None = None) -> None:
-        registry = load_registry()
-        tables = [load_vidb(registry.defaults.evaluator.vidb)]
-        if vidb is not None:
-            tables.append(load_vidb(vidb))
-        self.tables = tables
+        self.tables = [load_vidb(EvaluatorSettings().vidb)]
         self._by_title: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
+        self._about: dict[tuple[str, str], dict[str, float]] = {}
+        self._vidb, self._truth, self._read = vidb, truth, False
+        self._learnt: set[Registry] = set()
+        self._learn()
+
+    def _learn(self) -> None:
+        """Takes up the catalogues that were opened since.
+
+        Raises:
+            ValueflowError: by no catalogue can the user's own tables be read.
+        """
+        fault: ValueflowError | None = None
+        for registry in opened_registries():
+            if registry in self._learnt:
+                continue
+            tables, told = self.tables[:1], {}
+            try:
+                if self._vidb is not None:
+                    tables = [*tables, load_vidb(self._vidb, None, registry)]
+                told = _truth(self._truth, registry) if self._truth is not None else {}
+                self._read = True
+            except ValueflowError as error:
+                fault = fault or error
+            self.tables = [*self.tables, *tables[1:]]
+            self._take(registry, tables, told)
+            self._learnt.add(registry)
+        if fault is not None and not self._read:
+            raise fault
+
+    def _take(
+        self,
+        registry: Registry,
+        tables: Sequence[Vidb],
+        told: Mapping[tuple[str, str], Mapping[str, float]],
+    ) -> None:
+        """Takes up the anchors of a catalogue's values, and what a truth table tells."""
+        self._about.clear()
         for value in registry.macro_values():
             theory = registry.theories[value.theory]
-            texts = {
-                anchor.text: anchor.intensity
-                for table in tables
-                for anchor in table.anchors.get((value.theory, value.name), ())
-            }
-            self._by_title[value.title, theory.title] = (value.name, texts)
-        for (theory_name, name), told in (_truth(truth) if truth is not None else {}).items():
+            _, texts = self._by_title.setdefault((value.title, theory.title), (value.name, {}))
+            for table in tables:
+                for anchor in table.anchors.get((value.theory, value.name), ()):
+                    texts[anchor.text] = anchor.intensity
+        for (theory_name, name), more in told.items():
             theory = registry.theories[theory_name]
             node = theory.nodes[name]
             known = self._by_title.setdefault((node.title, theory.title), (name, {}))
-            known[1].update(told)
-        self._about: dict[tuple[str, str], dict[str, float]] = {}
+            known[1].update(more)
 
     def of(self, value_title: str, theory_title: str) -> tuple[str, dict[str, float]]:
         """The value's name and its anchors' intensities by text."""
+        if (value_title, theory_title) not in self._by_title:
+            self._learn()
         if (value_title, theory_title) not in self._by_title:
             raise ValueError(f"simulated judge: unknown value {value_title} ({theory_title})")
         return self._by_title[value_title, theory_title]
@@ -136,8 +173,8 @@ class KnownAnchors:
         """By text, how strongly it is about a node: distance of its intensity from 0, for a group
         of values the largest of theirs."""
         if (name, theory_title) not in self._about:
-            theories = load_registry().theories.values()
-            theory = next(t for t in theories if t.title == theory_title)
+            every = (t for r in opened_registries() for t in r.theories.values())
+            theory = next(t for t in every if t.title == theory_title and name in t.nodes)
             node = theory.nodes[name]
             _, own = self._by_title.get((node.title, theory_title), (name, {}))
             found = {text: abs(intensity) for text, intensity in own.items()}
@@ -219,7 +256,7 @@ def judge_choice(
     return letters[best], dict(zip(letters, log_softmax(worth).tolist(), strict=True))
 
 
-def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
+def _truth(path: str, registry: Registry) -> dict[tuple[str, str], dict[str, float]]:
     """Intensities of a truth table by (theory, value) and text."""
     file = Path(path)
     if not file.is_file():
@@ -230,7 +267,7 @@ def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
         try:
             text, name, intensity = (row.cells[c] for c in ("text", "value", "intensity"))
             if name not in values:
-                values[name] = _named(name)
+                values[name] = _named(name, registry)
             found.setdefault(values[name], {})[text] = float(intensity)
         except (KeyError, TypeError, ValueError) as error:
             raise InputFileError(
@@ -239,9 +276,8 @@ def _truth(path: str) -> dict[tuple[str, str], dict[str, float]]:
     return found
 
 
-def _named(name: object) -> tuple[str, str]:
+def _named(name: object, registry: Registry) -> tuple[str, str]:
     """Theory and name of a value, else of a node of another kind, since some share a name."""
-    registry = load_registry()
     try:
         node = registry.value(name)
     except UnknownNameError:

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.options import TaskOptionError
 from valueflow.scorers.judge.choice import is_choice_prompt
+from valueflow.scorers.judge.prompt import read_fences
 from valueflow.scorers.judge.rating import is_placement_prompt, is_rating_prompt
 from valueflow.scorers.judge.refusals import is_refusal_prompt
 from valueflow.scorers.panel.prompts import is_panel_prompt
@@ -89,7 +90,7 @@ class SimulatedModel(ModelAPI):
             question = next(m.text for m in input if isinstance(m, ChatMessageUser))
             if is_refusal_prompt(question):
                 # It knows: only a refusal lacks the true intensities at the end.
-                reply = question.rpartition("\n[end of reply]")[0]
+                reply = read_fences(question)[-1].text
                 unknown = read_trailer(reply) is None and self.judge.unknown == "error"
                 text = "yes" if unknown else "no"
             elif is_panel_prompt(question):

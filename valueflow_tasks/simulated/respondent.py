@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from valueflow.hub_assets.inputs.anchors import Vidb
-from valueflow.hub_assets.registry.loading import Value, added_catalogues, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, opened_registries
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.solvers.wording import clause_sentence
 
@@ -67,15 +67,17 @@ class RespondentOptions(BaseModel):
 
 
 @lru_cache(maxsize=1)
-def _sentences(catalogues: tuple[tuple[str, str], ...]) -> tuple[tuple[str, Value, int], ...]:
-    registry = load_registry()
-    return tuple(
+def _sentences(registries: tuple[Registry, ...]) -> tuple[tuple[str, Value, int], ...]:
+    """Every persona sentence with what it says; one that several catalogues share stands once."""
+    found = (
         (clause_sentence(node, level), node, level.level)
+        for registry in registries
         for theory in registry.theories.values()
         for node in theory.nodes.values()
         for level in registry.levels
         if node.clause is not None and level.phrase is not None
     )
+    return tuple({(one[0], one[1].theory, one[1].name): one for one in found}.values())
 
 
 def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]]:
@@ -89,14 +91,13 @@ def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]
     if "You " in prompt:
         found = [
             (node, level)
-            for sentence, node, level in _sentences(added_catalogues())
+            for sentence, node, level in _sentences(opened_registries())
             if sentence in prompt
         ]
         if found:
             return found
     if known is None:
         return []
-    registry = load_registry()
     quoted = {line[2:] for line in prompt.splitlines() if line.startswith("- ")}
     levels: dict[tuple[str, str], list[int]] = {}
     for (theory, name), anchors in known.anchors.items():
@@ -106,10 +107,18 @@ def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]
                 own = size if anchor.intensity > 0 else -size
                 level = anchor.level if anchor.level is not None else own
                 levels.setdefault((theory, name), []).append(level)
+    values = {(value.theory, value.name): value for value in _values()}
     return [
-        (registry.value(name, theory), round(sum(found) / len(found)))
-        for (theory, name), found in levels.items()
+        (values[key], round(sum(found) / len(found)))
+        for key, found in levels.items()
+        if key in values
     ]
+
+
+def _values() -> list[Value]:
+    """The macro-values of every catalogue that is open, the installation's first."""
+    every = (value for registry in opened_registries() for value in registry.macro_values())
+    return list({(value.theory, value.name): value for value in every}.values())
 
 
 def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -> str:
@@ -118,11 +127,11 @@ def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -
     if generator.random() < options.refusal_rate:
         return "I'm sorry, but I can't help with that."
     targets = targets_in(prompt, known)
-    registry = load_registry()
-    theories = list(dict.fromkeys(node.theory for node, _ in targets)) or list(registry.theories)
+    values = _values()
+    theories = dict.fromkeys(node.theory for node, _ in targets or [(v, 0) for v in values])
     truth = []
     for theory in theories:
-        for value in registry.theories[theory].values:
+        for value in (value for value in values if value.theory == theory):
             if options.truth == "uniform":
                 intensity = float(generator.uniform(-9, 9))
             else:

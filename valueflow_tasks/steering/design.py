@@ -5,7 +5,7 @@ multiple of the number of conditions.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, get_args
@@ -16,22 +16,19 @@ from inspect_ai.log import HeadlineMetric
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
-from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings
-from valueflow.options import columns_option, given, number_option
+from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings, read_options
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values
 from valueflow.solvers.wording import WORDING_VERSION, Style
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.settings import (
-    RunOptions,
+    SteeringSettings,
     evaluator_settings,
-    open_catalogue,
     planned_windows,
-    refusal_settings,
-    seed_of,
+    response_settings,
 )
 
 __all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
@@ -45,23 +42,23 @@ class RunDesign:
     """A run that has been checked and can be made into samples for any harness.
 
     Attributes:
+        registry: the run's catalogue.
         conditions: the default first.
         queries: those that were chosen.
         settings: how responses are measured.
-        more: what else every sample's settings hold.
+        more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
-        word_limit: most words of a response.
         loaded: the query set, for its source and notes.
     """
 
+    registry: Registry
     conditions: list[Condition]
     queries: list[Query]
     settings: EvaluatorSettings
-    more: dict[str, str]
+    more: dict[str, Any]
     method: str
     style: Style
     exemplars: int
-    word_limit: int
     loaded: Queries
 
     @property
@@ -89,45 +86,44 @@ class RunDesign:
         }
 
 
-def steering_design(conditions: Sequence[Condition], options: RunOptions) -> RunDesign:
+def steering_design(
+    registry: Registry, conditions: Sequence[Condition], options: Mapping[str, Any]
+) -> RunDesign:
     """Checks a run's options, before anything is spent.
 
     Args:
+        registry: the run's catalogue, from `registry_of_run`.
         conditions: without the default, which is added.
-        options: as the user gave them; a catalogue is open already.
+        options: as the user gave them.
 
     Raises:
         ValueflowError: an option, a query set or a table of anchors that cannot be used.
     """
-    registry = load_registry()
-    defaults = registry.defaults.steer
-    method = options.method or defaults.method
-    check_method(method, options.style)
-    count = number_option("exemplars", given(options.exemplars, defaults.exemplars), 1)
-    limit = number_option("word_limit", given(options.word_limit, defaults.word_limit), 1)
-    loaded = load_queries(
-        options.queries or defaults.queries, columns_option("query_columns", options.query_columns)
-    )
-    seed = seed_of(options)
-    chosen = choose_queries(loaded.queries, given(options.n_queries, defaults.n_queries), seed)
+    made = read_options(SteeringSettings, options)
+    check_method(made.method, made.style)
+    more = response_settings(options)
+    loaded = load_queries(made.queries, made.query_columns, registry)
+    seed = read_options(EvaluatorSettings, options).seed
+    chosen = choose_queries(loaded.queries, made.n_queries, seed)
     every = with_default(conditions, registry)
     settings = evaluator_settings(
+        registry,
         list(scored_values(every, registry)),
         options,
         responses=len(chosen),
-        held_out=count if method == "user_texts" else 0,
+        held_out=made.exemplars if made.method == "user_texts" else 0,
     )
-    if method == "user_texts":
-        _check_exemplars(every, settings, count)
+    if made.method == "user_texts":
+        _check_exemplars(registry, every, settings, made.exemplars)
     return RunDesign(
+        registry=registry,
         conditions=every,
         queries=chosen,
         settings=settings,
-        more=refusal_settings(options, open_catalogue(options)),
-        method=method,
-        style=next(s for s in get_args(Style) if s == options.style),
-        exemplars=count,
-        word_limit=limit,
+        more=more,
+        method=made.method,
+        style=next(s for s in get_args(Style) if s == made.style),
+        exemplars=made.exemplars,
         loaded=loaded,
     )
 
@@ -143,7 +139,6 @@ def steering_task(
         headline: metric that Inspect shows first.
         more: further metadata of the log.
     """
-    registry = load_registry()
     samples = [
         Sample(
             id=f"{query.id}/{name}",
@@ -153,7 +148,7 @@ def steering_task(
         for index, query in enumerate(design.queries)
         for name, condition in zip(design.names, design.conditions, strict=True)
     ]
-    _print_plan(registry, design)
+    _print_plan(design)
     source = design.loaded.source
     return Task(
         dataset=MemoryDataset(samples, name=name),
@@ -169,13 +164,12 @@ def steering_task(
             "levels": _levels(design.conditions),
             "method": design.method,
             "style": design.style,
-            "word_limit": design.word_limit,
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
             "planned": design.planned,
             "evaluator": design.settings.model_dump(),
-            "own_values_sha256": definitions_hash(design.more.get("catalogue")),
+            "own_values_sha256": definitions_hash(design.registry),
             **design.more,
             **(more or {}),
         },
@@ -191,7 +185,6 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "family": query.family,
         "query_index": index,
         "queries": len(design.queries),
-        "word_limit": design.word_limit,
         **design.more,
         "evaluator": design.settings.model_dump(),
     }
@@ -202,15 +195,15 @@ def _levels(conditions: Sequence[Condition]) -> list[int]:
 
 
 def _check_exemplars(
-    conditions: Sequence[Condition], settings: EvaluatorSettings, count: int
+    registry: Registry, conditions: Sequence[Condition], settings: EvaluatorSettings, count: int
 ) -> None:
-    vidb = load_vidb(settings.vidb, settings.columns)
+    vidb = load_vidb(settings.vidb, settings.columns, registry)
     targets = {(v.theory, v.name, level): v for c in conditions for v, level in c.targets}
     for (_, _, level), value in targets.items():
         choose_exemplars(vidb.of(value), value, level, count, generator_for(0, "check"))
 
 
-def _print_plan(registry: Registry, design: RunDesign) -> None:
+def _print_plan(design: RunDesign) -> None:
     names = ", ".join(value.name for value in design.values)
     planned, settings = design.planned, design.settings
     count = len(design.values)
@@ -224,7 +217,7 @@ def _print_plan(registry: Registry, design: RunDesign) -> None:
         "--epochs change both)",
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
-    asset = registry.assets.get(settings.vidb)
+    asset = design.registry.assets.get(settings.vidb)
     if asset is not None and asset.note:
         lines.append(f"valueflow: anchors from {asset.name}. {asset.note}")
     # On standard error and before Inspect's display starts, so that it stays readable.

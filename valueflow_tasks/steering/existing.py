@@ -6,6 +6,7 @@ inspect eval valueflow/score --model none --model-role grader=Y -T responses=ans
 import hashlib
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -16,18 +17,17 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash, registry_with
-from valueflow.hub_assets.settings import SAMPLE_KEY
-from valueflow.options import clear_errors, columns_option, given, number_option
+from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
+from valueflow.hub_assets.settings import SAMPLE_KEY, with_options
+from valueflow.options import clear_errors, columns_option
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.steering.settings import (
-    EvaluatorOptions,
+    MEASURED,
     evaluator_settings,
-    open_catalogue,
     planned_windows,
-    refusal_settings,
-    with_options,
+    registry_of_run,
+    response_settings,
 )
 
 __all__ = ["existing_response", "score"]
@@ -65,7 +65,7 @@ def existing_response() -> Solver:
 
 @task
 @clear_errors
-@with_options(EvaluatorOptions)
+@with_options(*MEASURED)
 def score(
     responses: str,
     value: str | None = None,
@@ -73,7 +73,7 @@ def score(
     level: int | str | None = None,
     response_columns: dict[str, str] | None = None,
     *,
-    options: EvaluatorOptions,
+    options: Mapping[str, Any],
 ) -> Task:
     """Scores responses that were made elsewhere: a table with a response and a value per row.
 
@@ -87,25 +87,17 @@ def score(
         theory: the theory of the values, where a name is in several.
         level: the level of all rows that give none (0).
         response_columns: column names, such as `{response: completion}`.
-        options: the parameters of `valueflow.steering.settings.EvaluatorOptions`, each one of
-            the task's own.
+        options: those of `valueflow.steering.settings.MEASURED`, each a parameter of its own.
     """
-    catalogue = open_catalogue(options)
-    registry = registry_with(catalogue)
+    registry = registry_of_run(options)
     if not str(responses).endswith(SUFFIXES):
         raise InputFileError(responses, f"must be a file of responses ({', '.join(SUFFIXES)})")
     columns = columns_option("response_columns", response_columns)
     rows = _read(registry, responses, columns, value, theory, level)
     values = list(dict.fromkeys(row_value for row_value, _, _ in rows))
     sizes = Counter(_cell(row) for row in rows)
-    settings = evaluator_settings(values, options, responses=max(sizes.values()))
-    default_limit = registry.defaults.steer.word_limit
-    limit = number_option("word_limit", given(options.word_limit, default_limit), 1)
-    more = {
-        "word_limit": limit,
-        "evaluator": settings.model_dump(),
-        **refusal_settings(options, catalogue),
-    }
+    settings = evaluator_settings(registry, values, options, responses=max(sizes.values()))
+    more = {**response_settings(options), "evaluator": settings.model_dump()}
     samples = _samples(rows, more)
     calls = sum(planned_windows(settings, size) for size in sizes.values())
     if more["refusal_check"] == "judge":
@@ -125,10 +117,11 @@ def score(
         metadata={
             "valueflow": version("valueflow"),
             "responses": str(responses),
+            "responses_sha256": open_source(responses, "queries").sha256[:16],
             "values": [f"{v.theory}:{v.name}" for v in values],
             "planned": {"generations": 0, "judge_calls": calls},
             "evaluator": settings.model_dump(),
-            "own_values_sha256": definitions_hash(catalogue),
+            "own_values_sha256": definitions_hash(registry),
         },
     )
 
@@ -148,7 +141,7 @@ def _read(
     fallback_level = registry.level(0 if level is None else level).level
     found: list[ReadRow] = []
     mapping: dict[str, str] = {}
-    for row in read_rows(open_source(path, "queries")):
+    for row in read_rows(open_source(path, "queries", registry)):
         if not mapping:
             required = ["response"] if fallback else ["response", "value"]
             mapping = column_map(row, COLUMNS, required, columns, "response_columns")
@@ -168,6 +161,9 @@ def _read(
                 row=row.number,
                 column=mapping["value"],
             )
+        for field, role in (("response", "assistant"), ("query", "user")):
+            if field in mapping:
+                cells[field] = row.text(mapping, field, role=role)
         found.append((row_value, row_level, Row(cells, row.file, row.number)))
     if not found:
         raise InputFileError(path, "holds no response; give a file with at least one row")

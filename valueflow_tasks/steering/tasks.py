@@ -7,10 +7,12 @@ Tasks that steer toward several values at once: `steer_pair`, `steer_five`, `ste
 inspect eval valueflow/steer_pair --model X --model-role grader=Y -T pairs=power+universalism
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from inspect_ai import Task, task
 
+from valueflow.hub_assets.settings import with_options
 from valueflow.options import clear_errors, levels_option, values_option, yes_or_no
 from valueflow.steering.conditions import (
     children_conditions,
@@ -20,7 +22,7 @@ from valueflow.steering.conditions import (
 )
 from valueflow.steering.design import steering_design, steering_task
 from valueflow.steering.names import pair_levels_option, pairs_option, squares_option
-from valueflow.steering.settings import RunOptions, registry_of_run, with_options
+from valueflow.steering.settings import STEERED, registry_of_run
 
 __all__ = [
     "steer",
@@ -32,13 +34,13 @@ __all__ = [
 
 @task
 @clear_errors
-@with_options(RunOptions)
+@with_options(*STEERED)
 def steer(
     theory: str | None = None,
     values: str | list[str] | None = None,
     levels: str | int | list[Any] | None = None,
     *,
-    options: RunOptions,
+    options: Mapping[str, Any],
 ) -> Task:
     """Steers a model toward one value at a time, at each level, and measures the intensity.
 
@@ -50,25 +52,26 @@ def steer(
         theory: `pvq` (default), `mft`, `duty` or `right`, in any usual spelling.
         values: names of values; all values of the theory where not given.
         levels: some of -2, -1, 0, 1, 2 (all); 0 is always generated.
-        options: the parameters of `valueflow.steering.settings.RunOptions`, each one of the
-            task's own.
+        options: those of `valueflow.steering.settings.STEERED`, each a parameter of its own.
     """
     registry = registry_of_run(options)
     chosen = values_option(registry, values, theory)
-    design = steering_design(single_conditions(chosen, levels_option(registry, levels)), options)
+    design = steering_design(
+        registry, single_conditions(chosen, levels_option(registry, levels)), options
+    )
     return steering_task(design, name=f"{chosen[0].theory} steering", headline="range")
 
 
 @task
 @clear_errors
-@with_options(RunOptions)
+@with_options(*STEERED)
 def steer_pair(
     theory: str | None = None,
     pairs: str | list[str] | None = None,
     levels: str | list[Any] | None = None,
     singles: bool = False,
     *,
-    options: RunOptions,
+    options: Mapping[str, Any],
 ) -> Task:
     """Steers a model toward two values at once, and measures both.
 
@@ -80,14 +83,13 @@ def steer_pair(
         pairs: pairs such as `power+universalism`, of the catalogue or any other of one theory.
         levels: levels of the two, such as `2/2,2/-2`; each pair's own where not given.
         singles: also steer each member alone, scored on both values: tells whether effects add.
-        options: the parameters of `valueflow.steering.settings.RunOptions`, each one of the
-            task's own.
+        options: those of `valueflow.steering.settings.STEERED`, each a parameter of its own.
     """
     registry = registry_of_run(options)
     chosen = pairs_option(registry, pairs, theory, pair_levels_option(registry, levels))
     conditions = pair_conditions(registry, chosen, singles=yes_or_no("singles", singles))
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} pairs",
         headline="pair cosine",
         more={"pairs": [pair.name for pair in chosen]},
@@ -96,13 +98,13 @@ def steer_pair(
 
 @task
 @clear_errors
-@with_options(RunOptions)
+@with_options(*STEERED)
 def steer_five(
     theory: str | None = None,
     sets: str | list[str] | None = None,
     singles: bool = False,
     *,
-    options: RunOptions,
+    options: Mapping[str, Any],
 ) -> Task:
     """Steers a model toward five values at once, in a Latin square of levels, and measures all.
 
@@ -110,14 +112,13 @@ def steer_five(
         theory: whose square, where none is named: `pvq` (default), `mft`, `duty` or `right`.
         sets: names of squares of the catalogue (`valueflow list squares`).
         singles: also steer each value alone at each level: tells how much of it is left among five.
-        options: the parameters of `valueflow.steering.settings.RunOptions`, each one of the
-            task's own.
+        options: those of `valueflow.steering.settings.STEERED`, each a parameter of its own.
     """
     registry = registry_of_run(options)
     chosen = squares_option(registry, sets, theory)
     conditions = five_value_conditions(registry, chosen, yes_or_no("singles", singles))
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} five values",
         headline="five rank_agreement",
         more={"squares": [square.name for square in chosen]},
@@ -126,14 +127,14 @@ def steer_five(
 
 @task
 @clear_errors
-@with_options(RunOptions)
+@with_options(*STEERED)
 def steer_composite(
     theory: str | None = None,
     values: str | list[str] | None = None,
     levels: str | int | list[Any] | None = None,
     direct: bool = True,
     *,
-    options: RunOptions,
+    options: Mapping[str, Any],
 ) -> Task:
     """Steers a model toward all children of a value at once, and measures the value.
 
@@ -142,8 +143,7 @@ def steer_composite(
         values: values with children; all of the theory where not given.
         levels: some of -2, -1, 1, 2 (all), of every child.
         direct: also steer the value itself, to compare with.
-        options: the parameters of `valueflow.steering.settings.RunOptions`, each one of the
-            task's own.
+        options: those of `valueflow.steering.settings.STEERED`, each a parameter of its own.
     """
     registry = registry_of_run(options)
     wanted = theory or registry.defaults.steer.theory
@@ -156,7 +156,7 @@ def steer_composite(
         registry, chosen, levels_option(registry, levels), yes_or_no("direct", direct)
     )
     return steering_task(
-        steering_design(conditions, options),
+        steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} composites",
         headline="composite direction_agreement",
     )

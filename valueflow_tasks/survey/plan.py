@@ -61,6 +61,7 @@ def run_metadata(design: OpinionDesign) -> dict[str, Any]:
             "relevance_sha256": design.relevance.source.sha256[:16],
             "relevance_model": design.relevance.model,
             "relevance_method": design.relevance.method,
+            "relevance_prompt": design.relevance.prompt_version,
         }
     return found
 

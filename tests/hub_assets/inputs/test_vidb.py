@@ -1,5 +1,6 @@
 """Anchors load from tables of many shapes; a table that cannot serve says why."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,26 @@ def test_the_ends_of_the_scale_are_on_it(tmp_path: Path) -> None:
 def test_a_table_without_rows_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match=r"power\.csv: holds no anchor of a known value"):
         load_vidb(table(tmp_path, "text,intensity\n", "power.csv"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "warned"),
+    [(1, 5, True), (0, 10, True), (-4, 4, True), (-9, -1, True), (-10, 10, False), (-5, 5, False)],
+)
+def test_intensities_that_were_rated_on_another_scale_are_warned_of(
+    tmp_path: Path, low: float, high: float, warned: bool
+) -> None:
+    rows = f"Low,{low}\nMiddle,{(low + high) / 2}\nHigh,{high}\n"
+    notes = load_vidb(table(tmp_path, f"text,intensity\n{rows}", "power.csv")).notes
+    assert any("another scale" in note and "pvq:power" in note for note in notes) is warned
+
+
+def test_the_embedded_anchors_span_the_scale() -> None:
+    assert not any("another scale" in note for note in load_vidb("vidb-mini").notes)
+
+
+@pytest.mark.parametrize("text", [["I rule"], {"a": 1}, True])
+def test_an_anchor_that_is_no_text_is_refused(tmp_path: Path, text: object) -> None:
+    rows = json.dumps({"text": text, "intensity": 3, "value": "power"})
+    with pytest.raises(InputFileError, match=r"row 1, column 'text': is a.*not a text"):
+        load_vidb(table(tmp_path, rows, "anchors.jsonl"))

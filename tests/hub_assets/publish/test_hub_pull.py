@@ -10,7 +10,7 @@ from tests.hub_write_server import WritableHub
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import content_hash, open_source
 from valueflow.hub_assets.publish.pull import Pulled, pull_asset, wanted_assets
-from valueflow.hub_assets.registry.loading import Asset
+from valueflow.hub_assets.registry.loading import Asset, load_registry
 from valueflow.hub_assets.vidb.download import download, without_secrets
 from valueflow.hub_assets.vidb.schema import ProblemsError
 
@@ -52,20 +52,15 @@ def test_a_pinned_hash_lets_only_the_same_contents_through(hub: WritableHub) -> 
         pull(sha256=sha256)
 
 
-def test_a_pinned_hash_holds_wherever_the_asset_is_used(
-    hub: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import valueflow.hub_assets.registry.loading as registry
-
-    monkeypatch.setattr(registry, "_own", {})
+def test_a_pinned_hash_holds_wherever_the_asset_is_used(hub: WritableHub, tmp_path: Path) -> None:
     hub.keep("org/vidb", PUBLIC)
     catalogue = tmp_path / "own.yaml"
     line = "kind: vidb, title: Mine, repo_id: org/vidb, revision: main, sha256: "
     catalogue.write_text(f"assets:\n  good: {{{line}{pull().sha256}}}\n  bad: {{{line}'00'}}\n")
-    registry.add_catalogue(catalogue)
-    assert len(open_source("good", "vidb").files) == 2
+    own = load_registry(catalogue)
+    assert len(open_source("good", "vidb", own).files) == 2
     with pytest.raises(InputFileError, match="the registry pins 00"):
-        open_source("bad", "vidb")
+        open_source("bad", "vidb", own)
 
 
 def test_columns_that_cannot_be_read_are_listed(hub: WritableHub) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
 from valueflow.hub_assets.inputs.anchors import load_vidb, vidb_of_run
-from valueflow.hub_assets.registry.loading import Pair, add_catalogue, load_registry
+from valueflow.hub_assets.registry.loading import Pair, load_registry, open_catalogue
 from valueflow.hub_assets.settings import read_sample
 
 OWN = {
@@ -92,29 +92,60 @@ def test_a_pair_of_a_value_with_itself_is_refused_and_one_with_its_child_is_not(
 
 def test_an_own_theory_is_known_with_its_pairs_and_its_anchors(tmp_path: Path) -> None:
     path = write(tmp_path, OWN)
-    assert add_catalogue(path) == str(path.resolve())
-    registry = load_registry()
+    registry = load_registry(path)
+    assert registry.catalogue == str(path.resolve())
     assert registry.value("thrift").theory == "craft"
     assert [v.name for v in registry.composites("craft")] == ["finish"]
     assert registry.levels_of_pair(registry.pairs[-1]) == ((2, -2),)
-    assert len(load_vidb("craft-anchors").of(registry.value("thrift"))) == 11
+    assert len(load_vidb("craft-anchors", None, registry).of(registry.value("thrift"))) == 11
     # What was there before is as it was.
     assert registry.theory("mft").values[0].name == "care-harm"
 
 
 def test_values_can_be_added_to_a_theory_that_is_there(tmp_path: Path) -> None:
     node = OWN["theories"]["craft"]["nodes"]["thrift"]  # type: ignore[index]
-    add_catalogue(write(tmp_path, {"theories": {"pvq": {"nodes": {"thrift": node}}}}))
-    assert load_registry().value("thrift", "svt").theory == "pvq"
-    assert len(load_registry().theory("pvq").values) == 13
+    registry = load_registry(write(tmp_path, {"theories": {"pvq": {"nodes": {"thrift": node}}}}))
+    assert registry.value("thrift", "svt").theory == "pvq"
+    assert len(registry.theory("pvq").values) == 13
+    assert len(load_registry().theory("pvq").values) == 12
 
 
-def test_rows_of_own_values_are_read_once_the_catalogue_is_there(tmp_path: Path) -> None:
-    path = write(tmp_path, OWN)
+def test_rows_of_own_values_are_read_by_their_catalogue_alone(tmp_path: Path) -> None:
+    own = load_registry(write(tmp_path, OWN))
+    assert vidb_of_run(str(tmp_path / "anchors.csv"), None, own).anchors
     with pytest.raises(InputFileError, match="no anchor of a known value"):
-        vidb_of_run(str(tmp_path / "anchors.csv"))
-    add_catalogue(path)
-    assert vidb_of_run(str(tmp_path / "anchors.csv")).anchors
+        vidb_of_run(str(tmp_path / "anchors.csv"), None, load_registry())
+
+
+def test_two_catalogues_give_one_name_two_meanings_and_do_not_mix(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    theory = OWN["theories"]["craft"]  # type: ignore[index]
+    hoard = {**theory["nodes"]["thrift"], "definition": "A thrifty person hoards."}
+    other = {**theory, "nodes": {**theory["nodes"], "thrift": hoard}}
+    first = load_registry(write(tmp_path / "a", OWN))
+    second = load_registry(write(tmp_path / "b", {**OWN, "theories": {"craft": other}}))
+    assert first.value("thrift").definition == "A thrifty person wastes nothing."
+    assert second.value("thrift").definition == "A thrifty person hoards."
+    assert {first, second, load_registry(tmp_path / "a" / "own.yaml")} == {first, second}
+    with pytest.raises(UnknownNameError):
+        load_registry().value("thrift")
+    # Each has the table of anchors that lies beside it.
+    (tmp_path / "b" / "anchors.csv").write_text("value,text,intensity\nthrift,I hoard.,9\n")
+    texts = {
+        registry.catalogue: [a.text for a in load_vidb("craft-anchors", None, registry).of(value)]
+        for registry in (first, second)
+        for value in [registry.value("thrift")]
+    }
+    assert [len(found) for found in texts.values()] == [11, 1]
+
+
+def test_a_catalogue_that_changes_is_taken_as_it_was_opened(tmp_path: Path) -> None:
+    before = open_catalogue(write(tmp_path, OWN))
+    path = write(tmp_path, {**OWN, "pairs": []})
+    assert load_registry(path) is before
+    assert len(open_catalogue(path).pairs) == len(before.pairs) - 1
+    assert load_registry(path) is not before
 
 
 def test_a_sample_brings_its_catalogue_along(tmp_path: Path) -> None:
@@ -126,8 +157,8 @@ def test_a_sample_brings_its_catalogue_along(tmp_path: Path) -> None:
         "catalogue": str(path),
     }
     read = read_sample({"valueflow": sample})
-    assert read.level_of(load_registry().value("finish")) == 2
-    assert read.condition_of(load_registry().value("finish")) == "polish+2"
+    assert read.level_of(read.registry.value("finish")) == 2
+    assert read.condition_of(read.registry.value("finish")) == "polish+2"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +191,7 @@ def test_a_faulty_catalogue_is_named_with_its_place_and_adds_nothing(
         catalogue = change
     path = write(tmp_path, catalogue)
     with pytest.raises(InputFileError) as error:
-        add_catalogue(path)
+        load_registry(path)
     assert str(path.resolve()) in str(error.value)
     assert message in str(error.value)
     assert load_registry() is before
@@ -170,9 +201,9 @@ def test_a_value_whose_name_another_theory_has_is_refused(tmp_path: Path) -> Non
     node = OWN["theories"]["craft"]["nodes"]["thrift"]  # type: ignore[index]
     theory = {"title": "t", "source": "s", "nodes": {"power": node}}
     with pytest.raises(InputFileError, match="pvq has a value of that name"):
-        add_catalogue(write(tmp_path, {"theories": {"craft": theory}}))
+        load_registry(write(tmp_path, {"theories": {"craft": theory}}))
 
 
 def test_a_missing_catalogue_is_named() -> None:
     with pytest.raises(InputFileError, match=r"gone\.yaml: cannot be read"):
-        add_catalogue("gone.yaml")
+        load_registry("gone.yaml")

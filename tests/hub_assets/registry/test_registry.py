@@ -165,8 +165,8 @@ def _node(raw: Any, name: str) -> Any:
         (lambda raw: _node(raw, "power").update(kind="macro"), r"nodes\.power\.kind"),
         (lambda raw: _node(raw, "power").update(parents=["power"]), "circle"),
         (
-            lambda raw: raw["defaults"]["evaluator"].update(windows=0),
-            r"defaults\.evaluator\.windows",
+            lambda raw: raw["defaults"]["evaluator"].update(refusal_words=0),
+            r"defaults\.evaluator\.refusal_words",
         ),
     ],
 )

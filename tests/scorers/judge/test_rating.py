@@ -133,6 +133,7 @@ def test_only_plain_lines_and_json_need_no_repair() -> None:
         '{"CDFGH": 7, "JKLMN": 0, "PQRTV": -3, "PQRTV": 4}',
         json.dumps(list(NUMBERS.values())),
         "<think>" + PLAIN,
+        "This is not my answer:\n" + PLAIN,
     ],
 )
 def test_nothing_else_is_guessed_at(answer: str) -> None:
@@ -187,16 +188,14 @@ def test_two_texts_may_be_placed_alike() -> None:
     assert judgement.numbers == dict.fromkeys(LABELS, 10)
 
 
-@pytest.mark.parametrize(
-    "nonsense", [lambda labels, _: "As you like.", lambda labels, _: "", lambda labels, _: "1, 2"]
-)
+@pytest.mark.parametrize("nonsense", [lambda labels, _: "As you like.", lambda labels, _: "1, 2"])
 def test_nonsense_is_given_up_after_the_attempts(nonsense: Callable[[list[str], int], str]) -> None:
     judgement = ask(CountingJudge(nonsense), attempts=2)
     assert (judgement.failure, judgement.calls) == ("no complete ratings", 2)
 
 
 def test_the_correction_names_the_codes_and_the_fault() -> None:
-    plain, same = rating_correction(LABELS), rating_correction(LABELS, same=True)
-    assert all(label in plain and label in same for label in LABELS)
-    assert "same number" in same
-    assert "same number" not in plain
+    plain, differ = rating_correction(LABELS), rating_correction(LABELS, differ=True)
+    assert all(label in plain and label in differ for label in LABELS)
+    assert "One number for all of them is no answer" in differ
+    assert "no answer" not in plain

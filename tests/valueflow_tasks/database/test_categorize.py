@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.conftest import install_catalogue
 from valueflow.database.categorize.stage import categorize
 from valueflow.database.estimate import estimate
 from valueflow.database.folder import read_lines
@@ -17,7 +18,7 @@ from valueflow.database.judging import Budget, BudgetSpent
 from valueflow.database.recipe import Recipe, read_recipe
 from valueflow.database.stages import Run, run_stage
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.registry.loading import add_catalogue, load_registry
+from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.registry.paths import below, path_fault, path_to
 from valueflow.scorers.judge.store import read_store
 
@@ -403,7 +404,7 @@ def test_a_theory_without_levels_is_asked_as_from_the_values(tmp_path: Path) -> 
 
 
 def test_a_catalogue_with_shared_children_and_further_levels_is_gone_through(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def node(kind: str, *parents: str) -> dict[str, Any]:
         told = {"title": kind, "kind": kind, "parents": list(parents), "definition": "One."}
@@ -417,7 +418,7 @@ def test_a_catalogue_with_shared_children_and_further_levels_is_gone_through(
         body["title"] = name
     theory = {"title": "Workshop", "source": "Made up.", "nodes": nodes}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"theories": {"workshop": theory}}))
-    add_catalogue(tmp_path / "own.yaml")
+    install_catalogue(monkeypatch, tmp_path / "own.yaml")
     (tmp_path / "truth.csv").write_text(
         "text,value,intensity\n"
         + "".join(f"a,workshop:{n},5\n" for n in ("finish", "thrift", "polish", "gloss"))

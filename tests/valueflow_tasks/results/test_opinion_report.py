@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai.log import EvalLog
 
-from tests.conftest import mock_model, output
+from tests.conftest import inspect_command, mock_model, output
 from tests.study_runs import (
     Page,
     changed,
@@ -215,14 +213,15 @@ def mini(mini_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     return write_report([mini_log], tmp_path_factory.mktemp("report"))
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_run_of_the_real_command_becomes_a_page(tmp_path: Path) -> None:
     """Groups are named as the survey spells them, with a comma, a dollar and a slash."""
     line = [
-        Path(sys.executable).with_name("inspect"), "eval", "valueflow/opinionqa", "--model",
-        RESPONDENT, "-T", f"groups={INCOME},{EDUCATION}", "-T", "n_questions=3", "-T",
-        "threshold=0", "--display=none", "--log-dir", tmp_path / "logs",
+        "eval", "valueflow/opinionqa", "--model", RESPONDENT,
+        "-T", f"groups={INCOME},{EDUCATION}", "-T", "n_questions=3", "-T", "threshold=0",
+        "--display=none", "--log-dir", tmp_path / "logs",
     ]  # fmt: skip
-    subprocess.run([*map(str, line)], capture_output=True, check=True)
+    assert inspect_command(*line).exit_code == 0
     result = CliRunner().invoke(
         main, ["report", str(tmp_path / "logs"), "-o", str(tmp_path / "out")]
     )
@@ -308,6 +307,7 @@ def test_the_methods_name_what_a_paper_must(mini: Report) -> None:
         assert wanted in text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -> None:
     data = str(survey(tmp_path))
     task = opinionqa(data=data, threshold=0)
@@ -326,6 +326,7 @@ def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -
     assert "Is 1 <b>so</b> & $5 to $9?" in page.text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_the_methods_name_the_threshold_and_the_model_of_the_relevance(tmp_path: Path) -> None:
     (first, *_) = load_opinions("opinionqa-mini").questions
     table = tmp_path / "relevance.csv"
@@ -341,6 +342,7 @@ def test_the_methods_name_the_threshold_and_the_model_of_the_relevance(tmp_path:
     assert "preset qwen3-32b" in text
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_runs_of_different_passes_pair_and_other_settings_stay_apart(tmp_path: Path) -> None:
     some: dict[str, Any] = {"groups": "SEX", "n_questions": 4}
     one = run_log(tmp_path / "a", opinionqa(passes="default", **some), judge=None)
@@ -374,6 +376,7 @@ def test_several_models_stand_side_by_side(mini_log: Path, tmp_path: Path) -> No
     assert {row["study"] for row in overall} == {f"A: {RESPONDENT}", "B: other/$model_$1"}
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_question_answered_in_two_logs_counts_once(mini_log: Path, tmp_path: Path) -> None:
     def first_only(log: EvalLog) -> None:
         log.samples = (log.samples or [])[:12]
@@ -388,6 +391,7 @@ def test_a_question_answered_in_two_logs_counts_once(mini_log: Path, tmp_path: P
     assert len(same.skipped) == 1
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_failed_and_missing_samples_are_counted_and_told(mini_log: Path, tmp_path: Path) -> None:
     def broken(log: EvalLog) -> None:
         log.status = "error"
@@ -442,6 +446,7 @@ def run_log_of(model: Any, task: Any, folder: Path) -> Path:
     return Path(log.location)
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_steering_and_survey_logs_of_one_folder_make_one_page(
     mini_log: Path, tmp_path: Path
 ) -> None:
@@ -467,7 +472,7 @@ def test_a_survey_log_without_scores_says_how_to_score_it(mini_log: Path, tmp_pa
         write_report([changed(mini_log, tmp_path / "bare.eval", bare)], tmp_path / "out")
 
 
-def test_two_scores_of_a_sample_are_refused(mini_log: Path, tmp_path: Path) -> None:
+def test_of_two_scores_the_newest_counts_and_it_is_told(mini_log: Path, tmp_path: Path) -> None:
     def twice(log: EvalLog) -> None:
         for sample in log.samples or []:
             assert sample.scores is not None
@@ -476,8 +481,10 @@ def test_two_scores_of_a_sample_are_refused(mini_log: Path, tmp_path: Path) -> N
             assert OPINION_KEY in score.metadata
             sample.scores["option_choice1"] = score
 
-    with pytest.raises(InputFileError, match="--action overwrite"):
-        write_report([changed(mini_log, tmp_path / "twice.eval", twice)], tmp_path / "out")
+    report = write_report([changed(mini_log, tmp_path / "twice.eval", twice)], tmp_path / "out")
+    (study,) = report.surveys.studies
+    assert study.counts["rescored"] == study.counts["scored"] == len(study.records)
+    assert any("scored more than once" in note for note in study.notes)
 
 
 def test_the_same_survey_logs_make_the_same_files(

@@ -8,14 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog
 
-from tests.study_runs import Page, changed, rows, run_log
+from tests.study_runs import Page, changed, read_studies, rows, run_log
 from valueflow.cli import main
 from valueflow.commands import report as report_commands
 from valueflow.hub_assets.errors import OptionError
 from valueflow.results.report import write_report
 from valueflow.results.steering.rows import shifts_by_level
 from valueflow.results.steering.series import series_of
-from valueflow.results.steering.studies import read_studies
 from valueflow.scorers.figures import Figure
 from valueflow.steering.existing import score
 from valueflow.steering.tasks import steer_pair
@@ -67,6 +66,7 @@ def test_responses_made_elsewhere_get_a_panel_for_each_model(tmp_path: Path) -> 
     assert {row["group"] for row in ranked} == {"first", "second"}
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_text_from_logs_and_options_cannot_become_markup(single: Path, tmp_path: Path) -> None:
     def name(log: EvalLog) -> None:
         log.eval.model = "<script>alert(1)</script>"
@@ -86,6 +86,7 @@ def test_the_same_logs_make_the_same_files(single: Path, tmp_path: Path) -> None
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_a_later_report_removes_its_own_old_files_and_no_others(
     single: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(tmp_pat
         write_report([tmp_path / "nowhere"], tmp_path / "file" / "out")
 
 
+@pytest.mark.usefixtures("not_drawn")
 def test_the_command_tells_what_was_left_out(single: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.eval").write_bytes(b"PK")
     result = call(str(single), str(tmp_path / "broken.eval"), "-o", str(tmp_path / "out"))
@@ -126,7 +128,7 @@ def test_bad_input_ends_with_one_message_and_writes_no_page(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     result = call(str(tmp_path / "empty"), "-o", str(tmp_path / "out"))
     assert result.exit_code == 1
-    assert "holds no Inspect log" in " ".join(result.output.split())
+    assert "a folder without an Inspect log" in " ".join(result.output.split())
     assert not (tmp_path / "out" / "index.html").exists()
 
 

@@ -1,19 +1,21 @@
 """Pairs, squares and composites in real runs, on respondents whose law of composition is known."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import Result
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import EvalLog
+from inspect_ai import score as inspect_score
+from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
+from tests.conftest import CountingJudge, inspect_command, obedient
 from tests.hub_assets.registry.test_catalogues import OWN, write
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.run import flatten, summarize
 from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
@@ -67,12 +69,12 @@ def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() ->
 
 
 def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
-    found = run(steer_five(n_queries=6, singles=True), composition="fading", fade=0.25, gain_down=5)
+    found = run(steer_five(n_queries=4, singles=True), composition="fading", fade=0.25, gain_down=5)
     assert near(found, "five pvq fading", 0.75)
     assert near(found, "five pvq retained_at_-2", 0.25)
     assert near(found, "five pvq retained_at_+2", 1)
     assert found["five pvq top_share"] == 1
-    log_additive = run(steer_five(n_queries=6), gain_down=5)
+    log_additive = run(steer_five(n_queries=4), gain_down=5)
     assert near(log_additive, "five pvq fading", 0)
     assert log_additive["five rank_agreement"] > 0.85
 
@@ -184,11 +186,55 @@ def test_catalogues_of_other_runs_change_neither_values_nor_anchors_of_a_run(
     assert len(pairs["pairs"]) == 5
 
 
-def inspect_eval_command(folder: Path, *parameters: str) -> "subprocess.CompletedProcess[str]":
-    command = f"{sys.executable} -m inspect_ai eval valueflow/steer_pair --model"
-    command += " valueflow/respondent --model-role grader=valueflow/judge"
+def test_two_runs_of_one_process_whose_catalogues_disagree_keep_apart(tmp_path: Path) -> None:
+    theory = OWN["theories"]["craft"]  # type: ignore[index]
+    meanings = {"saves": "wasting nothing", "hoards": "piling up all one can"}
+    tasks = []
+    for name, clause in meanings.items():
+        node = {**theory["nodes"]["thrift"], "definition": f"Who {name}.", "clause": clause}
+        own = {**theory, "nodes": {"thrift": node}}
+        folder = tmp_path / name
+        folder.mkdir()
+        path = write(folder, {**OWN, "theories": {"craft": own}, "pairs": []})
+        rows = [f"thrift,{name} {i},{i * 2 - 10}\n" for i in range(11)]
+        (folder / "anchors.csv").write_text("value,text,intensity\n" + "".join(rows), "utf-8")
+        # Both are open before either runs.
+        tasks.append(steer(theory="craft", levels=2, n_queries=2, windows=1, catalogue=str(path)))
+    judge = CountingJudge(obedient)
+    logs = inspect_eval(
+        tasks, model="valueflow/respondent", model_roles={"grader": judge.model}, display="none"
+    )
+    again = inspect_score(
+        read_eval_log(logs[0].location),
+        intensity(windows=2),
+        model_roles={"grader": judge.model},
+        action="overwrite",
+        display="none",
+    )
+    for log, name in [*zip(logs, meanings, strict=True), (again, "saves")]:
+        assert log.status == "success"
+        for sample in log.samples or []:
+            record = (sample.scores or {})["intensity"].metadata[METADATA_KEY]  # type: ignore[index]
+            for window in record["values"]["thrift"]["windows"]:
+                assert {text.split()[0] for text in window["texts"]} == {name}
+    for log, name in zip(logs, meanings, strict=True):
+        (other,) = set(meanings) - {name}
+        said = "\n".join(
+            text
+            for sample in log.samples or []
+            for text in (*sample.attachments.values(), *(m.text for m in sample.messages))
+        )
+        assert f"Who {name}." in said
+        assert meanings[name] in said
+        assert f"Who {other}." not in said
+        assert meanings[other] not in said
+
+
+def steer_pair_command(*parameters: str) -> Result:
+    command = "eval valueflow/steer_pair --model valueflow/respondent"
+    command += " --model-role grader=valueflow/judge"
     given = [word for parameter in parameters for word in ("-T", parameter)]
-    return subprocess.run([*command.split(), *given], capture_output=True, text=True, cwd=folder)
+    return inspect_command(*command.split(), *given)
 
 
 def test_a_condition_file_with_an_unknown_value_ends_the_run_with_one_sentence(
@@ -196,22 +242,22 @@ def test_a_condition_file_with_an_unknown_value_ends_the_run_with_one_sentence(
 ) -> None:
     faulty = {**OWN, "pairs": [{"theory": "craft", "values": ["thrift", "finishing"]}]}
     path = write(tmp_path, faulty)
-    done = inspect_eval_command(tmp_path, f"catalogue={path}")
-    assert done.returncode != 0
-    assert "unknown value of craft 'finishing'" in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+    done = steer_pair_command(f"catalogue={path}")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "unknown value of craft 'finishing'" in done.output
+    assert "Traceback" not in done.output
     assert yaml.safe_load(path.read_text())["pairs"]
 
 
-def test_the_command_line_takes_pairs_and_levels(tmp_path: Path) -> None:
-    done = inspect_eval_command(
-        tmp_path,
+def test_the_command_line_takes_pairs_and_levels() -> None:
+    done = steer_pair_command(
         "pairs=power+universalism,power+face",
         "levels=2/2,2/-2",
         "n_queries=1",
         "windows=1",
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert "planned 5 generations and 11 judge calls" in done.stderr
 
 

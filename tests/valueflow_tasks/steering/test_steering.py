@@ -12,7 +12,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
 
-from tests.conftest import CountingJudge, mock_model, obedient, output
+from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
@@ -248,30 +248,23 @@ def test_bad_options_end_before_anything_is_spent(options: dict[str, Any], messa
 
 
 def test_the_command_line_runs_the_task_and_shows_errors_as_one_message(tmp_path: Path) -> None:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        program = Path(sys.executable).parent / "inspect"
-        line = [
-            str(program),
-            "eval",
-            "valueflow/steer",
-            "--model",
-            RESPONDENT,
-            "--model-role",
-            "grader=valueflow/judge",
-            "--display",
-            "plain",
-            *arguments,
-        ]
-        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
-
-    good = command("-T", "values=power", "-T", "levels=-2,2", "-T", "n_queries=1")
+    line = ["eval", "valueflow/steer", "--model", RESPONDENT]
+    line += ["--model-role", "grader=valueflow/judge", "--display", "plain", "-T"]
+    program = Path(sys.executable).parent / "inspect"
+    good = subprocess.run(
+        [program, *line, "values=power", "-T", "levels=-2,2", "-T", "n_queries=1"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert good.returncode == 0, good.stdout + good.stderr
     assert "planned 3 generations and 9 judge calls" in good.stderr
     assert "power range" in good.stdout
-    bad = command("-T", "values=benevolense")
-    assert bad.returncode == 1
+    bad = inspect_command(*line, "values=benevolense")
+    assert bad.exit_code == 1
+    assert isinstance(bad.exception, SystemExit)
     assert "Did you mean 'benevolence'" in bad.stderr
-    assert "Traceback" not in bad.stdout + bad.stderr
+    assert "Traceback" not in bad.output
 
 
 def test_a_model_that_refuses_everything_is_counted_and_never_ranked() -> None:

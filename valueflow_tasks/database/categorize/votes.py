@@ -11,13 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageUser,
-    GenerateConfig,
-    Model,
-)
+from inspect_ai.model import Model, ModelOutput
 
 from valueflow.database.categorize.plan import (
     Answer,
@@ -29,10 +23,15 @@ from valueflow.database.categorize.plan import (
     plan,
     votes_on,
 )
-from valueflow.database.judging import Budget, CountedJudge, Question, ask_all
+from valueflow.database.judging import Budget, Question, ask_all
 from valueflow.database.recipe import Recipe
+from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.store import JudgementStore
-from valueflow.scorers.panel.prompts import category_correction, read_category_answer
+from valueflow.scorers.panel.prompts import (
+    CATEGORY_PROMPT_VERSION,
+    category_correction,
+    read_category_answer,
+)
 from valueflow.scorers.panel.rule import accepted, choice
 
 __all__ = ["Outcomes", "Panel", "Tally", "ask_step"]
@@ -68,7 +67,7 @@ class Panel:
     """
 
     recipe: Recipe
-    judges: Sequence[CountedJudge]
+    judges: Sequence[Model]
     store: JudgementStore
     budget: Budget
     counts: Counter[str] = field(default_factory=Counter)
@@ -171,11 +170,11 @@ def _questions(panel: Panel, batches: Sequence[Batch]) -> Iterator[Question]:
 def _question(panel: Panel, batch: Batch) -> Question:
     judge = panel.judges[batch.seat]
 
-    async def ask() -> dict[str, Any]:
+    async def put() -> dict[str, Any]:
         row = await _ask_batch(judge, batch, panel.recipe)
-        return row if "error" in row else {"judge": str(judge.inner), **row}
+        return row if "error" in row else {"judge": str(judge), **row}
 
-    return Question(batch.key, ask)
+    return Question(batch.key, put)
 
 
 async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, Any]:
@@ -192,24 +191,29 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
     found: dict[str, dict[str, str]] = {}
     left = list(batch.units)
     step, number = batch.step, batch.round_number
-    messages: list[ChatMessage] = []
     calls = 0
     while left and calls < recipe.categorize.attempts:
-        prompt = ChatMessageUser(content=batch.prompt(left, recipe.seed))
-        try:
-            output = await judge.generate(messages or [prompt], config=GenerateConfig())
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"[:500]}
-        calls += 1
         names = [[node.name for node in unit.nodes] for unit in left]
-        read = read_category_answer(output.completion, names, step.kind, number)
-        for place, answer in read.items():
+
+        def read(
+            output: ModelOutput, names: list[list[str]] = names
+        ) -> dict[int, dict[str, str]] | None:
+            return read_category_answer(output.completion, names, step.kind, number) or None
+
+        reply = await ask(
+            judge,
+            batch.prompt(left, recipe.seed),
+            read,
+            category_correction(names, step.kind, number),
+            attempts=recipe.categorize.attempts - calls,
+            version=f"category {CATEGORY_PROMPT_VERSION}",
+            whole=False,  # what was said about some of the texts counts
+        )
+        if reply.error is not None:
+            return {"error": reply.error}
+        calls += reply.calls
+        for place, answer in (reply.found or {}).items():
             told = {name: vote for name, vote in answer.items() if vote != step.nothing}
             found[left[place].id] = told
-        messages = []
-        if not read:
-            said = ChatMessageAssistant(content=output.completion.strip() or "(no answer)")
-            correction = category_correction(names, step.kind, number)
-            messages = [prompt, said, ChatMessageUser(content=correction)]
         left = [unit for unit in left if unit.id not in found]
     return {"answer": found, "rest": step.nothing, "calls": calls}

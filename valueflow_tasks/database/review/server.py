@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from valueflow.database.review.session import Session
 from valueflow.hub_assets.errors import OptionError, ValueflowError
+from valueflow.hub_assets.lazy import need
 
 __all__ = ["bound_socket", "make_app", "page_text", "serve"]
 
@@ -27,17 +28,9 @@ MOST_BYTES = 100_000
 
 
 def page_text(session: Session, nonce: str) -> str:
-    """The page as HTML, whole in itself.
+    """The page as HTML, whole in itself."""
+    from jinja2 import Environment, StrictUndefined
 
-    Raises:
-        OptionError: jinja2 is not installed.
-    """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError:
-        raise OptionError(
-            "review", "the page needs jinja2: python -m pip install 'valueflow[report]'"
-        ) from None
     template = (
         files("valueflow.database.review").joinpath("page.html.jinja").read_text(encoding="utf-8")
     )
@@ -173,11 +166,12 @@ def serve(session: Session, port: int, browser: bool, say: Callable[[str], None]
         say: told the address.
 
     Raises:
-        OptionError: the port is taken, or jinja2 is not installed.
+        OptionError: the port is taken.
+        ValueflowError: a package of the extra `review` is not installed.
     """
+    need("the review page", "review", "starlette", "uvicorn", "jinja2")
     import uvicorn
 
-    page_text(session, "")
     with bound_socket(port) as listening:
         number = listening.getsockname()[1]
         token = secrets.token_urlsafe(16)

@@ -5,10 +5,10 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import CALL_SETTINGS, SAMPLE_KEY
@@ -18,17 +18,14 @@ from valueflow.results.logs import (
     as_settings,
     evaluated_with,
     header_of,
-    hidden,
-    planned_samples,
     run_notes,
     shown,
     the_only,
 )
 from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.saved.logs import ScoredLog, hidden
 
 __all__ = ["StudyLog", "read_study_log"]
-
-SCORER = "intensity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,60 +45,35 @@ class StudyLog(RunLog):
         return len(self.records)
 
 
-def read_study_log(path: str) -> StudyLog:
+def read_study_log(path: str | Path) -> StudyLog:
     """Reads a log, finished or not.
 
     Raises:
-        InputFileError: it cannot be read, has no score of `valueflow/intensity`, has two of them
-            for a sample, or more than one judge; the message says which and what to do.
+        InputFileError: it cannot be read, has no score of `valueflow/intensity`, or more than one
+            judge; the message says which and what to do.
     """
-    from inspect_ai.log import read_eval_log
-
-    from valueflow.scorers.saved.logs import intensity_record, log_samples
-
-    try:
-        log = read_eval_log(path, header_only=True)
-        head = log.eval
-        if not _may_have_scores(log):
-            raise InputFileError(path, "has no scores of valueflow/intensity")
-        counts: Counter[str] = Counter()
-        records: list[ResponseRecord] = []
-        sample_settings: dict[str, Any] = {}
-        for sample in log_samples(path):
-            counts["in_log"] += 1
-            counts["generations"] += sample.output.choices != []
-            counts["error"] += sample.error is not None
-            sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
-            found = intensity_record(sample, path)
-            counts["without_score"] += found is None
-            if found is not None:
-                records.append(_without_answers(found))
-    except InputFileError:
-        raise
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
+    log = ScoredLog(path)
+    records: list[ResponseRecord] = []
+    sample_settings: dict[str, Any] = {}
+    for sample, found in log.samples():
+        sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
+        if found is not None:
+            records.append(_without_answers(cast(ResponseRecord, found)))
     if not records:
         raise InputFileError(path, "has no scores of valueflow/intensity")
     judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])
     versions = the_only(path, "version", [r["versions"] for r in records if r.get("versions")])
-    counts["planned"] = max(planned_samples(head), counts["in_log"])
+    head = log.header.eval
+    metadata = dict(head.metadata or {})
     return StudyLog(
-        **header_of(log, path),
-        settings=_settings(log, dict(head.metadata or {}), judge, versions, sample_settings),
+        **header_of(log.header, path),
+        settings=_settings(log.header, metadata, judge, versions, sample_settings),
         judge=judge,
         versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
         records=records,
-        counts=dict(counts),
-        notes=_notes(log.status, counts, judge),
+        counts=dict(log.counts),
+        notes=_notes(log.header.status, log.counts, judge),
     )
-
-
-def _may_have_scores(log: Any) -> bool:
-    """Whether the header names our scorer; an unfinished log may have scores it does not name."""
-    named = [score.scorer for score in (log.results.scores if log.results else [])]
-    named += [scorer.name for scorer in log.eval.scorers or []]
-    return not named or any(name.split("/")[-1] == SCORER for name in named)
 
 
 def _without_answers(record: ResponseRecord) -> ResponseRecord:
@@ -130,6 +102,7 @@ def _settings(
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
     found["responses"] = metadata.get("responses")
+    found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")
     found["queries revision"] = metadata.get("queries_revision")
     found["queries hash"] = metadata.get("queries_sha256")

@@ -90,7 +90,10 @@ def _study_text(study: Study) -> str:
 def _questions(study: Study, queries: int) -> str:
     settings = study.settings
     if "responses" in settings:
-        return f"Responses made elsewhere were read from {settings['responses']}."
+        return (
+            f"Responses made elsewhere were read from {settings['responses']} (SHA-256 "
+            f"{settings.get('responses hash', 'not stated')}...)."
+        )
     if "queries" not in settings:
         return f"Questions: {queries}."
     return (

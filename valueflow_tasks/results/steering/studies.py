@@ -6,22 +6,21 @@ numbers that must not be averaged.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valueflow.results.logs import Settings, find_logs
+from valueflow.results.logs import Settings
 from valueflow.results.steering.logs import StudyLog, read_study_log
 from valueflow.results.studies import (
     Progress,
     Skipped,
     labels_of,
-    last_attempts,
     read_each,
     setting_warnings,
     tag_of,
-    unusable,
+    without_repeats,
 )
 from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary.run import RunSummary, summarize
@@ -29,7 +28,6 @@ from valueflow.scorers.summary.run import RunSummary, summarize
 __all__ = [
     "Studies",
     "Study",
-    "read_studies",
     "studies_of",
 ]
 
@@ -110,25 +108,8 @@ class Studies:
     warnings: list[str]
 
 
-def read_studies(paths: Iterable[str | Path], progress: Progress | None = None) -> Studies:
-    """Reads logs of steering tasks and pools those that may be pooled.
-
-    Args:
-        paths: log files, and folders of them.
-        progress: is told what is done, how many are done, and how many there are.
-
-    Raises:
-        InputFileError: a path is not there, a folder holds no log, or no log can be used.
-    """
-    paths = list(paths)
-    found = studies_of(find_logs(paths), progress)
-    if not found.studies:
-        raise unusable(paths, found.skipped)
-    return found
-
-
 def studies_of(
-    files: Sequence[str], progress: Progress | None = None, tagged: bool = False
+    files: Sequence[Path], progress: Progress | None = None, tagged: bool = False
 ) -> Studies:
     """The studies of some log files; none where no log can be used.
 
@@ -142,7 +123,7 @@ def studies_of(
     groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
     for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
-    kept = [last_attempts(group, skipped) for group in groups.values()]
+    kept = [without_repeats(group, skipped) for group in groups.values()]
     labels = labels_of([group[0].settings for group in kept])
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):

@@ -1,9 +1,9 @@
 """Reads one Inspect log of the task `opinionqa`: records, questions, and what is missing."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.survey.sample import OPINION_KEY, read_opinion_sample
@@ -13,17 +13,15 @@ from valueflow.results.logs import (
     as_settings,
     evaluated_with,
     header_of,
-    hidden,
-    planned_samples,
     run_notes,
     shown,
 )
+from valueflow.scorers.saved.logs import Kind, ScoredLog, hidden, is_log_of
 from valueflow.scorers.survey.records import OptionRecord
 
 __all__ = ["AskedQuestion", "OpinionLog", "is_opinion_log", "read_opinion_log"]
 
-SCORER = "option_choice"
-TASK = "opinionqa"
+SURVEY = Kind(OPINION_KEY, "valueflow/option_choice", "opinionqa")
 
 RESCORE = "Score it with `inspect score LOG --scorer valueflow/option_choice`"
 
@@ -62,57 +60,42 @@ EXCLUDED = frozenset({"messages", "attachments", "events", "events_data"})
 """Fields of a sample that a report does not read; its store says whose answer it was given."""
 
 
-def is_opinion_log(path: str) -> bool:
+def is_opinion_log(path: str | Path) -> bool:
     """Whether a log is of the task `opinionqa`; false where it cannot be read."""
-    from inspect_ai.log import read_eval_log
-
-    try:
-        head = read_eval_log(path, header_only=True).eval
-    except Exception:
-        # Inspect raises whatever its parsers raise; the reader of the log says what is wrong.
-        return False
-    named = [head.task_registry_name or head.task, *(s.name for s in head.scorers or [])]
-    return any(name.split("/")[-1] in (TASK, SCORER) for name in named)
+    return is_log_of(SURVEY, path)
 
 
-def read_opinion_log(path: str) -> OpinionLog:
+def read_opinion_log(path: str | Path) -> OpinionLog:
     """Reads a log, finished or not.
 
     Raises:
-        InputFileError: it cannot be read, has no score of `valueflow/option_choice`, or has two of
-            them for a sample, or scores by more than one version of the reader.
+        InputFileError: it cannot be read, has no score of `valueflow/option_choice`, or scores by
+            more than one version of the reader.
     """
-    from inspect_ai.log import read_eval_log
-
-    from valueflow.scorers.saved.logs import log_samples, score_record
     from valueflow.solvers.shared_answers import ANSWER_OF
 
-    counts: Counter[str] = Counter()
+    scored = ScoredLog(path, SURVEY)
+    log = scored.header
+    borrowed = 0
     records: list[OptionRecord] = []
     questions: dict[str, AskedQuestion] = {}
     golds: dict[tuple[str, str], tuple[float, ...]] = {}
-    try:
-        log = read_eval_log(path, header_only=True)
-        for sample in log_samples(path, EXCLUDED):
-            counts["in_log"] += 1
-            borrowed = ANSWER_OF in sample.store
-            counts["answers_of_the_same_prompt"] += borrowed
-            counts["generations"] += bool(sample.output.choices) and not borrowed
-            counts["error"] += sample.error is not None
-            record = score_record(sample, OPINION_KEY, f"valueflow/{SCORER}", path)
-            counts["without_score"] += record is None
-            if record is not None:
-                asked = read_opinion_sample(sample.metadata)
-                records.append(record)
-                questions[asked.question] = AskedQuestion(asked.text, asked.options)
-                golds[asked.group, asked.question] = asked.gold
-    except InputFileError:
-        raise
-    except (ValueError, OSError, KeyError, ValueflowError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputFileError(path, f"is not a readable Inspect log ({reason})") from None
+    for sample, record in scored.samples(EXCLUDED):
+        borrowed += ANSWER_OF in sample.store
+        if record is None:
+            continue
+        try:
+            asked = read_opinion_sample(sample.metadata)
+        except (ValueError, KeyError, ValueflowError) as error:
+            raise InputFileError(path, f"sample {sample.id} is unreadable ({error})") from None
+        records.append(cast(OptionRecord, record))
+        questions[asked.question] = AskedQuestion(asked.text, asked.options)
+        golds[asked.group, asked.question] = asked.gold
+    counts = scored.counts
+    counts["answers_of_the_same_prompt"] = borrowed
+    counts["generations"] -= borrowed
     if not records:
-        raise InputFileError(path, f"has no scores of valueflow/{SCORER}. {RESCORE}")
+        raise InputFileError(path, f"has no scores of {SURVEY.scorer}. {RESCORE}")
     readers = sorted({record["reader"] for record in records})
     if len(readers) > 1:
         raise InputFileError(
@@ -121,7 +104,6 @@ def read_opinion_log(path: str) -> OpinionLog:
             "again with --action overwrite",
         )
     head = log.eval
-    counts["planned"] = max(planned_samples(head), counts["in_log"])
     metadata = dict(head.metadata or {})
     passes = {record["pass_name"] for record in records}
     return OpinionLog(

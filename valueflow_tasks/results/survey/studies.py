@@ -8,16 +8,17 @@ row by row; settings of a pass count only between logs that have the pass.
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from valueflow.results.logs import Settings
 from valueflow.results.studies import (
     Progress,
     Skipped,
     labels_of,
-    last_attempts,
     read_each,
     setting_warnings,
     tag_of,
+    without_repeats,
 )
 from valueflow.results.survey.logs import AskedQuestion, OpinionLog, read_opinion_log
 from valueflow.scorers.survey.accuracy import ORDER, OptionSummary, summarize_options
@@ -115,7 +116,7 @@ class OpinionStudies:
 
 
 def opinion_studies_of(
-    files: Sequence[str],
+    files: Sequence[Path],
     progress: Progress | None = None,
     tagged: bool = False,
     first_tag: int = 0,
@@ -130,7 +131,7 @@ def opinion_studies_of(
     """
     tell = progress or (lambda what, done, of: None)
     logs, skipped = read_each(files, read_opinion_log, tell, "reading survey logs")
-    kept = [last_attempts(group, skipped) for group in _pools(logs)]
+    kept = [without_repeats(group, skipped) for group in _pools(logs)]
     settings = [_all_settings(group) for group in kept]
     studies = []
     for index, (label, group) in enumerate(zip(labels_of(settings), kept, strict=True)):

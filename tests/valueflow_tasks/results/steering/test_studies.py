@@ -15,9 +15,8 @@ from inspect_ai.model import get_model
 from inspect_ai.scorer import includes
 
 from tests.hub_assets.registry.test_catalogues import OWN, write
-from tests.study_runs import changed, copied, records_in, run_log
+from tests.study_runs import changed, copied, read_studies, records_in, run_log
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.results.steering.studies import read_studies
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.steering.tasks import steer
 
@@ -256,17 +255,18 @@ def test_a_log_without_scores_is_an_error_alone_and_counted_among_others(
         read_studies([bare, changed(log, tmp_path / "bare2.eval", without_scores)])
 
 
-def test_two_scores_of_a_sample_are_never_counted_together(log: Path, tmp_path: Path) -> None:
+def test_of_two_scores_of_a_sample_the_newest_alone_counts(log: Path, tmp_path: Path) -> None:
     twice = inspect_score(
         read_eval_log(str(log)),
-        intensity(),
+        intensity(windows=1),
         model_roles={"grader": "valueflow/judge"},
         action="append",
         display="none",
     )
     write_eval_log(twice, str(tmp_path / "twice.eval"))
-    with pytest.raises(InputFileError, match=r"2 scores of valueflow/intensity.*overwrite"):
-        read_studies([tmp_path / "twice.eval"])
+    (study,) = read_studies([tmp_path / "twice.eval"]).studies
+    assert {len(v["windows"]) for r in study.records for v in r["values"].values()} == {1}
+    assert any("scored more than once" in note for note in study.notes)
 
 
 def test_a_log_half_scored_by_another_judge_is_refused(log: Path, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_paths_that_hold_no_log_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="no such file or folder"):
         read_studies([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputFileError, match="holds no Inspect log"):
+    with pytest.raises(InputFileError, match="a folder without an Inspect log"):
         read_studies([tmp_path / "empty"])
     (tmp_path / "answers.csv").write_text("a,b\n")
     with pytest.raises(InputFileError, match=r"answers\.csv: is no Inspect log"):

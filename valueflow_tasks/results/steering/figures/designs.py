@@ -18,6 +18,7 @@ from valueflow.results.style import (
     Drawing,
     flat,
     intensity_axis,
+    legend,
     line_style,
     panels,
     wrapped,
@@ -56,9 +57,8 @@ def pair_planes(studies: Sequence[Study]) -> list[Drawing]:
         labels = [] if flat_pair else [_levels_name(found[0][1], one) for one in conditions]
         handles = [_key(looks[levels]) for levels in conditions[: len(labels)]]
         handles.append(Line2D([], [], marker="o", color="black", linestyle="none"))
-        figure.legend(
-            handles, [*labels, "default"], loc="outside lower center",
-            ncols=2 if len(found) > 1 else 1,
+        legend(figure, handles, [*labels, "default"],
+            columns=2 if len(found) > 1 else 1,
         )  # fmt: skip
         drawings.append(
             Drawing(
@@ -263,14 +263,14 @@ def composite_curves(studies: Sequence[Study]) -> list[Drawing]:
             axes.set_ylabel("shift (points)")
             tag = f"{study.tag}: " if study.tag else ""
             axes.set_title(f"{tag}{composite.value}", loc="left")
-        figure.legend(
+        legend(
+            figure,
             [
                 Line2D([], [], color=BLUE, marker="o", markersize=4.5),
                 Line2D([], [], color=VERMILION, marker="s", linestyle="--", markersize=4.5),
             ],
             ["by its children", "steered directly"],
-            loc="outside lower center",
-            ncols=2,
+            columns=2,
         )
         drawings.append(
             Drawing(

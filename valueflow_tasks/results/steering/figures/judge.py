@@ -14,6 +14,7 @@ from valueflow.results.style import (
     VERMILION,
     Drawing,
     flat,
+    legend,
     panels,
     wrapped,
 )
@@ -47,15 +48,15 @@ def judge_fits(studies: Sequence[Study]) -> list[Drawing]:
         axes.set_title(
             wrapped(f"{study.label}; judge {study.judge.get('model', '')}", 46), loc="left"
         )
-    figure.legend(
+    legend(
+        figure,
         [
             Line2D([], [], color=BLUE, marker="o", linewidth=1.1),
             Line2D([], [], color=VERMILION, linestyle="--", marker="_"),
             Line2D([], [], color=GREY, linestyle=":"),
         ],
         ["observed, 95% interval", "expected of the fitted judge", "chance"],
-        loc="outside lower center",
-        ncols=3,
+        columns=3,
     )
     return [
         Drawing(
@@ -117,14 +118,14 @@ def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
             else:
                 axes.set_xlim(-widest * 1.08, widest * 1.08)
                 axes.axvline(0, color="#777777", linewidth=0.8)
-    figure.legend(
+    legend(
+        figure,
         [
             Line2D([], [], color=BLUE, marker="o"),
             Line2D([], [], color=VERMILION, marker="s", markerfacecolor="white"),
         ],
         ["judge follows the model", f"does not (p below {POOR_FIT:g})"],
-        loc="outside lower center",
-        ncols=2,
+        columns=2,
     )
     return [
         Drawing(

@@ -21,6 +21,7 @@ from valueflow.results.style import (
     VERMILION,
     Drawing,
     flat,
+    legend,
     line_style,
     panels,
     series_key,
@@ -156,15 +157,13 @@ def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:
         axes.set_xlabel("level of the target")
         axes.set_ylabel("mean shift (points)")
         axes.set_title(wrapped(one.label, 40), loc="left")
-    figure.legend(
-        [
+    legend(figure, [
             Line2D([], [], color=BLUE, marker="o", markersize=4.5),
             Line2D([], [], color=VERMILION, marker="s", markersize=4.5, linestyle="--",
                    markerfacecolor="white"),
         ],
         ["without refusals", "with refusals"],
-        loc="outside lower center",
-        ncols=2,
+        columns=2,
     )  # fmt: skip
     return [
         Drawing(

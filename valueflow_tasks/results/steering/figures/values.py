@@ -21,6 +21,7 @@ from valueflow.results.style import (
     Drawing,
     flat,
     intensity_axis,
+    legend,
     line_style,
     lowest,
     panels,
@@ -54,7 +55,7 @@ def bars_by_model(series: Sequence[Series]) -> list[Drawing]:
             axes.set_ylim(len(names) - 0.4, -0.6)
             intensity_axis(axes, "x", label=axes in lowest(grid))
             axes.set_title(wrapped(one.label, 44), loc="left")
-        figure.legend(*_marks(shown, theory), loc="outside lower center", ncols=4)
+        legend(figure, *_marks(shown, theory), columns=4)
         drawings.append(
             Drawing(
                 name=f"values_by_model_{theory}",
@@ -89,7 +90,7 @@ def bars_by_value(series: Sequence[Series]) -> list[Drawing]:
                 axes.set_xlabel("mean intensity")
             axes.set_title(name, loc="left")
         handles, labels = _marks(shown, theory)
-        figure.legend(handles, labels, loc="outside upper center", ncols=4)
+        legend(figure, handles, labels, loc="outside upper center", columns=4)
         series_key(
             figure, [one.label for one in shown], [Line2D([], [], linestyle="none") for _ in shown]
         )
