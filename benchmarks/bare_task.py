@@ -1,6 +1,6 @@
 """A task with as many samples and model calls as the quick start, which measures nothing.
 
-    inspect eval benchmarks/bare_task.py --model mockllm/model --model-role grader=mockllm/model
+    inspect eval benchmarks/bare_task.py
 
 Prompts have about the lengths of the quick start's. `speed.py --commands` sets the two beside each
 other; what is left between them is what steering, ranking and estimating cost.
@@ -8,11 +8,23 @@ other; what is left between them is what steering, ranking and estimating cost.
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import Model, ModelOutput, ModelUsage, get_model
 from inspect_ai.solver import generate
 from real_input import LEVELS, VALUES, bare_scorer, filler
 
 QUERIES = 20
 WINDOWS = 3
+
+
+def fixed_answer() -> Model:
+    """A model that answers at once; with a usage, so that no tokenizer is fetched to count."""
+
+    def answer(*_: object) -> ModelOutput:
+        output = ModelOutput.from_content("mockllm/model", "A fixed answer. " * 12)
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    return get_model("mockllm/model", custom_outputs=answer, memoize=False)
 
 
 @task
@@ -27,4 +39,10 @@ def bare_quick_start() -> Task:
         )
         for number in range(QUERIES * per_query)
     ]
-    return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=bare_scorer(2000))
+    return Task(
+        dataset=MemoryDataset(samples),
+        solver=generate(),
+        scorer=bare_scorer(2000),
+        model=fixed_answer(),
+        model_roles={"grader": fixed_answer()},
+    )

@@ -152,8 +152,7 @@ COMMANDS = {
     "valueflow list tasks": f"{PROGRAMS / 'valueflow'} list tasks",
     "quick start": QUICK_START,
     "quick start, no live figures": f"{QUICK_START} --no-score-display",
-    "bare task": f"{PROGRAMS / 'inspect'} eval {HERE / 'bare_task.py'} --display plain "
-    "--model mockllm/model --model-role grader=mockllm/model",
+    "bare task": f"{PROGRAMS / 'inspect'} eval bare_task.py --display plain",
 }
 
 
@@ -162,9 +161,7 @@ def seconds_of(command: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"INSPECT_LOG_DIR": folder, "COLUMNS": "100"}
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(
-            command.split(), cwd=folder, env=environment, check=True, capture_output=True
-        )
+        subprocess.run(command.split(), cwd=HERE, env=environment, check=True, capture_output=True)
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall
 

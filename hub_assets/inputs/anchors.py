@@ -17,6 +17,7 @@ from pathlib import Path
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
+from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
 
@@ -136,10 +137,10 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Regist
             continue
         anchor = _anchor(row, mapping)
         texts = found.setdefault((value.theory, value.name), {})
-        if slug(anchor.text) in texts:
+        if normalised(anchor.text) in texts:
             dropped["repeated texts of a value (the first was kept)"] += 1
             continue
-        texts[slug(anchor.text)] = anchor
+        texts[normalised(anchor.text)] = anchor
     if not found:
         raise InputFileError(
             opened.reference,

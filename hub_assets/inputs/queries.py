@@ -17,6 +17,7 @@ import numpy as np
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry
+from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Queries", "Query", "choose_queries", "load_queries"]
 
@@ -75,10 +76,10 @@ def load_queries(
             raise InputFileError(
                 row.file, "is empty; remove the row", row=row.number, column=mapping["query"]
             )
-        if text.casefold() in seen_texts:
+        if normalised(text) in seen_texts:
             repeated += 1
             continue
-        seen_texts.add(text.casefold())
+        seen_texts.add(normalised(text))
         family = str(row.cell(mapping, "family") or row.file.stem)
         given = row.cell(mapping, "id")
         identifier = "" if given is None else _safe(str(given))

@@ -7,17 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from valueflow.scorers.estimate.cells import (
     Cell,
     CellPosterior,
     cell_posterior,
     cluster_factor,
+    few_clusters,
     lone_posteriors,
 )
-from valueflow.scorers.estimate.covariance import CellErrors
+from valueflow.scorers.estimate.covariance import Bounded, CellErrors
 from valueflow.scorers.estimate.evidence.value import Evidence, ValueWindows
 from valueflow.scorers.estimate.responses import (
+    LIMIT,
     Estimate,
     grid_moments,
     grid_quantiles,
@@ -42,8 +45,15 @@ def estimates_of(
     ]
 
 
+LARGEST_ERROR = LIMIT / 3**0.5
+"""Standard error of a mean of which nothing is known but that it lies on the scale."""
+
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
+
+ODDS_ANYWHERE = 40.0
+"""Prior odds that a cell's responses lie anywhere on the scale, against one population, times their
+number: few responses may be of any kind, many were made under one condition."""
 
 SAMPLED_CELLS = 24
 """Cells, spread over the scale, on which the judge's error is followed where it is that small; the
@@ -66,7 +76,8 @@ def population_estimates(
     """
     grid, likelihood, both = evidence.grid, evidence.likelihood, evidence.both_sides
     best, best_se = maximum_likelihood(likelihood, grid)
-    flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
+    alone_density = likelihood / likelihood.sum(axis=1, keepdims=True)
+    flat, flat_se = grid_moments(alone_density, grid)
     sampled = range(len(value.members)) if both else _sampled_cells(value.members, flat)
     inside = None
     if len(sampled) < len(value.members):
@@ -77,6 +88,7 @@ def population_estimates(
     if inside is not None:
         posteriors = _from_neighbours(posteriors, sampled, grid)
     level, tilt = evidence.level, evidence.tilt
+    high, low = evidence.beyond
     items: list[Estimate] = []
     cells: list[Cell] = []
     parts: dict[str, CellErrors] = {}
@@ -84,34 +96,66 @@ def population_estimates(
         index = value.items[members]
         name = table.cells[table.item_cell[index[0]]]
         query = table.item_query[index]
-        moved = _directions(posterior.other_mean, posterior.mean, both)
-        moved = np.append(moved, [level, tilt * posterior.mean])
-        sd = posterior.sd * cluster_factor(posterior.influence, query)
-        se = float(np.sqrt(sd**2 + moved @ moved))
-        wider = se / posterior.sd if posterior.sd > 0 else 1.0
-        parts[name] = CellErrors(sd, posterior.influence, query, moved)
+        error = _cell_errors(posterior, query, both, level, tilt)
+        se = float(np.hypot(error.sd, np.sqrt(error.judge @ error.judge)))
+        lower, upper = np.nan, np.nan
+        if error.bounded is not None:
+            few = few_clusters(query, tail)
+            lower, upper = replace(error.bounded, sd=few * error.bounded.sd).bounds(tail)
+        parts[name] = error
         cells.append(
             Cell(
                 cell=name,
                 value=value.name,
                 items=len(members),
                 intensity=posterior.mean,
-                se=se,
+                se=min(se, LARGEST_ERROR),
                 spread=posterior.spread,
-                lower=max(posterior.mean - wider * (posterior.mean - posterior.lower), -10.0),
-                upper=min(posterior.mean + wider * (posterior.upper - posterior.mean), 10.0),
+                lower=-LIMIT if posterior.reaches[0] else min(lower, posterior.mean),
+                upper=LIMIT if posterior.reaches[1] else max(upper, posterior.mean),
+                beyond_high=float(high[members].mean()),
+                beyond_low=float(low[members].mean()),
             )
         )
-        mean, own = grid_moments(posterior.item, grid)
-        item_moved = _directions(posterior.other_item_mean, mean, both)
-        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0))
+        # Responses that need not be alike are not drawn toward each other.
+        alike = float(expit(posterior.log_bayes_factor - np.log(ODDS_ANYWHERE / len(members))))
+        density = alike * posterior.item + (1 - alike) * alone_density[members]
+        mean, own = grid_moments(density, grid)
+        item_moved = _directions(posterior.other_item_mean, posterior.item @ grid, both)
+        # The anchors' own errors move responses as they move cells.
+        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0) + _shared(level, tilt, mean))
         widen = item_se / np.maximum(own, 1e-12)
-        bounds = grid_quantiles(posterior.item, grid, (tail, 1 - tail))
+        bounds = grid_quantiles(density, grid, (tail, 1 - tail))
         bounds = np.clip(mean[:, None] + widen[:, None] * (bounds - mean[:, None]), -10, 10)
-        alone = (best[members], best_se[members], flat[members], flat_se[members])
+        best_own = np.sqrt(best_se[members] ** 2 + _shared(level, tilt, best[members]))
+        flat_own = np.sqrt(flat_se[members] ** 2 + _shared(level, tilt, flat[members]))
+        alone = (best[members], best_own, flat[members], flat_own)
         columns = (mean, item_se, *alone[:2], bounds[:, 0], bounds[:, 1], *alone[2:])
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts
+
+
+def _cell_errors(
+    posterior: CellPosterior, query: IntArray, both: bool, level: float, tilt: float
+) -> CellErrors:
+    """The errors of a cell's mean; ``level`` and ``tilt`` are those of the evidence."""
+    ends = LIMIT * 0.9999
+    mean = float(np.clip(posterior.mean, -ends, ends))
+    other = np.arctanh(np.clip(posterior.other_mean, -ends, ends) / LIMIT)
+    moved = _directions(other, np.arctanh(mean / LIMIT), both)
+    scale = np.array([level, tilt * mean])
+    centre, sd, skewness, kurtosis = posterior.moments
+    factor = cluster_factor(posterior.influence, query)
+    bounded = Bounded(centre, sd * factor, skewness, kurtosis, moved, scale)
+    judge = LIMIT * (np.tanh(centre + moved) - np.tanh(centre - moved)) / 2
+    return CellErrors(
+        sd=min(posterior.sd * factor, LARGEST_ERROR),
+        influence=posterior.influence,
+        query=query,
+        judge=np.append(judge, scale),
+        bounded=bounded,
+        shapes=posterior.shapes,
+    )
 
 
 def _posteriors(
@@ -184,3 +228,8 @@ def _from_neighbours(
 def _directions(means: Array, centre: Array | float, both_sides: bool) -> Array:
     """Change of means by one standard error of the judge in each direction."""
     return np.asarray((means[1::2] - means[::2]) / 2 if both_sides else means - centre)
+
+
+def _shared(level: float, tilt: float, intensity: Array) -> Array:
+    """Variance (n,) of responses of given intensity that the anchors' own errors leave."""
+    return np.asarray(level**2 + (tilt * intensity) ** 2)

@@ -104,10 +104,42 @@ def read_header(path: str | Path) -> EvalLog:
     """
     if not Path(path).is_file():
         raise InputFileError(path, "there is no such file")
+    if Path(path).suffix == ".json":
+        _check_json(Path(path))
     try:
         return read_eval_log(str(path), header_only=True)
     except Exception as error:
         raise _unreadable(path, error) from None
+
+
+# What makes the parsers of JSON logs end the process, or take all of its memory.
+_UNPARSABLE = re.compile(rb"[\[:,]\s*-?\d{1000}|(?:[\[{]\s*){300}")
+_LOG_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:version|status|eval)"\s*:')
+
+
+def _check_json(path: Path) -> None:
+    """Sees to it that a JSON file is a log, before a parser that wrong files can crash has it.
+
+    Raises:
+        InputFileError: it begins otherwise than a log, or holds what no log does.
+    """
+    try:
+        with path.open("rb") as stream:
+            piece = stream.read(2**20)
+            if not _LOG_BEGINS.match(piece):
+                raise InputFileError(path, "is not a readable Inspect log (it begins otherwise)")
+            while piece:
+                if _UNPARSABLE.search(piece):
+                    raise InputFileError(
+                        path,
+                        "is not a readable Inspect log (it holds a number of more than 1,000 "
+                        "digits, or nesting without end)",
+                    )
+                # What lies across the border of two pieces is looked at with the second one.
+                more = stream.read(2**20)
+                piece = piece[-2048:] + more if more else b""
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
 
 
 def is_log_of(kind: Kind, path: str | Path) -> bool:

@@ -165,6 +165,11 @@ class RatingJudge:
         return self.text_sd * self.text_sd_log_se
 
     @property
+    def scale_error(self) -> tuple[float, float]:
+        """Errors of the level, in points of intensity, and of the slope, as a share of it."""
+        return self.level_se / abs(self.slope), self.slope_se / abs(self.slope)
+
+    @property
     def bent(self) -> bool:
         """Whether the anchors' ratings told that the judge's scale bends."""
         return bool(self.coefficients[[_SIDE, _ENDS]].any())
@@ -558,12 +563,17 @@ def _lapse_rate(ratio: Array, rate: float) -> float:
 
 
 def directions_of(judge: RatingJudge) -> list[tuple[RatingJudge, RatingJudge]]:
-    """Judges one standard error below and above in each independent direction of the parameters."""
-    sizes, ways = np.linalg.eigh(judge.covariance)
+    """Judges one standard error below and above in the place effect and each way of bending.
+
+    Errors of level and slope are not among them: see ``RatingJudge.scale_error``.
+    """
+    rest = [_PLACE, _SIDE, _ENDS]
+    sizes, ways = np.linalg.eigh(judge.covariance[np.ix_(rest, rest)])
     pairs: list[tuple[RatingJudge, RatingJudge]] = []
     for size, way in zip(sizes, ways.T, strict=True):
         if size > 1e-8:
-            step = np.sqrt(size) * way
+            step = np.zeros(COEFFICIENTS)
+            step[rest] = np.sqrt(size) * way
             below, above = (
                 replace(judge, coefficients=judge.coefficients + sign * step) for sign in (-1, 1)
             )

@@ -22,7 +22,11 @@ from valueflow.scorers.estimate.evidence.rated_responses import (
 from valueflow.scorers.estimate.evidence.ratings import RatingJudge, Ratings, directions_of
 from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel
 from valueflow.scorers.estimate.likelihood import Orders, read_orders
-from valueflow.scorers.estimate.responses import AnchorErrors, intensity_grid, response_likelihood
+from valueflow.scorers.estimate.responses import (
+    intensity_grid,
+    relative_likelihood,
+    response_log_likelihood,
+)
 from valueflow.scorers.estimate.table import TAIL, WindowTable
 
 Array = NDArray[np.float64]
@@ -39,7 +43,8 @@ which the orders count as made from the ratings."""
 class ValueWindows:
     """The windows and items of one value, numbered from 0.
 
-    ``orders`` holds the ranked windows, and ``item`` their items; ``ratings`` the rated ones.
+    ``orders`` holds the ranked windows, and ``item`` their items; ``rated`` are the table's numbers
+    of the rated ones, each judgement once.
     """
 
     def __init__(self, table: WindowTable, code: int) -> None:
@@ -50,7 +55,13 @@ class ValueWindows:
         ranked = table.ranked[windows]
         self.orders: Orders = read_orders(table, windows[ranked])
         self.item = self.orders.by_window(item[ranked])
-        self.rated: IntArray = windows[table.rated[windows]]
+        _, repeats = _repeats(table, windows[ranked])
+        if (repeats > 1).any():
+            self.orders = replace(self.orders, repeats=self.orders.by_window(repeats))
+        rated = windows[table.rated[windows]]
+        first, repeats = _repeats(table, rated)
+        self.rated: IntArray = rated[first]
+        self.ratings_repeated = len(rated) - len(first)
         cells = table.item_cell[self.items]
         by_cell = np.argsort(cells, kind="stable")
         starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
@@ -62,9 +73,34 @@ class ValueWindows:
             self.orders = replace(self.orders, choice_weight=weight)
 
     @property
+    def repeated(self) -> int:
+        """Windows that are there before, with the same judgement."""
+        ranked = self.orders.repeats
+        again = 0 if ranked is None else int(np.sum(1 - 1 / ranked) + 0.5)
+        return max(again, self.ratings_repeated)
+
+    @property
     def evidence(self) -> float:
         """Windows of the item that has most of them, a choice counting by its weight."""
         return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
+
+
+def _repeats(table: WindowTable, windows: IntArray) -> tuple[IntArray, IntArray]:
+    """The first of each group of windows with same response, texts, places and judgement, in order;
+    and how many (W,) are in the group of each."""
+    columns = [table.item[windows, None], table.anchor_key[windows]]
+    columns += [table.ranks[windows], table.places[windows]]
+    for judged in (table.choice, table.ratings):
+        if judged is not None:
+            columns.append(judged[windows].view(np.int64))
+    _, first, code, count = np.unique(
+        np.concatenate(columns, axis=1),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    return np.sort(first), np.asarray(count[code.ravel()], np.int64)
 
 
 @dataclass(frozen=True)
@@ -86,16 +122,18 @@ class Evidence:
     ``likelihood`` (N, G) on ``grid`` (G,), each row's maximum 1.  ``others(inside)`` gives the same
     under other judges, for the responses of which ``inside`` (N,) is True (all, where None): with
     ``both_sides``, pairs one standard error below and above in each direction, else those above.
-    ``level`` and ``tilt`` are errors of the level and the slope of the scale, in points, that no
-    direction has.
+    ``level`` and ``tilt`` are errors of the level and the slope of the scale, in points and as a
+    share of an intensity, that no direction has.  ``beyond`` tells which responses (N,) stand
+    above, and which below, every anchor of all their windows.
     """
 
     grid: Array
     likelihood: Array
     others: Callable[[NDArray[np.bool_] | None], list[Array]]
     both_sides: bool
-    level: float = 0.0
-    tilt: float = 0.0
+    level: float
+    tilt: float
+    beyond: tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 def evidence_of(
@@ -135,21 +173,22 @@ def evidence_of(
 
 
 def _ranked(value: ValueWindows, fitted: FittedJudge, grid: Array, both_sides: bool) -> Evidence:
-    model, count = fitted.model, len(value.items)
-    errors = AnchorErrors(fitted.anchor_error, fitted.anchor_error_variance)
+    model, count, errors = fitted.model, len(value.items), fitted.errors
+
+    def under(judge: JudgeModel, part: Orders) -> Array:
+        logs = response_log_likelihood(part, value.item, count, judge, errors, grid)
+        return relative_likelihood(logs)
 
     def others(inside: NDArray[np.bool_] | None) -> list[Array]:
         part = value.orders
         if inside is not None:
             part = part.take(np.flatnonzero(inside[value.item[part.window]]))
-        return [
-            response_likelihood(part, value.item, count, other, errors, grid)
-            for other in _other_judges(model, both_sides=both_sides)
-        ]
+        return [under(other, part) for other in _other_judges(model, both_sides=both_sides)]
 
-    likelihood = response_likelihood(value.orders, value.item, count, model, errors, grid)
     level, tilt = _anchor_error(value.orders, model.text_sd)
-    return Evidence(grid, likelihood, others, both_sides, level, tilt)
+    likelihood = under(model, value.orders)
+    beyond = beyond_anchors(value)
+    return Evidence(grid, likelihood, others, both_sides, level, tilt, beyond)
 
 
 def _rated(count: int, rated: RatedWindows, grid: Array, both_sides: bool) -> Evidence:
@@ -166,7 +205,10 @@ def _rated(count: int, rated: RatedWindows, grid: Array, both_sides: bool) -> Ev
             under(judge, inside) for pair in pairs for judge in (pair if both_sides else pair[1:])
         ]
 
-    return Evidence(grid, under(rated.judge), others, both_sides)
+    judge = rated.judge
+    level, tilt = judge.scale_error if judge.follows else (0.0, 0.0)
+    beyond = rated_beyond(rated.ratings, count)
+    return Evidence(grid, under(judge), others, both_sides, level, tilt, beyond)
 
 
 def _joint(ranked: Evidence, rated: Evidence, ranked_sd: float, rated_sd: float) -> Evidence:
@@ -178,14 +220,45 @@ def _joint(ranked: Evidence, rated: Evidence, ranked_sd: float, rated_sd: float)
             both_views(ranked.likelihood, other, weights) for other in rated.others(inside)
         ]
 
+    # The same anchors' errors move both views; the larger error stands for both.
     return Evidence(
         ranked.grid,
         both_views(ranked.likelihood, rated.likelihood, weights),
         others,
         ranked.both_sides,
-        ranked.level,
-        ranked.tilt,
+        max(ranked.level, rated.level),
+        max(ranked.tilt, rated.tilt),
+        (ranked.beyond[0] & rated.beyond[0], ranked.beyond[1] & rated.beyond[1]),
     )
+
+
+def beyond_anchors(value: ValueWindows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Items (n,) that stand above, and below, every anchor of all their windows.
+
+    Such an item is censored: its windows tell no more than that it lies beyond.  A choice names the
+    first text alone, so that an item with a choice counts as neither.
+    """
+    orders = value.orders
+    above = (orders.ahead == 0) & orders.chosen
+    below = orders.ahead == orders.present.sum(axis=1)
+    if orders.probability is not None:
+        ranked = np.isnan(orders.probability)[orders.window]
+        above, below = above & ranked, below & ranked
+    item, count = value.item[orders.window], len(value.items)
+    inside = [np.bincount(item, ~one, count) == 0 for one in (above, below)]
+    return inside[0], inside[1]
+
+
+def rated_beyond(ratings: Ratings, items: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Items (n,) rated above, and below, every anchor of all their windows.
+
+    Where the judge's scale goes on beyond the anchors, they are told apart all the same.
+    """
+    own, anchors = ratings.rating[:, 0], ratings.rating[:, 1:]
+    above = own > np.nanmax(anchors, axis=1)
+    below = own < np.nanmin(anchors, axis=1)
+    inside = [np.bincount(ratings.item, ~one, items) == 0 for one in (above, below)]
+    return inside[0], inside[1]
 
 
 def ratings_of(table: WindowTable, windows: IntArray) -> Ratings:

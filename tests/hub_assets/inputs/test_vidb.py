@@ -8,6 +8,7 @@ import pytest
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.vidb.schema import normalised
 
 POWER = load_registry().value("power")
 
@@ -176,3 +177,12 @@ def test_an_anchor_that_is_no_text_is_refused(tmp_path: Path, text: object) -> N
     rows = json.dumps({"text": text, "intensity": 3, "value": "power"})
     with pytest.raises(InputFileError, match=r"row 1, column 'text': is a.*not a text"):
         load_vidb(table(tmp_path, rows, "anchors.jsonl"))
+
+
+def test_texts_are_the_same_where_packaging_says_so(tmp_path: Path) -> None:
+    """A sign more is another text; letter case, spacing and width of signs are not."""
+    texts = ["I rule.", "I rule!", "i  RULE.", "Ｉ rule!"]
+    rows = "".join(f'"{text}",{index}\n' for index, text in enumerate(texts))
+    vidb = load_vidb(table(tmp_path, f"text,intensity\n{rows}", "power.csv"))
+    assert [anchor.text for anchor in vidb.of(POWER)] == texts[:2]
+    assert len({normalised(text) for text in texts}) == 2

@@ -175,3 +175,15 @@ def test_a_sample_that_ended_in_an_error_is_counted_once(log: Path, tmp_path: Pa
     assert "without a score" not in said
     run = json.loads((tmp_path / "scores" / "run.json").read_text())
     assert sum(run["left_out"].values()) == 1
+
+
+@pytest.mark.parametrize("found", ["9" * 5000, "[" * 50_000])
+def test_a_json_log_that_would_crash_a_parser_is_told(
+    log: Path, tmp_path: Path, found: str
+) -> None:
+    mine = tmp_path / "mine.json"
+    write_eval_log(read_eval_log(str(log)), str(mine))
+    mine.write_text(mine.read_text().replace('"version": 2', f'"version": {found}', 1))
+    code, said = call("score", mine, "-o", tmp_path / "scores")
+    assert code == 1
+    assert "more than 1,000 digits, or nesting without end" in said

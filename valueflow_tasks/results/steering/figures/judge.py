@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 
 from valueflow.results.steering.rows import fit_by_distance, judge_rows
-from valueflow.results.steering.series import Z95, value_rank
+from valueflow.results.steering.series import value_rank
 from valueflow.results.steering.studies import Study
 from valueflow.results.style import (
     BLUE,
@@ -18,6 +18,7 @@ from valueflow.results.style import (
     panels,
     wrapped,
 )
+from valueflow.scorers.figures import Z95
 
 __all__ = ["judge_fits", "judge_parameters"]
 

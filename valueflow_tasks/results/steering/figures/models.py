@@ -36,6 +36,12 @@ _UNLIKE = (
 )
 
 
+_ARROWS = (
+    " An arrow is a model that is not ranked: more than a fifth of its responses at the outer "
+    "levels lie beyond every anchor, and its range is at least what the arrow's start says."
+)
+
+
 def steerability(series: Sequence[Series]) -> list[Drawing]:
     """Mean range of each series with its interval, over the three regimes; a figure per theory."""
     drawings = []
@@ -62,6 +68,15 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
             )  # fmt: skip
         for row, one in enumerate(ranked):
             axes.plot(bounds(one.range), [row, row], color=BLACK, linewidth=1.4, zorder=2)
+            if one.saturated:
+                # The range is at least so long: an arrow from its lower bound, without a dot.
+                start = min(bounds(one.range)[0], one.range.value)
+                axes.annotate(
+                    "", xy=(right - 0.2, row), xytext=(start, row), zorder=3,
+                    arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 1.6,
+                                "shrinkA": 0, "shrinkB": 0},
+                )  # fmt: skip
+                continue
             # Where no regime can be told, the dot is hollow.
             axes.plot(
                 one.range.value, row, marker="o", markersize=7, color=BLUE,
@@ -79,9 +94,11 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
                 caption=f"Mean over values of the range, with 95% interval. Shades are the regimes "
                 f"weak (below {MODERATE:g} points), moderate, and strong (from {STRONG:g}). A "
                 "hollow dot has no regime, because its levels do not go from −2 to +2."
+                + (_ARROWS if any(r.saturated for r in ranked) else "")
                 + (_UNLIKE if len({r.values for r in ranked}) > 1 else ""),
                 alt="; ".join(
-                    f"{r.series.label}: {r.range.value:.1f} points, {r.regime or 'no regime'}"
+                    f"{r.series.label}: {'at least ' * r.saturated}{r.range.value:.1f} points, "
+                    f"{'saturated' if r.saturated else r.regime or 'no regime'}"
                     for r in ranked
                 ),
                 figure=figure,
