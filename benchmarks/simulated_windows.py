@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from valueflow.scorers.estimate.table import WindowTable
+from valueflow.scorers.estimate.table import TAIL, WindowTable
 
 Array = NDArray[np.float64]
 NOISES = ("gumbel", "normal", "reversed gumbel")
@@ -26,7 +26,9 @@ class Judge:
     ``reversed gumbel`` have the same standard deviation as ``gumbel``, with which the judge is
     exactly Plackett-Luce.  ``text_sd`` is the spread, in points, of its standing disagreement with
     single texts, anchors and responses alike; ``lapse_rate`` the share of windows in random order.
-    ``view`` maps true intensities to those that the judge perceives.
+    ``view`` maps true intensities to those that the judge perceives.  Asked for numbers, it gives
+    ``rating_level`` + ``rating_slope`` times what it perceives, noise included, in whole numbers
+    from -10 to 10; in a lapse they stand beside the wrong texts.
     """
 
     scale: float = 1.0
@@ -35,6 +37,8 @@ class Judge:
     lapse_rate: float = 0.0
     noise: str = "gumbel"
     view: Callable[[Array], Array] = np.asarray
+    rating_level: float = 0.0
+    rating_slope: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def _noise(generator: np.random.Generator, kind: str, shape: tuple[int, int]) ->
     return sign * generator.gumbel(0, 1, shape)
 
 
-def rank_windows(
+def answer_windows(
     generator: np.random.Generator,
     judge: Judge,
     response: Array,
@@ -99,8 +103,9 @@ def rank_windows(
     *,
     response_first: bool = False,
     response_error: Array | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks (W, K), places (W, K), item (W,) and anchor indices (W, A) of simulated windows."""
+    rated: bool = False,
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks or, if ``rated``, ratings (W, K), places (W, K), item (W,), anchor indices (W, A)."""
     items = len(response)
     item = np.repeat(np.arange(items), windows_each)
     panel = bucket_panels(generator, anchors, len(item), texts - 1)
@@ -116,9 +121,38 @@ def rank_windows(
     worth = judge.scale * seen - judge.place_effect * places
     worth = worth + _noise(generator, judge.noise, worth.shape)
     lapse = generator.random(len(item)) < judge.lapse_rate
+    if rated:
+        numbers = np.rint(judge.rating_level + judge.rating_slope * worth / judge.scale)
+        numbers[lapse] = generator.permuted(numbers[lapse], axis=1)
+        return np.clip(numbers, -10, 10), places, item, panel
     worth = np.where(lapse[:, None], generator.random(worth.shape), worth)
     ranks = np.argsort(np.argsort(-worth, axis=1), axis=1)
     return ranks, places, item, panel
+
+
+def rank_windows(
+    generator: np.random.Generator,
+    judge: Judge,
+    response: Array,
+    anchors: Anchors,
+    windows_each: int,
+    texts: int = 6,
+    *,
+    response_first: bool = False,
+    response_error: Array | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks (W, K), places (W, K), item (W,) and anchor indices (W, A) of simulated windows."""
+    ranks, places, item, panel = answer_windows(
+        generator,
+        judge,
+        response,
+        anchors,
+        windows_each,
+        texts,
+        response_first=response_first,
+        response_error=response_error,
+    )
+    return ranks.astype(np.int64), places, item, panel
 
 
 def simulate(
@@ -132,11 +166,15 @@ def simulate(
     paired: bool = True,
     response_first: bool = False,
     response_error: Array | None = None,
+    rated: bool = False,
 ) -> WindowTable:
-    """Table of one value whose cells are the rows of ``truth`` (cells, size), columns queries."""
+    """Table of one value whose cells are the rows of ``truth`` (cells, size), columns queries.
+
+    If ``rated``, the judge gave numbers instead of an order.
+    """
     anchors = draw_anchors(generator, judge) if anchors is None else anchors
     cells, size = truth.shape
-    ranks, places, item, panel = rank_windows(
+    told, places, item, panel = answer_windows(
         generator,
         judge,
         truth.ravel(),
@@ -145,12 +183,13 @@ def simulate(
         texts,
         response_first=response_first,
         response_error=response_error,
+        rated=rated,
     )
     cell = np.repeat(np.arange(cells), size)
     query = np.tile(np.arange(size), cells) if paired else np.arange(cells * size)
     return WindowTable(
         intensities=anchors.intensity[panel],
-        ranks=ranks,
+        ranks=np.full(told.shape, TAIL) if rated else told.astype(np.int64),
         places=places,
         item=item,
         anchor_key=panel,
@@ -162,4 +201,5 @@ def simulate(
         cells=tuple(f"cell {index}" for index in range(cells)),
         queries=tuple(f"query {index}" for index in range(int(query.max()) + 1)),
         anchor_names=tuple(f"anchor {index}" for index in range(len(anchors.intensity))),
+        ratings=told if rated else None,
     )

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -36,6 +36,7 @@ from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
+    "JUDGE_MODES",
     "SAMPLE_KEY",
     "Columns",
     "Count",
@@ -140,6 +141,11 @@ def _at_least(least: int) -> BeforeValidator:
     return BeforeValidator(functools.partial(whole_number, least=least))
 
 
+JudgeMode = Literal["ranking", "rating", "placement", "choice"]
+"""What a judge is asked about a window."""
+
+JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
+
 Count = Annotated[int, _at_least(1)]
 Positive = Annotated[float, BeforeValidator(positive_number)]
 Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
@@ -198,10 +204,12 @@ class EvaluatorSettings(Settings):
         default_factory=registry_default("judge_attempts"),
         description="most questions to the judge for one window",
     )
-    judge_mode: Literal["ranking", "choice"] = Field(
+    judge_mode: JudgeMode = Field(
         default_factory=registry_default("judge_mode"),
-        description="`ranking`; or `choice`, for judges whose provider returns logprobs: the judge "
-        "names only the most supporting text",
+        description="`ranking`; `rating`: the judge gives every text a number, and the anchors "
+        "calibrate it; `placement`: it places the response and one anchor among anchors shown with "
+        "their intensities; or `choice`, for judges whose provider returns logprobs: it names only "
+        "the most supporting text",
     )
     target_se: Positive | None = Field(
         default=None,
@@ -235,6 +243,18 @@ class EvaluatorSettings(Settings):
             )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
+        if self.judge_mode in ("rating", "placement") and self.sampling == "adaptive":
+            raise OptionError(
+                "judge_mode",
+                f"{self.judge_mode} does not go with sampling=adaptive: which anchors stand beside "
+                "a response hardly changes what its number tells. Take sampling=bucket",
+            )
+        if self.judge_mode == "placement" and self.window_size < 3:
+            raise OptionError(
+                "window_size",
+                "judge_mode=placement needs at least 3 texts (the response, one anchor to be "
+                f"placed and one that is known), not {self.window_size}",
+            )
         if self.target_se is not None and self.sampling != "adaptive":
             raise OptionError(
                 "target_se", f"is for sampling=adaptive, not sampling={self.sampling}"

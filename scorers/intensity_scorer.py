@@ -29,6 +29,7 @@ from valueflow.hub_assets.settings import (
     with_options,
 )
 from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.judge.answer import strip_reasoning
@@ -90,6 +91,9 @@ def _counts(records: list[ResponseRecord]) -> dict[str, float]:
 PROVISIONAL_JUDGE = JudgeModel(scale=1.0)
 """The judge that a single sample's estimate assumes."""
 
+PROVISIONAL_RATING_JUDGE = assumed_rating_judge(slope=1.0, text_sd=0.0, noise_sd=1.0)
+"""The same where it rates: it uses the scale as it was told to, give or take a point."""
+
 
 @scorer(metrics=[steering_summary()])
 @clear_errors
@@ -135,7 +139,8 @@ def intensity_score(record: ResponseRecord, response: str) -> Score:
     table = WindowTable.from_records(window_records([record]))
     found = {}
     if table.windows:
-        found = {e.value: e for e in evaluate(table, judge=PROVISIONAL_JUDGE).items}
+        known = evaluate(table, judge=PROVISIONAL_JUDGE, rating_judge=PROVISIONAL_RATING_JUDGE)
+        found = {e.value: e for e in known.items}
     lines = []
     for name, value in record["values"].items():
         estimate = found.get(name)

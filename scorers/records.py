@@ -40,6 +40,8 @@ class WindowRecord(TypedDict):
     `anchors` are the intensities and `texts` the texts of the k − 1 anchors; `shown` holds all k
     indices in shown order and `order` from most supporting to most opposing (0 the response, i the
     i-th anchor), or None where the judge gave no ranking; `position` is the response's place.
+    `ratings` holds the judge's number for each index, None for a text that it was not asked about,
+    and `rating_scale` the ends of its scale, where it was asked for numbers.
     `choice` holds the judge's probability that each index supports most, where it was asked for a
     choice; `fallback` says why it was asked for a ranking after all.
     """
@@ -51,6 +53,8 @@ class WindowRecord(TypedDict):
     labels: list[str]
     order: list[int] | None
     choice: NotRequired[list[float] | None]
+    ratings: NotRequired[list[int | None] | None]
+    rating_scale: NotRequired[list[int]]
     raw: list[str]
     calls: int
     repaired: bool
@@ -145,8 +149,9 @@ def baseline_name(cell: str) -> str | None:
 
 
 def is_judged(window: WindowRecord) -> bool:
-    """Whether a judge ordered the window, or gave the probabilities of a choice."""
-    return window["order"] is not None or window.get("choice") is not None
+    """Whether a judge ordered the window, rated it, or gave the probabilities of a choice."""
+    given = (window["order"], window.get("choice"), window.get("ratings"))
+    return any(judgement is not None for judgement in given)
 
 
 def judge_usage(responses: Iterable[ResponseRecord]) -> dict[str, JudgeUsed]:
@@ -209,7 +214,9 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
             for window in record["windows"]:
                 if not is_judged(window):
                     continue
-                unused = {name for name in ("order", "choice") if window.get(name) is None}
+                unused = {
+                    name for name in ("order", "choice", "ratings") if window.get(name) is None
+                }
                 yield {
                     "item": response["item"],
                     "cell": record["cell"],

@@ -150,7 +150,8 @@ def score_command(
     of the published scripts (.csv), or folders of them; of a run and its retry, the log with more
     responses counts. Fields of a line: item, cell, value, anchors, order,
     position; optionally shown and query. In order, a nested list is a tie, and texts that are not
-    named come after those that are.
+    named come after those that are. Beside order or in its place a line may have ratings: the
+    judge's numbers, the response's first, and rating_scale, the ends of their scale.
     """
     from valueflow.commands.score import score_rankings
 
@@ -177,6 +178,7 @@ def score_command(
         "valueflow selfcheck",
         "valueflow selfcheck --scale 0.3 --place-effect 1 --values power,tradition",
         "valueflow selfcheck --truth uniform --n-queries 40 --noise normal",
+        "valueflow selfcheck --judge-mode rating --windows 1 --scale 1.2 --text-sd 3.9",
     ),
 )
 @click.option("--values", default="benevolence,power", show_default=True, help="Values to steer.")
@@ -190,7 +192,20 @@ def score_command(
     show_default=True,
     help="Where true intensities come from.",
 )
+@click.option(
+    "--judge-mode",
+    type=click.Choice(["ranking", "rating", "placement", "choice"]),
+    default="ranking",
+    show_default=True,
+    help="What the judge is asked about a window.",
+)
 @click.option("--scale", default=1.0, show_default=True, help="The judge's scale.")
+@click.option(
+    "--text-sd",
+    default=0.0,
+    show_default=True,
+    help="Spread of the judge's standing disagreement with single texts, in points.",
+)
 @click.option(
     "--place-effect",
     default=0.0,
@@ -227,7 +242,9 @@ def selfcheck_command(
     windows: int,
     window_size: int,
     truth: str,
+    judge_mode: str,
     scale: float,
+    text_sd: float,
     place_effect: float,
     noise: str,
     failure_rate: float,
@@ -246,6 +263,7 @@ def selfcheck_command(
         respondent={"truth": truth, "refusal_rate": refusal_rate, "seed": seed, "vidb": vidb},
         judge={
             "scale": scale,
+            "text_sd": text_sd,
             "place_effect": place_effect,
             "noise": noise,
             "failure_rate": failure_rate,
@@ -257,6 +275,7 @@ def selfcheck_command(
             "n_queries": n_queries,
             "windows": windows,
             "window_size": window_size,
+            "judge_mode": judge_mode,
             "seed": seed,
             "vidb": vidb,
         },
@@ -294,6 +313,12 @@ def selfcheck_command(
                 f"{scale:g}), place effect {judge.place_effect:+.2f} ± "
                 f"{judge.place_effect_se:.2f} (true {place_effect:+g})"
             )
+        for name, rating in check.summary.evaluation.rating_judges.items():
+            click.echo(
+                f"judge on {name}: slope {rating.slope:.2f} ± {rating.slope_se:.2f} (true 1), "
+                f"text standard deviation {rating.text_sd:.2f} ± {rating.text_sd_se:.2f} (true "
+                f"{text_sd:g}), noise {rating.noise_sd:.2f}"
+            )
     counts = check.counts
     click.echo(
         f"judge calls {counts['judge_calls']}, retries {counts['judge_retries']}, failed windows "
@@ -310,6 +335,7 @@ main.add_command(report_command)
         "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5",
         "valueflow plan --judge-scale 1 --queries 20 --values 12 --sampling adaptive",
         "valueflow plan --judge-scale 0.5 --queries 50 --response-se 2",
+        "valueflow plan --judge-scale 1.2 --queries 100 --judge-mode rating",
     ),
 )
 @click.option(
@@ -339,6 +365,13 @@ main.add_command(report_command)
     default=None,
     help="Standard deviation between the responses of a cell, in points.",
 )
+@click.option(
+    "--judge-mode",
+    type=click.Choice(["ranking", "rating", "placement"]),
+    default="ranking",
+    show_default=True,
+    help="What the judge is asked about a window.",
+)
 @form_options
 def plan_command(
     judge_scale: float,
@@ -350,6 +383,7 @@ def plan_command(
     window_size: int,
     sampling: str,
     spread: float | None,
+    judge_mode: str,
     form: str | None,
 ) -> None:
     """Say how many windows a design needs, and what it costs in judge calls and tokens."""
@@ -366,6 +400,7 @@ def plan_command(
         window_size=window_size,
         sampling=sampling,
         spread=SPREAD if spread is None else spread,
+        judge_mode=judge_mode,
     )
     show_tables([table], form)
 

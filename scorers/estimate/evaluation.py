@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.scorers.estimate.cells import Cell
 from valueflow.scorers.estimate.covariance import CellErrors, JointCells, Shift
+from valueflow.scorers.estimate.evidence.place_effect import with_place_effect
+from valueflow.scorers.estimate.evidence.ratings import (
+    RatingJudge,
+    fit_rating_judges,
+    notes_on_ratings,
+)
+from valueflow.scorers.estimate.evidence.value import (
+    RatedWindows,
+    ValueWindows,
+    evidence_of,
+    ratings_of,
+    without_derived_orders,
+)
 from valueflow.scorers.estimate.judge import (
     FittedJudge,
     JudgeModel,
@@ -23,8 +36,7 @@ from valueflow.scorers.estimate.judge_fit import (
     notes_on_choices,
     notes_on_judge,
 )
-from valueflow.scorers.estimate.place_effect import with_place_effect
-from valueflow.scorers.estimate.population import ValueWindows, population_estimates
+from valueflow.scorers.estimate.population import population_estimates
 from valueflow.scorers.estimate.reference import reference_of_value
 from valueflow.scorers.estimate.responses import Estimate, ResponseEvidence
 from valueflow.scorers.estimate.table import WindowTable
@@ -42,12 +54,23 @@ MOST_LISTED = 6
 
 ESTIMATORS = ("population", "reference")
 
-__all__ = ["Cell", "Estimate", "Evaluation", "JudgeFit", "JudgeModel", "Shift", "evaluate"]
+__all__ = [
+    "Cell",
+    "Estimate",
+    "Evaluation",
+    "JudgeFit",
+    "JudgeModel",
+    "RatingJudge",
+    "Shift",
+    "evaluate",
+]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that :func:`evaluate` finds; ``judges`` and ``fit`` are by value.
+    """Everything that :func:`evaluate` finds; judges and ``fit`` are by value.
+
+    ``judges`` and ``fit`` tell how the judge ranks (or chooses), ``rating_judges`` how it rates.
 
     ``notes`` are sentences that a user of the numbers must be told.  ``choice_weights``, by value,
     tell for how many drawn choices one choice distribution was taken, where there are any.
@@ -62,6 +85,7 @@ class Evaluation:
     fit: dict[str, JudgeFit]
     notes: list[str]
     choice_weights: dict[str, float] = field(default_factory=dict)
+    rating_judges: dict[str, RatingJudge] = field(default_factory=dict)
     errors: dict[str, CellErrors] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -73,6 +97,7 @@ def evaluate(
     judge: JudgeModel | Mapping[str, JudgeModel] | None = None,
     confidence: float = 0.95,
     choice_weight: float | None = None,
+    rating_judge: RatingJudge | None = None,
 ) -> Evaluation:
     """Estimate judges, responses, cells and, given ``baselines``, shifts.
 
@@ -82,10 +107,11 @@ def evaluate(
     default judges are estimated from the windows.  ``confidence`` is that of the intervals.
     ``choice_weight`` says for how many drawn choices a choice distribution counts; by default this
     is estimated with the judge (`valueflow.scorers.estimate.judge`), and is 1 for a known judge.
+    ``rating_judge`` is a known judge of rated windows, for all values.
 
     Raises ``ValueError`` for an unknown estimator, a confidence outside (0, 1), a value without a
     judge in ``judge``, a baseline that has no windows or measures another value, a weight that is
-    not positive, or choices where the estimator is ``reference``.
+    not positive, or choices or windows without an order where the estimator is ``reference``.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {ESTIMATORS}, not {estimator!r}")
@@ -93,8 +119,19 @@ def evaluate(
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     if choice_weight is not None and not 0 < choice_weight < np.inf:
         raise ValueError(f"choice_weight must be positive and finite, not {choice_weight}")
-    judged = [ValueWindows(table, code) for code in range(len(table.values))]
-    judged = [value for value in judged if value.orders.windows]
+    derived = None
+    if estimator == "reference":
+        if not table.ranked.all():
+            raise ValueError(
+                "the reference estimator reads rankings, and some windows hold ratings alone; use "
+                "estimator 'population'"
+            )
+        table = replace(table, ratings=None)
+    else:
+        table, derived = without_derived_orders(table)
+    values = [ValueWindows(table, code) for code in range(len(table.values))]
+    values = [value for value in values if len(value.items)]
+    judged = [value for value in values if value.orders.windows]
     anchors = int(table.anchor_key.max(initial=-1)) + 1
     if judge is None:
         fitted = _fitted(judged, anchors, choice_weight)
@@ -103,28 +140,40 @@ def evaluate(
         for value in judged:
             value.count_choices(choice_weight or 1.0)
         fitted = [_known(judge, value, anchors) for value in judged]
-    result = Evaluation({}, [], [], [], {}, [])
+    ranking = {value.name: one for value, one in zip(judged, fitted, strict=True)}
+    rating = _rating(table, values, rating_judge)
+    result = Evaluation({}, [], [], [], {}, [derived] if derived else [])
     errors = result.errors
-    for value, one in zip(judged, fitted, strict=True):
-        result.judges[value.name] = one.model
-        fit = fit_of_judge(value.orders, one, table.anchor_names, estimated=judge is None)
-        result.fit[value.name] = fit
-        estimate = reference_of_value if estimator == "reference" else population_estimates
-        items, cells, parts = estimate(table, value, one, (1 - confidence) / 2)
+    tail = (1 - confidence) / 2
+    for value in values:
+        one, rated = ranking.get(value.name), rating.get(value.name)
+        if one is not None:
+            result.judges[value.name] = one.model
+            fit = fit_of_judge(value.orders, one, table.anchor_names, estimated=judge is None)
+            result.fit[value.name] = fit
+        if rated is not None:
+            result.rating_judges[value.name] = rated.judge
+        if estimator == "reference" and one is not None:
+            items, cells, parts = reference_of_value(table, value, one, tail)
+        else:
+            evidence = evidence_of(value, one, rated)
+            items, cells, parts = population_estimates(table, value, evidence, tail)
         result.items.extend(items)
         result.cells.extend(cells)
         errors.update(parts)
-        if estimator == "population":
+        if estimator == "population" and one is not None:
             result.notes.extend(notes_on_judge(value.name, value.orders, one.model, fit))
             result.notes.extend(notes_on_choices(value.name, value.orders))
-            if value.repeated:
-                result.notes.append(
-                    f"{value.name}: {value.repeated} windows repeat others in everything, as a "
-                    "judge's cached answers do; repeats count once."
-                )
             if value.orders.probability is not None:
                 result.choice_weights[value.name] = value.orders.choice_weight
-    result.notes.extend(_notes_on_ceilings(result.cells))
+        if rated is not None and rating_judge is None:
+            result.notes.extend(notes_on_ratings(value.name, rated.judge))
+        if value.repeated and estimator == "population":
+            result.notes.append(
+                f"{value.name}: {value.repeated} windows repeat others in everything, as a judge's "
+                "cached answers do; repeats count once."
+            )
+    result.notes.extend(_notes_on_ceilings(result.cells, set(result.judges)))
     result.notes.extend(_notes_on_queries(result.cells, errors))
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))
     unjudged = len(table.items) - len(result.items)
@@ -133,18 +182,28 @@ def evaluate(
     return result
 
 
-def _notes_on_ceilings(cells: list[Cell]) -> list[str]:
-    """Which means rest on responses of which no more is known than that they lie beyond."""
+def _notes_on_ceilings(cells: list[Cell], ranked: Set[str]) -> list[str]:
+    """Which means rest on responses beyond all their anchors, and what they rest on there.
+
+    ``ranked`` names the values on which the judge ranked.
+    """
     of_value: dict[str, list[str]] = {}
     for cell in cells:
         if cell.beyond_high + cell.beyond_low > MANY_BEYOND:
             sides = (("above", cell.beyond_high), ("below", cell.beyond_low))
             told = " and ".join(f"{100 * share:.0f} % {side}" for side, share in sides if share)
             of_value.setdefault(cell.value, []).append(f"{cell.cell} ({told})")
+    not_known = (
+        "ranked with in {}; how far beyond is not known, and means, shifts and ranges of these "
+        "cells say so in their intervals only."
+    )
+    told_by_scale = (
+        "rated with in {}; how far beyond is told by the judge's own scale, which no anchor "
+        "confirms there."
+    )
     return [
         f"{value}: more than a fifth of the responses lie beyond every anchor that they were "
-        f"ranked with in {_listed(names)}; how far beyond is not known, and means, shifts and "
-        "ranges of these cells say so in their intervals only."
+        + (not_known if value in ranked else told_by_scale).format(_listed(names))
         for value, names in of_value.items()
     ]
 
@@ -183,6 +242,28 @@ def _fitted(
 def _fit(judged: list[ValueWindows], anchors: int) -> list[FittedJudge]:
     evidence = [ResponseEvidence(value.orders, value.item) for value in judged]
     return fit_judges([value.orders for value in judged], anchors, evidence)
+
+
+def _rating(
+    table: WindowTable, values: list[ValueWindows], known: RatingJudge | None
+) -> dict[str, RatedWindows]:
+    """The rated windows by value, each with its judge; all values' windows fit it together."""
+    windows = np.flatnonzero(table.rated)
+    if not len(windows):
+        return {}
+    ratings = ratings_of(table, windows)
+    lapsed, judges = np.zeros(len(windows)), [known] * len(table.values)
+    if known is None:
+        fit = fit_rating_judges(ratings, len(table.values))
+        lapsed, judges = fit.lapsed, list(fit.judges)
+    result = {}
+    for value in values:
+        judge, rows = judges[value.code], np.searchsorted(windows, value.rated)
+        if len(rows) and judge is not None:
+            own = ratings.take(rows)
+            own = replace(own, item=np.searchsorted(value.items, own.item))
+            result[value.name] = RatedWindows(own, lapsed[rows], judge)
+    return result
 
 
 def _known(

@@ -1,7 +1,4 @@
-"""The windows and items of one value.
-
-Responses and cells of one value by the population model, with the judge's error included.
-"""
+"""Responses and cells of one value by the population model, with the judge's error included."""
 
 from __future__ import annotations
 
@@ -21,68 +18,18 @@ from valueflow.scorers.estimate.cells import (
     lone_posteriors,
 )
 from valueflow.scorers.estimate.covariance import Bounded, CellErrors
-from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel
-from valueflow.scorers.estimate.likelihood import Orders, read_orders
+from valueflow.scorers.estimate.evidence.value import Evidence, ValueWindows
 from valueflow.scorers.estimate.responses import (
     LIMIT,
     Estimate,
     grid_moments,
     grid_quantiles,
-    intensity_grid,
     maximum_likelihood,
-    relative_likelihood,
-    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-class ValueWindows:
-    """The windows and items of one value, numbered from 0."""
-
-    def __init__(self, table: WindowTable, code: int) -> None:
-        self.name = table.values[code]
-        windows = np.flatnonzero(table.item_value[table.item] == code)
-        self.items, self.item = np.unique(table.item[windows], return_inverse=True)
-        self.orders: Orders = read_orders(table, windows)
-        self.counts = np.bincount(self.item, minlength=len(self.items))
-        self.item = self.orders.by_window(self.item)
-        repeats = _repeats(table, windows)
-        if (repeats > 1).any():
-            self.orders = replace(self.orders, repeats=self.orders.by_window(repeats))
-        cells = table.item_cell[self.items]
-        by_cell = np.argsort(cells, kind="stable")
-        starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
-        self.members: list[IntArray] = np.split(by_cell, starts[1:]) if len(cells) else []
-
-    def count_choices(self, weight: float) -> None:
-        """Let a choice distribution, if there are any, count for ``weight`` drawn choices."""
-        if self.orders.probability is not None:
-            self.orders = replace(self.orders, choice_weight=weight)
-
-    @property
-    def repeated(self) -> int:
-        """Windows that are there before, with the same judgement."""
-        return 0 if self.orders.repeats is None else int(np.sum(1 - 1 / self.orders.repeats) + 0.5)
-
-    @property
-    def evidence(self) -> float:
-        """Windows of the item that has most of them, a choice counting by its weight."""
-        return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
-
-
-def _repeats(table: WindowTable, windows: IntArray) -> IntArray:
-    """How often (W,) each window is there: same response, texts, places and judgement."""
-    columns = [table.item[windows, None], table.anchor_key[windows]]
-    columns += [table.ranks[windows], table.places[windows]]
-    if table.choice is not None:
-        columns.append(table.choice[windows].view(np.int64))
-    _, code, count = np.unique(
-        np.concatenate(columns, axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    return np.asarray(count[code.ravel()], np.int64)
 
 
 def estimates_of(
@@ -108,44 +55,40 @@ ODDS_ANYWHERE = 40.0
 """Prior odds that a cell's responses lie anywhere on the scale, against one population, times their
 number: few responses may be of any kind, many were made under one condition."""
 
-ONE_SIDED = 5000
-"""Windows of a value beyond which the judge's error is so small that one-sided differences do."""
-
 SAMPLED_CELLS = 24
 """Cells, spread over the scale, on which the judge's error is followed where it is that small; the
 others take it from their neighbours on the scale."""
 
 
 def population_estimates(
-    table: WindowTable, value: ValueWindows, fitted: FittedJudge, tail: float
+    table: WindowTable, value: ValueWindows, evidence: Evidence, tail: float
 ) -> tuple[list[Estimate], list[Cell], dict[str, CellErrors]]:
-    model, orders, count = fitted.model, value.orders, len(value.items)
-    errors = fitted.errors
-    texts = float(orders.present.sum(axis=1).max())
-    grid = intensity_grid(model.scale, texts, value.evidence)
+    """Responses and cells of one value.
 
-    likelihood = relative_likelihood(
-        response_log_likelihood(orders, value.item, count, model, errors, grid)
-    )
+    Args:
+        table: all windows, which name what ``value`` numbers.
+        value: the windows and items of the value.
+        evidence: what the windows say.
+        tail: posterior probability beyond each end of the intervals.
+
+    Returns:
+        Responses, cells, and what the error of each cell's mean is made of.
+    """
+    grid, likelihood, both = evidence.grid, evidence.likelihood, evidence.both_sides
     best, best_se = maximum_likelihood(likelihood, grid)
     alone_density = likelihood / likelihood.sum(axis=1, keepdims=True)
     flat, flat_se = grid_moments(alone_density, grid)
-    both = orders.questions <= ONE_SIDED
     sampled = range(len(value.members)) if both else _sampled_cells(value.members, flat)
-    part = orders
+    inside = None
     if len(sampled) < len(value.members):
-        inside = np.zeros(count, dtype=bool)
+        inside = np.zeros(len(value.items), dtype=bool)
         inside[np.concatenate([value.members[cell] for cell in sampled])] = True
-        part = orders.take(np.flatnonzero(inside[value.item[orders.window]]))
-    others = [
-        relative_likelihood(response_log_likelihood(part, value.item, count, other, errors, grid))
-        for other in _other_judges(model, both_sides=both)
-    ]
+    others = evidence.others(inside)
     posteriors = _posteriors(grid, likelihood, others, value.members, tail, set(sampled))
-    if len(sampled) < len(value.members):
+    if inside is not None:
         posteriors = _from_neighbours(posteriors, sampled, grid)
-    level, tilt = _anchor_error(orders, model.text_sd)
-    high, low = beyond_anchors(value)
+    level, tilt = evidence.level, evidence.tilt
+    high, low = evidence.beyond
     items: list[Estimate] = []
     cells: list[Cell] = []
     parts: dict[str, CellErrors] = {}
@@ -195,7 +138,7 @@ def population_estimates(
 def _cell_errors(
     posterior: CellPosterior, query: IntArray, both: bool, level: float, tilt: float
 ) -> CellErrors:
-    """The errors of a cell's mean; ``level`` and ``tilt`` are those of :func:`_anchor_error`."""
+    """The errors of a cell's mean; ``level`` and ``tilt`` are those of the evidence."""
     ends = LIMIT * 0.9999
     mean = float(np.clip(posterior.mean, -ends, ends))
     other = np.arctanh(np.clip(posterior.other_mean, -ends, ends) / LIMIT)
@@ -213,23 +156,6 @@ def _cell_errors(
         bounded=bounded,
         shapes=posterior.shapes,
     )
-
-
-def beyond_anchors(value: ValueWindows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Items (n,) that stand above, and below, every anchor of all their windows.
-
-    Such an item is censored: its windows tell no more than that it lies beyond.  A choice names the
-    first text alone, so that an item with a choice counts as neither.
-    """
-    orders = value.orders
-    above = (orders.ahead == 0) & orders.chosen
-    below = orders.ahead == orders.present.sum(axis=1)
-    if orders.probability is not None:
-        ranked = np.isnan(orders.probability)[orders.window]
-        above, below = above & ranked, below & ranked
-    item, count = value.item[orders.window], len(value.items)
-    inside = [np.bincount(item, ~one, count) == 0 for one in (above, below)]
-    return inside[0], inside[1]
 
 
 def _posteriors(
@@ -299,25 +225,6 @@ def _from_neighbours(
     return result
 
 
-def _other_judges(judge: JudgeModel, *, both_sides: bool) -> list[JudgeModel]:
-    """Judges one standard error away in each independent direction: below, if asked, and above."""
-    covariance = judge.parameter_covariance()[:2, :2]
-    sizes, directions = np.linalg.eigh(covariance)
-    result = []
-    for size, direction in zip(sizes, directions.T, strict=True):
-        if size > 1e-10:
-            for sign in (-1.0, 1.0) if both_sides else (1.0,):
-                log_scale, place_effect = sign * np.sqrt(size) * direction
-                result.append(
-                    replace(
-                        judge,
-                        scale=float(judge.scale * np.exp(log_scale)),
-                        place_effect=float(judge.place_effect + place_effect),
-                    )
-                )
-    return result
-
-
 def _directions(means: Array, centre: Array | float, both_sides: bool) -> Array:
     """Change of means by one standard error of the judge in each direction."""
     return np.asarray((means[1::2] - means[::2]) / 2 if both_sides else means - centre)
@@ -326,18 +233,3 @@ def _directions(means: Array, centre: Array | float, both_sides: bool) -> Array:
 def _shared(level: float, tilt: float, intensity: Array) -> Array:
     """Variance (n,) of responses of given intensity that the anchors' own errors leave."""
     return np.asarray(level**2 + (tilt * intensity) ** 2)
-
-
-def _anchor_error(orders: Orders, text_sd: float) -> tuple[float, float]:
-    """Errors of the level and of the slope of the scale that the anchors' own errors leave.
-
-    However many windows there are, the average of the anchors' errors, and their slope on
-    intensity, cannot be told from the judge: 1 / sqrt(n) and 1 / sqrt(n * variance of intensity)
-    times ``text_sd`` for n equally used anchors.
-    """
-    keys, intensity = orders.key[orders.present], orders.intensity[orders.present]
-    if not len(keys):
-        return 0.0, 0.0
-    share = np.bincount(keys) / len(keys)
-    level = text_sd * float(np.sqrt(share @ share))
-    return level, level / max(float(intensity.std()), 1.0)

@@ -15,9 +15,10 @@ from scipy.special import ndtri
 
 from valueflow.scorers.estimate.cells import Cell, cluster_factor
 from valueflow.scorers.estimate.covariance import CellErrors
+from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge import FittedJudge
 from valueflow.scorers.estimate.likelihood import Orders, log_worths
-from valueflow.scorers.estimate.population import ValueWindows, estimates_of
+from valueflow.scorers.estimate.population import estimates_of
 from valueflow.scorers.estimate.responses import Estimate
 from valueflow.scorers.estimate.table import WindowTable
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from valueflow.scorers.estimate.evidence.rating_scale import RatingScale
+
 ROUNDING = 0.02
 """How far the sum of saved probabilities may be from 1; they are divided by it."""
 
@@ -82,6 +84,9 @@ class WindowTable:
     ``choice`` (W, K), the probabilities with which the judge chooses each text as the most
     supporting, in windows of which this is known instead of an order (their ranks are ``TAIL``),
     NaN in others; None where no window has them.
+    ``ratings`` (W, K), the numbers that the judge gave the texts, brought to [-10, 10], with the
+    distance ``rating_step`` between neighbouring ones; NaN for texts without one, None where no
+    window has any.  A window may have both an order and ratings.
     """
 
     intensities: NDArray[np.float64]
@@ -98,6 +103,23 @@ class WindowTable:
     queries: tuple[str, ...]
     anchor_names: tuple[str, ...] = ()
     choice: NDArray[np.float64] | None = None
+    ratings: NDArray[np.float64] | None = None
+    rating_step: float = 1.0
+
+    @property
+    def ranked(self) -> NDArray[np.bool_]:
+        """Whether each window (W,) has an order or choice probabilities."""
+        ordered = (self.ranks >= 0).any(axis=1)
+        if self.choice is None:
+            return np.asarray(ordered)
+        return np.asarray(ordered | ~np.isnan(self.choice[:, 0]))
+
+    @property
+    def rated(self) -> NDArray[np.bool_]:
+        """Whether each window (W,) has ratings."""
+        if self.ratings is None:
+            return np.zeros(self.windows, dtype=bool)
+        return ~np.isnan(self.ratings[:, 0])
 
     @property
     def windows(self) -> int:
@@ -117,13 +139,16 @@ class WindowTable:
         ``shown`` to all indices in the order shown and ``texts`` to the anchors' texts.
         Instead of ``order`` a record may map ``choice`` to the probabilities with which the judge
         chooses each index as the most supporting text (they sum to 1 within rounding).
+        Beside an order or in its place it may map ``ratings`` to the judge's numbers, the response
+        first (None for an anchor without one), and ``rating_scale`` to the ends of their scale.
         Items are told apart by (item, cell).  Other fields are ignored.
 
         Raises :class:`WindowRecordError` (a ``ValueError``) naming record and field: an index out
         of range or repeated, ``choice`` that is no distribution over the window's texts or stands
         beside an order, no anchor, an intensity that is not finite or further than ``most`` from 0,
         a position out of range, ``shown`` that is no permutation or contradicts ``position``, a
-        cell of two values, an item of two queries.
+        cell of two values, an item of two queries, ``ratings`` that are not one number for each
+        text, lie outside their scale or are on another scale than those before.
         """
         reader = _Reader(most)
         for number, record in enumerate(records):
@@ -156,12 +181,15 @@ class _Reader:
         self.places: list[list[int]] = []
         self.keys: list[list[int]] = []
         self.choices: dict[int, list[float]] = {}
+        self.ratings: list[list[float]] = []
+        self.scale = RatingScale()
         self.blocks: list[tuple[NDArray[Any], ...]] = []
 
     def add(self, number: int, record: Mapping[str, Any]) -> None:
-        choice = record.get("choice")
+        choice, ratings = record.get("choice"), record.get("ratings")
+        instead = choice is not None or ratings is not None
         for field in ("item", "cell", "value", "anchors", "order"):
-            if field not in record and not (field == "order" and choice is not None):
+            if field not in record and not (field == "order" and instead):
                 raise WindowRecordError(number, field, "is missing")
         item, value = self._identify(number, record)
         anchors = _intensities(number, record["anchors"], self.most)
@@ -175,7 +203,16 @@ class _Reader:
         self.item.append(item)
         self.intensities.append(anchors)
         size = len(anchors) + 1
-        if choice is None:
+        rated: list[float] = []
+        if ratings is not None:
+            try:
+                rated = self.scale.read(ratings, record.get("rating_scale"), size)
+            except ValueError as error:
+                raise WindowRecordError(number, "ratings", str(error)) from None
+        self.ratings.append(rated)
+        if ratings is not None and choice is None and record.get("order") is None:
+            self.ranks.append([TAIL] * size)
+        elif choice is None:
             self.ranks.append(_ranks(number, record["order"], size))
         else:
             self.choices[len(self.item) - 1] = _choice(number, record, size)
@@ -195,9 +232,11 @@ class _Reader:
                 _padded(self.ranks, count, width + 1, PAD).astype(np.int64),
                 _padded(self.places, count, width + 1, PAD).astype(np.int64),
                 _padded(self.keys, count, width, PAD).astype(np.int64),
+                _padded(self.ratings, count, width + 1 if any(self.ratings) else 0, np.nan),
             )
         )
         self.intensities, self.ranks, self.places, self.keys = [], [], [], []
+        self.ratings = []
 
     def _identify(self, number: int, record: Mapping[str, Any]) -> tuple[int, int]:
         value = self.values(str(record["value"]))
@@ -222,9 +261,13 @@ class _Reader:
         columns = [
             np.concatenate([_widened(block, width + extra, fill) for block in blocks])
             for blocks, extra, fill in zip(
-                zip(*self.blocks, strict=True), (0, 1, 1, 0), (np.nan, PAD, PAD, PAD), strict=True
+                zip(*self.blocks, strict=True),
+                (0, 1, 1, 0, 1 if self.scale.records else -width),
+                (np.nan, PAD, PAD, PAD, np.nan),
+                strict=True,
             )
         ]
+        ratings, step = self.scale.in_points(columns[4])
         return WindowTable(
             intensities=columns[0],
             ranks=columns[1],
@@ -240,6 +283,8 @@ class _Reader:
             queries=tuple(str(key[-1]) for key in self.queries.code),
             anchor_names=tuple(str(name) for _, name in self.anchors.code),
             choice=self._choices(width + 1) if self.choices else None,
+            ratings=ratings if self.scale.records else None,
+            rating_step=step,
         )
 
     def _choices(self, width: int) -> NDArray[np.float64]:

@@ -44,6 +44,13 @@ from valueflow.scorers.judge.memory import (
     state_of,
 )
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION, correction
+from valueflow.scorers.judge.rating import (
+    PLACEMENT_PROMPT_VERSION,
+    RATING_PROMPT_VERSION,
+    Rated,
+    rating_correction,
+    read_ratings,
+)
 from valueflow.scorers.judge.refusals import (
     REFUSAL_CORRECTION,
     REFUSAL_PROMPT_VERSION,
@@ -54,7 +61,11 @@ from valueflow.scorers.judge.refusals import (
 
 __all__ = [
     "GRADER_ROLE",
+    "PLACEMENT",
+    "RANKING",
+    "RATING",
     "SELF_JUDGED",
+    "Form",
     "Judgement",
     "Reply",
     "ask",
@@ -78,7 +89,13 @@ _STRUCTURED = {"openai", "google", "mistral", "vllm", "sglang", "anthropic", "gr
 _REFUSAL_ATTEMPTS = 2
 """Most times to ask whether a response declines; its phrases decide where that is not enough."""
 
-Failure = Literal["no complete ranking", "cut by the token limit", "provider error"]
+Failure = Literal[
+    "no complete ranking",
+    "no complete ratings",
+    "the same rating for every text",
+    "cut by the token limit",
+    "provider error",
+]
 
 NOTHING_SAID = "the judge answered with nothing"
 """What is said of an empty answer, which counts as an error of the provider."""
@@ -291,12 +308,93 @@ def _stop_reason(output: ModelOutput) -> str:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What a judge is asked for about a window, and how its answer is read.
+
+    Attributes:
+        version: name and version of the question's wording, part of the cache's key.
+        unread: what is said of answers that could not be read.
+        read: what an answer says of the codes; None where it cannot be read.
+        correct: what the judge is told after such an answer.
+        schema: of a structured answer, by the codes.
+        differ: whether an answer that gives all of more than two codes the same is none.
+    """
+
+    version: str
+    unread: Failure
+    read: Callable[[str, Sequence[str]], Ranking | Rated | None]
+    correct: Callable[[Sequence[str]], str]
+    schema: Callable[[Sequence[str]], ResponseSchema]
+    differ: bool = False
+
+    def tells_apart(self, found: Ranking | Rated) -> bool:
+        """Whether an answer says anything of how the texts differ, as far as it must."""
+        numbers = found.numbers.values() if isinstance(found, Rated) and self.differ else ()
+        return len(numbers) < 3 or len(set(numbers)) > 1
+
+
+def _order_schema(labels: Sequence[str]) -> ResponseSchema:
+    codes = JSONSchema(type="array", items=JSONSchema(type="string", enum=sorted(labels)))
+    return ResponseSchema(
+        name="ranking",
+        json_schema=JSONSchema(
+            type="object",
+            properties={"order": codes},
+            required=["order"],
+            additionalProperties=False,
+        ),
+        description="All codes, from most supporting to most opposing.",
+        strict=True,
+    )
+
+
+def _numbers_schema(labels: Sequence[str]) -> ResponseSchema:
+    codes = sorted(labels)
+    return ResponseSchema(
+        name="ratings",
+        json_schema=JSONSchema(
+            type="object",
+            properties={code: JSONSchema(type="integer") for code in codes},
+            required=codes,
+            additionalProperties=False,
+        ),
+        description="A whole number of the scale for each code.",
+        strict=True,
+    )
+
+
+RANKING = Form(
+    version=JUDGE_PROMPT_VERSION,
+    unread="no complete ranking",
+    read=read_ranking,
+    correct=correction,
+    schema=_order_schema,
+)
+RATING = Form(
+    version=f"rating {RATING_PROMPT_VERSION}",
+    unread="no complete ratings",
+    read=read_ratings,
+    correct=lambda labels: rating_correction(labels, differ=True),
+    schema=_numbers_schema,
+    differ=True,
+)
+PLACEMENT = Form(
+    version=f"placement {PLACEMENT_PROMPT_VERSION}",
+    unread="no complete ratings",
+    read=read_ratings,
+    correct=rating_correction,
+    schema=_numbers_schema,
+)
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What a judge said about a window.
 
     Attributes:
         labels: the codes from most supporting to most opposing, or None where there is no ranking.
-        failure: why there is none.
+        numbers: by code, where numbers were asked for; None where there are none.
+        failure: why there is neither.
         calls: questions put to the judge, those that the cache answered included.
         repaired: whether harmless decoration had to be passed over.
         raw: every answer in full.
@@ -309,6 +407,7 @@ class Judgement:
     raw: tuple[str, ...]
     failure: Failure | None = None
     error: str | None = None
+    numbers: dict[str, int] | None = None
 
 
 def grader_model() -> tuple[Model, bool]:
@@ -331,59 +430,57 @@ async def judge_window(
     *,
     attempts: int,
     own_config: bool = True,
+    form: Form = RANKING,
 ) -> Judgement:
-    """Puts one ranking question to a judge.
+    """Puts one question about a window to a judge.
 
     Args:
         model: the judge, from `grader_model`.
-        prompt: the question, from `judge_prompt`.
-        labels: the codes of its k texts.
+        prompt: the question, from `judge_prompt`, `rating_prompt` or `placement_prompt`.
+        labels: the codes that the answer must name.
         attempts: most questions to put.
         own_config: see `ask`.
+        form: what is asked for.
 
     Returns:
         The judgement; what is raised is what `ask` raises.
     """
 
-    def read(output: ModelOutput) -> Ranking | None:
-        return read_ranking(output.completion, labels)
+    def read(output: ModelOutput) -> Ranking | Rated | None:
+        found = form.read(output.completion, labels)
+        return found if found is not None and form.tells_apart(found) else None
 
-    reply = await ask(
+    reply: Reply[Ranking | Rated] = await ask(
         model,
         prompt,
         read,
-        correction(labels),
+        form.correct(labels),
         attempts=attempts,
-        version=JUDGE_PROMPT_VERSION,
-        config=_ranking_config(model, labels),
+        version=form.version,
+        config=_structured(model, form.schema(labels)),
         own_config=own_config,
     )
-    if reply.found is not None:
-        return Judgement(reply.found.labels, reply.calls, reply.found.repaired, reply.raw)
-    failure: Failure = "no complete ranking"
+    found = reply.found
+    if isinstance(found, Rated):
+        said = found.numbers
+        return Judgement(None, reply.calls, found.repaired, reply.raw, numbers=said)
+    if found is not None:
+        return Judgement(found.labels, reply.calls, found.repaired, reply.raw)
+    failure = form.unread
     if reply.error is not None:
         failure = "provider error"
     elif reply.cut:
         failure = "cut by the token limit"
+    elif reply.output is not None and form.read(reply.output.completion, labels) is not None:
+        failure = "the same rating for every text"
     return Judgement(None, reply.calls, False, reply.raw, failure, reply.error)
 
 
-def _ranking_config(model: Model, labels: Sequence[str]) -> GenerateConfig:
+def _structured(model: Model, schema: ResponseSchema) -> GenerateConfig:
     """With a schema of the answer, where the provider takes one and the judge has none."""
     config = GenerateConfig()
     if str(model).split("/")[0] in _STRUCTURED and model.config.response_schema is None:
-        codes = JSONSchema(type="array", items=JSONSchema(type="string", enum=sorted(labels)))
-        config.response_schema = ResponseSchema(
-            name="ranking",
-            json_schema=JSONSchema(
-                type="object",
-                properties={"order": codes},
-                required=["order"],
-                additionalProperties=False,
-            ),
-            description="All codes, from most supporting to most opposing.",
-            strict=True,
-        )
+        config.response_schema = schema
     return config
 
 

@@ -15,9 +15,10 @@ from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
-from valueflow.scorers.judge.asking import judge_window
+from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_window
 from valueflow.scorers.judge.choice import ask_choice, in_window_order
 from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
+from valueflow.scorers.judge.rating import RATING_SCALE, placement_prompt, rating_prompt
 from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
 from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
 from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
@@ -181,9 +182,11 @@ async def _judge(
     response: ResponseToJudge, value: Value, window: Window, number: int
 ) -> WindowRecord:
     settings = response.settings
+    names = (response.sample_id, response.epoch, value.theory, value.name, number)
+    if settings.judge_mode in ("rating", "placement"):
+        return await _rate(response, value, window, names)
     theory = response.sample.registry.theories[value.theory]
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
-    names = (response.sample_id, response.epoch, value.theory, value.name, number)
     fallback, earlier, before = None, 0, []
     if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
         fallback = "no logprobs: found earlier in the run"
@@ -214,8 +217,63 @@ async def _judge(
     if judgement.labels is not None:
         index_of = dict(zip(labels, window.shown, strict=True))
         record["order"] = [index_of[label] for label in judgement.labels]
+    record = _told(record, judgement)
     record["raw"], record["calls"] = [*before, *judgement.raw], judgement.calls + earlier
-    record["repaired"], record["fallback"] = judgement.repaired, fallback
+    record["fallback"] = fallback
+    return record
+
+
+async def _rate(
+    response: ResponseToJudge,
+    value: Value,
+    window: Window,
+    names: tuple[str, int, str, str, int],
+) -> WindowRecord:
+    """Asks for numbers instead of an order.
+
+    Where texts are placed, all anchors but one are the ruler, in order of their intensities; the
+    one that is left, drawn for the window, is placed like the response and tells how well.
+    """
+    settings = response.settings
+    theory = response.sample.registry.theories[value.theory]
+    ruler: list[int] = []
+    if settings.judge_mode == "placement":
+        generator = generator_for(settings.seed, "placed anchor", *names)
+        hidden = 1 + int(generator.integers(len(window.anchors)))
+        ruler = [n for n in range(1, len(window.anchors) + 1) if n != hidden]
+        ruler.sort(key=lambda n: window.anchors[n - 1].intensity)
+        placed = [index for index in window.shown if index in (0, hidden)]
+        window = Window(window.anchors, (*ruler, *placed))
+    texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
+    labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
+    asked, form = labels[len(ruler) :], PLACEMENT if ruler else RATING
+    if ruler:
+        known = [(window.anchors[i - 1].text, window.anchors[i - 1].intensity) for i in ruler]
+        prompt = placement_prompt(
+            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked
+        )
+    else:
+        prompt = rating_prompt(value, theory, texts, labels)
+    judgement = await judge_window(
+        response.model,
+        prompt,
+        asked,
+        attempts=settings.judge_attempts,
+        own_config=response.named,
+        form=form,
+    )
+    record = _record(window, labels)
+    if judgement.numbers is not None:
+        of = dict(zip(window.shown, labels, strict=True))
+        record["ratings"] = [judgement.numbers.get(of[index]) for index in range(len(of))]
+        record["rating_scale"] = list(RATING_SCALE)
+    return _told(record, judgement)
+
+
+def _told(record: WindowRecord, judgement: Judgement) -> WindowRecord:
+    """The record with what the judge said and how it was asked."""
+    record["raw"], record["calls"] = list(judgement.raw), judgement.calls
+    record["repaired"] = judgement.repaired
     record["failure"], record["error"] = judgement.failure, judgement.error
     return record
 

@@ -18,10 +18,15 @@ from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
 from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
-from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
+from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
 from valueflow.scorers.judge.memory import JudgeState, Used, accounting, judge_with, state_of
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
+from valueflow.scorers.judge.rating import (
+    PLACEMENT_PROMPT_VERSION,
+    RATING_PROMPT_VERSION,
+    RATING_READER_VERSION,
+)
 from valueflow.scorers.judge.refusals import (
     REFUSAL_PROMPT_VERSION,
     REFUSAL_VERSION,
@@ -89,6 +94,9 @@ class Judging:
                 "judge_prompt": JUDGE_PROMPT_VERSION,
                 "judge_reader": RANKING_READER_VERSION,
                 "choice_prompt": CHOICE_PROMPT_VERSION,
+                "rating_prompt": RATING_PROMPT_VERSION,
+                "placement_prompt": PLACEMENT_PROMPT_VERSION,
+                "rating_reader": RATING_READER_VERSION,
                 "refusal_prompt": REFUSAL_PROMPT_VERSION,
                 "refusals": REFUSAL_VERSION,
             }
@@ -256,6 +264,10 @@ async def _note_refusal(
     record["refusal"] = is_refusal(strip_reasoning(answer.text), words)
 
 
+_PROMPT_VERSIONS = {"rating": RATING.version, "placement": PLACEMENT.version}
+"""Versions of the prompts of modes in which no ranking is asked for."""
+
+
 def _ranked(record: ValueRecord) -> bool:
     return any(is_judged(window) for window in record["windows"])
 
@@ -270,7 +282,7 @@ def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str
         "model_args": hashlib.sha256(
             json.dumps(model.model_args, sort_keys=True, default=str).encode()
         ).hexdigest()[:16],
-        "prompt_version": JUDGE_PROMPT_VERSION,
+        "prompt_version": _PROMPT_VERSIONS.get(settings.judge_mode, JUDGE_PROMPT_VERSION),
         "vidb": vidb.source.reference,
         "vidb_revision": vidb.source.revision,
         "vidb_sha256": vidb.source.sha256[:16],

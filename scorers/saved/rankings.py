@@ -6,7 +6,9 @@
   (place at which the response was shown, 0 first); optionally `shown` (all indices in shown order)
   and `query` (the cluster of a standard error). `order` may be null for a window that a judge
   failed on, or `choice` may stand in its place: the judge's probability that each index supports
-  most. Other fields are kept;
+  most. `ratings` may stand beside it or in its place: the judge's number for each index, the
+  response first (null for an anchor that it was not asked about), and `rating_scale`, the ends of
+  its scale. Other fields are kept;
 - the ranking CSV of the method's published scripts: `row_idx, target_text, db_text_i, db_score_i,
   ranking`, a JSON list, 1-based, in which 1 is the response, always shown first.
 """
@@ -46,6 +48,8 @@ FIELDS = {
     "shown",
     "order",
     "choice",
+    "ratings",
+    "rating_scale",
     "position",
 }
 _DROPPED_FIELDS = {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
@@ -195,7 +199,14 @@ def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
             raise InputFileError(path, f"is not valid JSON ({reason})", row=number) from None
         if not isinstance(record, dict):
             raise InputFileError(path, "is not an object with named fields", row=number)
-        chosen = record.get("choice") is not None
+        if _all_the_same(record.get("ratings")):
+            if record.get("order") is None and record.get("choice") is None:
+                record.setdefault("failure", "the same rating for every text")
+            else:
+                alike = "ratings beside an order that are the same for every text"
+                reading.dropped[alike] += 1
+            record |= {"order": record.get("order"), "ratings": None}
+        chosen = record.get("choice") is not None or record.get("ratings") is not None
         missing = sorted(required - set(record) - ({"order"} if chosen else set()))
         if missing:
             raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
@@ -208,6 +219,14 @@ def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         if chosen and record.get("order") is None:
             record.pop("order", None)
         yield reading.keep(number, record)
+
+
+def _all_the_same(ratings: object) -> bool:
+    """Whether more than two texts were rated, and all of them alike."""
+    if not isinstance(ratings, list):
+        return False
+    given = [rating for rating in ratings if rating is not None]
+    return len(given) > 2 and all(rating == given[0] for rating in given)
 
 
 def _text_lines(path: Path) -> Iterator[str]:

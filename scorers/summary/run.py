@@ -258,6 +258,12 @@ def flatten(summary: RunSummary) -> dict[str, float]:
             put(f"{name} judge_scale", Figure(judge.scale, judge.scale_se))
             put(f"{name} place_effect", Figure(judge.place_effect, judge.place_effect_se))
             put(f"{name} judge_fit", Figure(summary.evaluation.fit[name].p_value))
+        for name, rating in summary.evaluation.rating_judges.items():
+            put(f"{name} judge_slope", Figure(rating.slope, rating.slope_se))
+            put(f"{name} judge_level", Figure(rating.level, rating.level_se))
+            put(f"{name} judge_text_sd", Figure(rating.text_sd, rating.text_sd_se))
+            put(f"{name} judge_noise", Figure(rating.noise_sd))
+            put(f"{name} judge_correlation", Figure(rating.correlation))
     for figure_name, figure in summary.overall.items():
         put(figure_name, figure)
     responses = max(summary.counts["responses"], 1)

@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 
 SAMPLINGS = ("bucket", "adaptive")
 
+JUDGE_MODES = ("ranking", "rating", "placement")
+
 CENTRES = (-6.0, -3.0, 0.0, 3.0, 6.0)
 """Means of the cells over which a design is averaged, in points."""
 
@@ -51,6 +53,12 @@ PROMPT_TOKENS = 300
 
 FENCE_TOKENS = 12
 """Tokens that set one text apart in a question, and again half as many to name it in the answer."""
+
+NUMBER_TOKENS = 3
+"""Tokens of a number in an answer, with what sets it apart."""
+
+RULER_TOKENS = 8
+"""Tokens that tell the intensity of an anchor that is shown with it."""
 
 _LEVELS = 16
 _BUCKET_NODES = 16
@@ -95,6 +103,7 @@ def study_designs(
     most_windows: int = MOST_WINDOWS,
     response_tokens: float = RESPONSE_TOKENS,
     anchor_tokens: float = ANCHOR_TOKENS,
+    judge_mode: str = "ranking",
 ) -> list[Design]:
     """Designs with 1 to ``most_windows`` windows per response; the first that reaches is smallest.
 
@@ -103,6 +112,8 @@ def study_designs(
     ``values`` values.  ``cell_se`` and ``response_se`` are the wanted standard errors, in points.
     ``spread`` is that between the responses of a cell, ``query_correlation`` the correlation of the
     true intensities of two cells' responses to the same query: what they share leaves a shift.
+    ``judge_mode`` is ``ranking``, ``rating`` or ``placement``; a judge of a given scale rates with
+    the noise with which it ranks, pi / sqrt(6) / scale points, and rounds to whole numbers.
 
     Left out are the error of the judge's estimated scale, lapses and disagreement with single
     texts.  Where a judge is so sharp that it tells texts apart across a small part of a bucket, a
@@ -127,13 +138,21 @@ def study_designs(
         raise ValueError(f"sampling must be one of {SAMPLINGS}, not {sampling!r}")
     if not -1 <= query_correlation <= 1:
         raise ValueError(f"query_correlation must lie in [-1, 1], not {query_correlation}")
-    told = information_after(scale, most_windows, window_size, sampling, spread)
+    if judge_mode not in JUDGE_MODES:
+        raise ValueError(f"judge_mode must be one of {JUDGE_MODES}, not {judge_mode!r}")
+    if judge_mode != "ranking" and sampling != "bucket":
+        raise ValueError(f"judge_mode {judge_mode} does not go with sampling {sampling}")
+    if judge_mode == "ranking":
+        told = information_after(scale, most_windows, window_size, sampling, spread)
+    else:
+        told = np.arange(1, most_windows + 1)[:, None, None] / rating_variance(scale)
+        told = np.broadcast_to(told, (most_windows, len(CENTRES), _LEVELS))
     response = np.sqrt((1 / (spread**-2.0 + told)).mean(axis=(1, 2)))
     one_response = (1 / (1 / (spread**2 + 1 / told)).mean(axis=2)).mean(axis=1)
     cell = np.sqrt(one_response / queries)
     shared = query_correlation * spread**2 / queries
     shift = np.sqrt(np.maximum(2 * cell**2 - 2 * shared, 0.0))
-    each = tokens_per_call(window_size, response_tokens, anchor_tokens)
+    each = tokens_per_call(window_size, response_tokens, anchor_tokens, judge_mode)
     designs = []
     for index in range(most_windows):
         calls = queries * values * levels * (index + 1)
@@ -159,10 +178,21 @@ def tokens_per_call(
     window_size: int,
     response_tokens: float = RESPONSE_TOKENS,
     anchor_tokens: float = ANCHOR_TOKENS,
+    judge_mode: str = "ranking",
 ) -> float:
-    """Tokens of one ranking question and its answer, a plain codes-only answer being assumed."""
+    """Tokens of one question and its answer, a plain answer in codes being assumed."""
     texts = response_tokens + (window_size - 1) * anchor_tokens
-    return PROMPT_TOKENS + texts + 1.5 * FENCE_TOKENS * window_size
+    asked = PROMPT_TOKENS + texts + FENCE_TOKENS * window_size
+    if judge_mode == "ranking":
+        return asked + FENCE_TOKENS / 2 * window_size
+    numbered = 2 if judge_mode == "placement" else window_size
+    ruler = RULER_TOKENS * (window_size - 2) if judge_mode == "placement" else 0
+    return asked + ruler + (FENCE_TOKENS / 2 + NUMBER_TOKENS) * numbered
+
+
+def rating_variance(scale: float) -> float:
+    """Variance, in squared points, of one rating by a judge of this scale, rounding included."""
+    return float(np.pi**2 / 6 / scale**2 + 1 / 12)
 
 
 def information_after(

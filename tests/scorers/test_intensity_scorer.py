@@ -12,6 +12,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
 from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
+from valueflow.commands.score import score_rankings
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import read_sample
@@ -223,6 +224,62 @@ def test_a_choice_is_read_from_logprobs_and_falls_back_visibly_without_them() ->
         for window in record["values"]["power"]["windows"]:
             assert window["order"] is not None
             assert window["fallback"].startswith("no logprobs")
+
+
+@pytest.mark.parametrize(("mode", "numbered"), [("rating", 6), ("placement", 2)])
+def test_numbers_are_asked_for_kept_and_estimated_from(mode: str, numbered: int) -> None:
+    log = run("valueflow/respondent", "valueflow/judge", judge_mode=mode, n_queries=4, levels="2")
+    assert metric(log, "judge_calls") == metric(log, "windows") == 24
+    assert metric(log, "unscored") == metric(log, "judge_retries") == 0
+    assert metric(log, "power judge_slope") == pytest.approx(1, abs=0.2)
+    for record in records(log):
+        assert record["judge"]["prompt_version"].startswith(mode)
+        for window in record["values"]["power"]["windows"]:
+            assert window["order"] is None
+            assert window["rating_scale"] == [-10, 10]
+            assert sorted(window["shown"]) == list(range(6))
+            assert window["position"] == window["shown"].index(0)
+            told = [number for number in window["ratings"] if number is not None]
+            assert len(told) == numbered
+            assert window["ratings"][0] in told
+    placed = [w for r in records(log) for w in r["values"]["power"]["windows"]]
+    if mode == "placement":
+        hidden = [next(i for i in (1, 2, 3, 4, 5) if w["ratings"][i] is not None) for w in placed]
+        assert len(set(hidden)) > 1
+        for window in placed:
+            ruler = [window["anchors"][i - 1] for i in window["shown"][:4]]
+            assert ruler == sorted(ruler)
+
+
+def test_a_judge_that_rates_everything_10_scores_nothing() -> None:
+    def ten(messages: list[Any], *_: Any) -> Any:
+        codes = [code for code, _ in read_judge_prompt(messages[0].text)[2]]
+        return output("\n".join(f"{code}: 10" for code in codes))
+
+    log = run(mock_model(lambda *_: output("I lead.")), mock_model(ten), judge_mode="rating")
+    assert metric(log, "unscored") == metric(log, "responses")
+    assert metric(log, "windows_failed") == metric(log, "windows")
+    window = records(log)[0]["values"]["power"]["windows"][0]
+    assert window["failure"] == "the same rating for every text"
+    assert window["calls"] == 3
+
+
+def test_a_log_of_ratings_is_scored_again_as_it_was(tmp_path: Path) -> None:
+    log = inspect_eval(
+        steer(values="power", levels="2", n_queries=2, windows=1, judge_mode="rating"),
+        model="valueflow/respondent",
+        model_roles={"grader": "valueflow/judge"},
+        display="none",
+        log_dir=str(tmp_path),
+    )[0]
+    found, _ = score_rankings([Path(log.location)], tmp_path / "scores")
+    assert found.judges == {}
+    assert {cell.cell: cell.intensity for cell in found.cells}["power/+2"] == pytest.approx(
+        metric(log, "power/+2 mean")
+    )
+    table = (tmp_path / "scores" / "rating_judges.csv").read_text().splitlines()
+    assert table[0].startswith("value,slope,slope_se,level")
+    assert table[1].startswith("power,")
 
 
 def test_a_fixed_panel_is_in_every_window(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def plan_table(
     spread: float = SPREAD,
     query_correlation: float = 0.0,
     most_windows: int = 10,
+    judge_mode: str = "ranking",
 ) -> Table:
     """Designs with 1 to `most_windows` windows per response; the smallest that reaches is marked.
 
@@ -36,6 +37,7 @@ def plan_table(
         spread: standard deviation between the responses of a cell, in points.
         query_correlation: correlation of the true intensities of two levels' responses to a query.
         most_windows: rows.
+        judge_mode: `ranking`, `rating` or `placement`.
 
     Raises:
         OptionError: an option is out of range.
@@ -53,14 +55,16 @@ def plan_table(
             spread=spread,
             query_correlation=query_correlation,
             most_windows=most_windows,
+            judge_mode=judge_mode,
         )
     except ValueError as error:
         raise OptionError("plan", str(error)) from None
     wanted = se is not None or response_se is not None
     best = next((d.windows for d in designs if d.reaches), None) if wanted else None
+    kind = "" if judge_mode == "ranking" else f"{judge_mode} in "
     table = Table(
-        title=f"{sampling} windows of {window_size}, judge of scale {judge_scale:g}, {queries:,} "
-        f"queries x {values} {'value' if values == 1 else 'values'} x {levels} levels",
+        title=f"{kind}{sampling} windows of {window_size}, judge of scale {judge_scale:g}, "
+        f"{queries:,} queries x {values} {'value' if values == 1 else 'values'} x {levels} levels",
         caption=_caption(designs, best, se, response_se, spread),
     )
     table.add_column("")

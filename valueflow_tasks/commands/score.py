@@ -56,6 +56,24 @@ JUDGE_COLUMNS = [
     "windows",
     "fit_p_value",
 ]
+RATING_COLUMNS = [
+    "value",
+    "slope",
+    "slope_se",
+    "level",
+    "level_se",
+    "place_effect",
+    "place_effect_se",
+    "text_sd",
+    "text_sd_se",
+    "noise_sd",
+    "lapse_rate",
+    "bent",
+    "correlation",
+    "ratings",
+    "texts",
+]
+DISAGREEMENT_COLUMNS = ["value", "anchor", "intensity", "mean_rating", "disagreement"]
 FIT_COLUMNS = ["value", "distance_from", "distance_to", "pairs", "observed", "expected"]
 CONTRADICTING_COLUMNS = ["value", "anchor", "points", "se"]
 
@@ -75,7 +93,8 @@ def score_rankings(
     `judges.csv`, `fit.csv` (share of anchor pairs ordered as their intensities say, by distance,
     observed and expected), `contradicting_anchors.csv` (anchors that the judge sees elsewhere than
     their intensities say, by how many points) and `run.json` (versions, options, what was left
-    out).
+    out); where the judge rated, `rating_judges.csv` and `disagreements.csv` (the anchors that it
+    rates farthest from what their intensities make one expect).
 
     Args:
         paths: rankings, see `valueflow.scorers.saved.rankings`.
@@ -110,6 +129,8 @@ def score_rankings(
     if found.shifts:
         write_csv(folder / "shifts.csv", SHIFT_COLUMNS, [asdict(s) for s in found.shifts])
     _write_judges(folder, found)
+    if found.rating_judges:
+        _write_rating_judges(folder, found, saved.table.anchor_names)
     run = {
         "valueflow": version("valueflow"),
         "rankings": [str(path) for path in paths],
@@ -151,6 +172,21 @@ def _write_judges(folder: Path, found: Evaluation) -> None:
     write_csv(folder / "judges.csv", JUDGE_COLUMNS, judges)
     write_csv(folder / "fit.csv", FIT_COLUMNS, bands)
     write_csv(folder / "contradicting_anchors.csv", CONTRADICTING_COLUMNS, contradicting)
+
+
+def _write_rating_judges(folder: Path, found: Evaluation, anchors: Sequence[str]) -> None:
+    """How the judge rates, by value, and the anchors that it rates unlike their intensities."""
+    judges = [
+        {"value": name, **{column: getattr(judge, column) for column in RATING_COLUMNS[1:]}}
+        for name, judge in found.rating_judges.items()
+    ]
+    disagreements = [
+        dict(zip(DISAGREEMENT_COLUMNS, (name, anchors[key], *numbers), strict=True))
+        for name, judge in found.rating_judges.items()
+        for key, *numbers in judge.contradicting
+    ]
+    write_csv(folder / "rating_judges.csv", RATING_COLUMNS, judges)
+    write_csv(folder / "disagreements.csv", DISAGREEMENT_COLUMNS, disagreements)
 
 
 def default_baselines(cells: Sequence[str]) -> dict[str, str]:

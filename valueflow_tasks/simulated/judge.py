@@ -25,6 +25,7 @@ from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings
 from valueflow.scorers.judge.choice import option_letters
 from valueflow.scorers.judge.prompt import read_judge_prompt
+from valueflow.scorers.judge.rating import RATING_SCALE, placement_ruler
 from valueflow.simulated.respondent import read_trailer
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "drawn_noise",
     "judge_answer",
     "judge_choice",
+    "judge_ratings",
 ]
 
 NONSENSE = (
@@ -50,6 +52,11 @@ class JudgeOptions(BaseModel):
     favours texts shown earlier; `failure_rate` is the share of answers that are nonsense;
     `lapse_rate` the share of windows ranked at random; `text_sd` the spread, in points, of its
     standing disagreement with single texts.
+
+    Asked for numbers, it gives `rating_level + rating_slope · (intensity + disagreement + noise)`,
+    rounded and kept on the scale from -10 to 10; the noise is that of its worths divided by
+    `scale`, and `place_effect / scale` the points that a later place costs. In a lapse the numbers
+    stand beside the wrong texts.
 
     Asked for the most supporting text, it states the softmax of the worths as log-probabilities,
     unless `logprobs` is false. `hidden_noise` is the spread, in log-worth, of a normal error about
@@ -78,6 +85,8 @@ class JudgeOptions(BaseModel):
     lapse_rate: float = Field(default=0.0, ge=0, le=1)
     skip_rate: float = Field(default=0.0, ge=0, le=1)
     text_sd: float = Field(default=0.0, ge=0)
+    rating_level: float = 0.0
+    rating_slope: float = 1.0
     logprobs: bool = True
     hidden_noise: float = Field(default=0.0, ge=0)
     unknown: Literal["error", "hash"] = "error"
@@ -201,6 +210,29 @@ def judge_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
     return " > ".join(texts[i][0] for i in order)
 
 
+def judge_ratings(
+    prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
+) -> str:
+    """The simulated judge's answer to the question for a number for each text, or for each text
+    that is not part of the ruler.
+
+    Arguments and errors are those of `judge_answer`.
+    """
+    generator = generator_for(options.seed, "judge", conversation)
+    texts, worth = _worths(prompt, options, known, generator, lapses=False)
+    if worth is None:
+        return NONSENSE[int(generator.integers(len(NONSENSE)))]
+    noisy = (worth + drawn_noise(options.noise, len(texts), generator)) / options.scale
+    numbers = np.clip(np.rint(options.rating_level + options.rating_slope * noisy), *RATING_SCALE)
+    first = placement_ruler(prompt)
+    asked, numbers = texts[first:], numbers[first:]
+    if generator.random() < options.lapse_rate:
+        numbers = generator.permutation(numbers)
+    return "\n".join(
+        f"{code}: {number:.0f}" for (code, _), number in zip(asked, numbers, strict=True)
+    )
+
+
 def judge_choice(
     prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
 ) -> tuple[str, dict[str, float]]:
@@ -254,7 +286,12 @@ def _named(name: object, registry: Registry) -> tuple[str, str]:
 
 
 def _worths(
-    prompt: str, options: JudgeOptions, known: KnownAnchors, generator: np.random.Generator
+    prompt: str,
+    options: JudgeOptions,
+    known: KnownAnchors,
+    generator: np.random.Generator,
+    *,
+    lapses: bool = True,
 ) -> tuple[list[tuple[str, str]], np.ndarray | None]:
     """(code, text) in shown order, and their worths before noise; None where the judge fails."""
     value_title, theory_title, texts = read_judge_prompt(prompt)
@@ -267,7 +304,7 @@ def _worths(
             [generator_for(options.seed, "text", name, t).standard_normal() for _, t in texts]
         )
     worth = options.scale * truth - options.place_effect * np.arange(len(texts))
-    if generator.random() < options.lapse_rate:
+    if lapses and generator.random() < options.lapse_rate:
         worth = np.zeros(len(texts))
     return texts, worth
 

@@ -26,6 +26,7 @@ from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.options import TaskOptionError
 from valueflow.scorers.judge.choice import is_choice_prompt
 from valueflow.scorers.judge.prompt import read_fences
+from valueflow.scorers.judge.rating import is_placement_prompt, is_rating_prompt
 from valueflow.scorers.judge.refusals import is_refusal_prompt
 from valueflow.scorers.panel.prompts import is_panel_prompt
 from valueflow.simulated.judge import (
@@ -33,6 +34,7 @@ from valueflow.simulated.judge import (
     KnownAnchors,
     judge_answer,
     judge_choice,
+    judge_ratings,
 )
 from valueflow.simulated.panel import panel_answer
 from valueflow.simulated.respondent import RespondentOptions, answer, read_trailer
@@ -95,6 +97,8 @@ class SimulatedModel(ModelAPI):
                 text = panel_answer(question, conversation, self.judge, self.known)
             elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
+            elif is_rating_prompt(question) or is_placement_prompt(question):
+                text = judge_ratings(question, conversation, self.judge, self.known)
             else:
                 text = judge_answer(question, conversation, self.judge, self.known)
         else:

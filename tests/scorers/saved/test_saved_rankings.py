@@ -267,3 +267,53 @@ def test_a_folder_stands_for_the_files_in_it_each_once(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputFileError, match=r"empty: is a folder without"):
         read_rankings([tmp_path / "empty"])
+
+
+RATED = {"ratings": [9, -8, -3, 1, 5, 9], "order": None}
+
+
+def test_ratings_stand_in_place_of_an_order(tmp_path: Path) -> None:
+    lines = [{name: cell for name, cell in window().items() if name != "order"} | RATED]
+    lines.append({k: v for k, v in lines[0].items() if k != "order"} | {"item": "b"})
+    saved = read_rankings([write_lines(tmp_path / "r.jsonl", *lines)])
+    assert saved.table.rated.tolist() == [True, True]
+    assert saved.extra == {("a", "power/+2"): {}, ("b", "power/+2"): {}}
+
+
+def test_ratings_and_an_order_of_one_window_are_both_read(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "r.jsonl", window(ratings=RATED["ratings"]), window(item="b"))
+    table = read_rankings([file]).table
+    assert (table.rated.tolist(), table.ranked.tolist()) == ([True, False], [True, True])
+
+
+def test_a_window_whose_texts_are_all_rated_alike_is_counted_and_not_used(tmp_path: Path) -> None:
+    file = write_lines(
+        tmp_path / "r.jsonl",
+        window(**RATED),
+        window(item="b", order=None, ratings=[10] * 6),
+        window(item="c", ratings=[10] * 6),
+    )
+    saved = read_rankings([file])
+    assert saved.table.rated.tolist() == [True, False]
+    assert saved.without["b", "power/+2", "power"] == "the same rating for every text"
+    assert sum(saved.dropped.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("ratings", "problem"),
+    [
+        ([9, -8, -3, 1, 5], "5 ratings for 6 texts"),
+        ([9, -8, -3, 1, 5, 9, 9], "7 ratings for 6 texts"),
+        ([9, -8, -3, 1, 5, "nine"], "'nine' is not a number"),
+        ([9, -8, -3, 1, 5, -12], "-12 lies outside"),
+        ([50, 20, 30, 10, 60, 90], "mixed scales"),
+    ],
+)
+def test_bad_ratings_are_named_with_file_and_row(
+    tmp_path: Path, ratings: list[Any], problem: str
+) -> None:
+    file = write_lines(tmp_path / "r.jsonl", window(**RATED), window(item="b", ratings=ratings))
+    with pytest.raises(InputFileError, match=problem) as error:
+        read_rankings([file])
+    assert "r.jsonl" in str(error.value)
+    assert "row 2" in str(error.value)

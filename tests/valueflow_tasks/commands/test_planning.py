@@ -27,6 +27,16 @@ def test_one_row_per_number_of_windows_with_its_calls() -> None:
     assert column(table, "judge calls")[2] == "3,000"
 
 
+def test_a_rating_costs_hardly_more_than_a_ranking_and_tells_more() -> None:
+    ranked, rated = plan_table(1.2, 100), plan_table(1.2, 100, judge_mode="rating")
+    cost = [float(column(t, "tokens")[0].replace(",", "")) for t in (ranked, rated)]
+    error = [float(column(t, "standard error: response")[0]) for t in (ranked, rated)]
+    assert cost[0] < cost[1] < 1.05 * cost[0]
+    assert error[1] < 0.8 * error[0]
+    with pytest.raises(OptionError, match="does not go with sampling adaptive"):
+        plan_table(1.2, 100, judge_mode="rating", sampling="adaptive")
+
+
 def test_the_smallest_design_that_reaches_is_marked_and_said() -> None:
     table = plan_table(0.3, 100, 0.35)
     marks = column(table, "")

@@ -409,8 +409,9 @@ def test_the_judge_is_asked_about_refusals_where_that_is_wanted(tmp_path: Path) 
     assert calls_in(tmp_path / "calls") == calls
 
 
-def test_choices_are_remembered_with_their_probabilities(tmp_path: Path) -> None:
-    metadata = {**SMALL, "grader": counted(tmp_path), "judge_mode": "choice"}
+@pytest.mark.parametrize("mode", ["choice", "rating", "placement"])
+def test_judgements_that_are_no_rankings_are_remembered(tmp_path: Path, mode: str) -> None:
+    metadata = {**SMALL, "grader": counted(tmp_path), "judge_mode": mode}
     first = run_task("valueflow_steer_pvq", metadata)
     assert first["shift_up"] > 1
     calls = calls_in(tmp_path / "calls")

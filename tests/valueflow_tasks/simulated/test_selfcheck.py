@@ -24,6 +24,23 @@ def test_responses_uniform_on_the_scale_are_recovered(place_effect: float) -> No
     assert judge.place_effect == pytest.approx(place_effect, abs=0.25)
 
 
+@pytest.mark.parametrize("mode", ["rating", "placement"])
+def test_a_judge_that_gives_numbers_is_calibrated_and_recovered(mode: str) -> None:
+    check = run_selfcheck(
+        respondent={"truth": "uniform"},
+        judge={"scale": 1.2, "rating_level": 2.0, "rating_slope": 0.7, "text_sd": 1.0},
+        task={"values": "power", "n_queries": 30, "windows": 1, "judge_mode": mode},
+    )
+    assert check.rmse <= 1.9
+    assert check.slope == pytest.approx(1, abs=0.12)
+    assert abs(check.bias) <= 0.7
+    assert 0.88 <= check.coverage <= 1
+    assert check.summary.evaluation is not None
+    judge = check.summary.evaluation.rating_judges["power"]
+    assert judge.slope == pytest.approx(0.7, abs=3 * judge.slope_se)
+    assert judge.text_sd == pytest.approx(1.0, abs=0.6)
+
+
 def test_the_command_prints_truth_beside_estimate() -> None:
     result = CliRunner().invoke(
         main, ["selfcheck", "--values", "power", "--n-queries", "3", "--failure-rate", "0.2"]

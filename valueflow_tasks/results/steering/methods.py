@@ -71,7 +71,7 @@ def _study_text(study: Study) -> str:
             f"{judge.get('sampling')} windows of {judge.get('window_size')} texts for each "
             f"response and value, judged by {judge.get('judge_mode', 'ranking')}; "
             f"{counts['judge_calls']:,} judge calls, {counts['judge_retries']:,} of them retries, "
-            f"{counts['windows_failed']:,} windows without an order."
+            f"{counts['windows_failed']:,} windows without a judgement."
         )
         parts.append(
             f"Anchors: {judge.get('vidb')} (revision {judge.get('vidb_revision') or 'none'}, "

@@ -34,6 +34,7 @@ __all__ = [
     "pair_rows",
     "put",
     "ranking_rows",
+    "rating_judge_rows",
     "refusals_by_level",
     "shifts_by_level",
     "square_figure_rows",
@@ -269,6 +270,34 @@ def judge_rows(study: Study) -> list[Row]:
             "fit_p_value": evaluation.fit[value].p_value,
         }
         for value, judge in evaluation.judges.items()
+    ]
+    return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
+
+
+def rating_judge_rows(study: Study) -> list[Row]:
+    """One row per value on which the judge rated: how its numbers follow the anchors."""
+    evaluation = study.summary.evaluation
+    theories = {cell.value: cell.theory for cell in study.summary.cells}
+    rows = [
+        {
+            "study": study.label,
+            "judge": study.judge.get("model", ""),
+            "theory": theories.get(value, ""),
+            "value": value,
+            "ratings": judge.ratings,
+            "anchors": judge.texts,
+            "slope": judge.slope,
+            "slope_se": judge.slope_se,
+            "level": judge.level,
+            "level_se": judge.level_se,
+            "place_effect": judge.place_effect,
+            "text_sd": judge.text_sd,
+            "text_sd_se": judge.text_sd_se,
+            "noise_sd": judge.noise_sd,
+            "lapse_rate": judge.lapse_rate,
+            "correlation": judge.correlation,
+        }
+        for value, judge in (evaluation.rating_judges.items() if evaluation else ())
     ]
     return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
 

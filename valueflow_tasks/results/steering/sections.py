@@ -21,6 +21,7 @@ from valueflow.results.steering.rows import (
     judge_rows,
     pair_rows,
     ranking_rows,
+    rating_judge_rows,
     refusals_by_level,
     square_figure_rows,
     square_rows,
@@ -67,7 +68,7 @@ def sections_of(found: Studies) -> list[Section]:
         Section("refusals", "Refusals", [], refusal_rates(series) + refusal_shifts(series),
                 some("refusals")),
         Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies),
-                some("judges", "judge_fit")),
+                some("judges", "rating_judges", "judge_fit")),
         Section("cost", "Counts and cost", [_COST], [],
                 some("counts", "cost")),
         Section("settings", "Settings", [], [], some("settings")),
@@ -146,6 +147,11 @@ def tables_of(found: Studies, series: Sequence[Series]) -> list[Table]:
             "refusals", "Refusals by level", [r for s in series for r in refusals_by_level(s)]
         ),
         table_of("judges", "Judges per value", [r for s in studies for r in judge_rows(s)]),
+        table_of(
+            "rating_judges",
+            "Judges' ratings per value",
+            [r for s in studies for r in rating_judge_rows(s)],
+        ),
         table_of("judge_fit", "Orders by distance", [r for s in studies for r in fit_rows(s)]),
         table_of("counts", "Counts", [count_row(s) for s in studies]),
         table_of("cost", "Tokens", [r for s in studies for r in usage_rows(s)]),

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from valueflow.scorers.estimate.cells import normal_populations
+from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge import FittedJudge, JudgePrior
-from valueflow.scorers.estimate.population import ValueWindows
 from valueflow.scorers.estimate.responses import (
     by_group,
     intensity_grid,
