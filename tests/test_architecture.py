@@ -27,6 +27,7 @@ EDGES = {
         "judge.model",
         "judge.response",
         "judge.scoring",
+        "judge.spending",
         "saved.logs",
         "saved.rankings",
         "summary.while_running",
