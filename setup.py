@@ -15,6 +15,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.egg_info import egg_info
 
 # pip removes a folder only where a file of ours lies directly in it; without this one, uninstalling
 # where the harness is absent would leave empty folders, which Python takes for a package.
@@ -37,6 +38,19 @@ class BuildWithFiles(build_py):
             tasks.parents[1].joinpath("valueflow-tasks.txt").write_text(NOTE, encoding="utf-8")
 
 
+class EggInfoAside(egg_info):
+    """Leaves no `valueflow.egg-info` in the checkout.
+
+    Python run there would find it before the installed package's own record, from which Inspect
+    takes that the package is installed, and would name the tasks without `valueflow/`.
+    """
+
+    def initialize_options(self) -> None:
+        super().initialize_options()
+        Path("build").mkdir(exist_ok=True)
+        self.egg_base = "build"
+
+
 SETTINGS = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 ROOMS = SETTINGS["tool"]["setuptools"]["package-dir"]
 PACKAGES = [
@@ -45,4 +59,4 @@ PACKAGES = [
     for package in (room, *(f"{room}.{inside}" for inside in find_packages(folder)))
 ]
 
-setup(cmdclass={"build_py": BuildWithFiles}, packages=PACKAGES)
+setup(cmdclass={"build_py": BuildWithFiles, "egg_info": EggInfoAside}, packages=PACKAGES)

@@ -27,7 +27,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import get_model
 
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.scorers.estimate.covariance import JointCells
+from valueflow.scorers.estimate.covariance import CellErrors, JointCells
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.pairs import pair_summaries
@@ -74,7 +74,8 @@ def true_joint(summary: RunSummary, options: RespondentOptions) -> JointCells:
         value = registry.value(cell.value, cell.theory)
         means.append(expected_intensity(value, targets, options))
     index = {cell.cell: i for i, cell in enumerate(summary.cells)}
-    return JointCells(index, np.array(means), np.zeros((len(means), len(means))))
+    nothing = CellErrors(0.0, np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros(0))
+    return JointCells(index, np.array(means), [nothing] * len(means), [""] * len(means))
 
 
 def compare(

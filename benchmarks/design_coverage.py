@@ -10,7 +10,7 @@ plus its own deviation (1.5). Every response is ranked in two windows of six by 
 whose scale and place effect are estimated. Nothing is known to the statistics but the windows.
 
 Printed, for every figure: its true value (the range where there are several), the mean error, the
-root mean square error, the median standard error, and the coverage of value ± 1.96 standard errors
+root mean square error, the median standard error, and the coverage of the figure's 95 % interval
 over replicates and figures of that kind.
 """
 
@@ -138,7 +138,8 @@ def run_records(
         centre = np.array([asked[i].means[value] for i in here])
         by_query = common + generator.normal(0, QUERY_SD, queries)
         truth = centre[:, None] + by_query + generator.normal(0, RESPONSE_SD, (len(here), queries))
-        found = _windows(generator, judge, draw_anchors(generator, judge), np.clip(truth, -10, 10))
+        anchors = draw_anchors(generator, judge)
+        found = windows_of(generator, judge, anchors, np.clip(truth, -10, 10), WINDOWS)
         windows |= {(i, value): rows for i, rows in zip(here, found, strict=True)}
     return [
         _response(one, query, {v: windows[i, v][query] for v in one.means})
@@ -147,11 +148,17 @@ def run_records(
     ]
 
 
-def _windows(
-    generator: np.random.Generator, judge: Judge, anchors: Anchors, truth: np.ndarray
+def windows_of(
+    generator: np.random.Generator,
+    judge: Judge,
+    anchors: Anchors,
+    truth: np.ndarray,
+    windows_each: int,
 ) -> list[list[list[WindowRecord]]]:
     """Windows by cell and query, of responses of true intensities (cells, queries)."""
-    ranks, places, item, panel = rank_windows(generator, judge, truth.ravel(), anchors, WINDOWS)
+    ranks, places, item, panel = rank_windows(
+        generator, judge, truth.ravel(), anchors, windows_each
+    )
     orders, shown = np.argsort(ranks, axis=1).tolist(), np.argsort(places, axis=1).tolist()
     found: list[list[list[WindowRecord]]] = [[[] for _ in row] for row in truth]
     for window, owner in enumerate(item.tolist()):
@@ -266,16 +273,18 @@ def table(design: str, law: Law, judge: Judge, queries: int, replicates: int, se
     """Prints one row per kind of figure."""
     asked = conditions(law, design)
     truth = true_figures(asked, law, design)
-    errors: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    errors: dict[str, list[tuple[float, float, float, bool]]] = defaultdict(list)
     for replicate in range(replicates):
         generator = np.random.default_rng((seed, queries, replicate))
         summary = summarize(run_records(generator, judge, asked, queries))
         for kind, name, figure in figures_of(summary):
-            errors[kind].append((truth[name], figure.value - truth[name], figure.se))
+            low, high = figure.interval
+            inside = low <= truth[name] <= high
+            errors[kind].append((truth[name], figure.value - truth[name], figure.se, inside))
     for kind, rows in errors.items():
-        true, error, se = np.array(rows).T
+        true, error, se, held = np.array(rows).T
         known = np.isfinite(se)
-        inside = np.abs(error[known]) <= 1.96 * se[known]
+        inside = held[known]
         low, high = (f"{bound:.2f}" for bound in (true.min(), true.max()))
         print(
             f"| {kind} | {low if low == high else f'{low} to {high}'} | {error.mean():+.3f} "

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from simulated_windows import Anchors, Judge, bucket_panels, cells_of_responses, draw_anchors
 from valueflow.scorers.estimate.evaluation import evaluate
-from valueflow.scorers.estimate.judge import JudgeModel
+from valueflow.scorers.estimate.judge import AnchorErrors, JudgeModel
 from valueflow.scorers.estimate.likelihood import read_orders
-from valueflow.scorers.estimate.responses import AnchorErrors, response_likelihood
+from valueflow.scorers.estimate.responses import response_log_likelihood
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.windows.adaptive import DESIGN_GRID, DESIGN_LAPSE_RATE, next_window
 
@@ -82,14 +82,16 @@ def adaptive(
     unused = np.ones((items, len(anchors.intensity)), dtype=bool)
     log_posterior = np.zeros((items, len(DESIGN_GRID)))
     judge = JudgeModel(design_scale, lapse_rate=DESIGN_LAPSE_RATE)
-    errors = AnchorErrors(np.zeros(len(anchors.intensity)), 0.0)
+    nothing = np.zeros(len(anchors.intensity))
+    errors = AnchorErrors(nothing, nothing, 0.0)
 
     def panels(number: int, before: WindowTable | None) -> IntArray:
         posterior = None
         if before is not None:
             orders = read_orders(before)
-            seen = response_likelihood(orders, before.item, items, judge, errors, DESIGN_GRID)
-            log_posterior[:] += np.log(np.maximum(seen, 1e-300))
+            log_posterior[:] += response_log_likelihood(
+                orders, before.item, items, judge, errors, DESIGN_GRID
+            )
             posterior = np.exp(log_posterior - log_posterior.max(axis=1, keepdims=True))
         panel = np.empty((items, TEXTS - 1), dtype=np.int64)
         for item in range(items):

@@ -7,7 +7,7 @@ judges: the model itself; one with normal noise (Thurstone's case V); one that i
 under 2 points, perceiving intensities in steps of 2; one that takes rejection for support of equal
 strength; one that prefers longer texts, with anchors of all lengths (1 point a standard deviation)
 and responses 1.5 points' worth longer than the anchors.  ``p`` is the median p-value of the fit,
-``alarms`` the share of runs with p < 0.01, ``listed`` the mean number of contradicting anchors.
+``alarms`` the share of runs with p < 0.01, ``listed`` the mean number of anchors disagreed with.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def replicate(seed: list[int], name: str, scale: float, windows: int) -> list[fl
         float(np.mean(peer - real)),
         float(np.polyfit(real, peer, 1)[0]),
         fit.p_value,
-        float(len(fit.contradicting)),
+        float(len(fit.disagreements)),
     ]
 
 

@@ -1,6 +1,7 @@
-"""Speed of the array part: 10,000 responses x 3 windows of 6, beside a plain loop.
+"""Speed of the array part: 10,000 responses x 3 windows of 6, beside a plain loop; of commands.
 
 Usage: python benchmarks/speed.py [--responses 1250 2500 5000 10000 20000] [--repeats 3]
+       python benchmarks/speed.py --commands [--repeats 3]
 
 The plain loop is the published method written one response at a time in NumPy: the root of the
 likelihood's derivative by SciPy's ``brentq``, with early exit, fixed scale, no place effect, no
@@ -11,16 +12,26 @@ our full evaluation: judge with place effect, lapses and anchor errors, response
 cells of 100 by the population model, fit.  Times are the best of ``--repeats``; "times" is the
 plain loop's time over ours, "of scalar" the scalar loop's, "gap" the largest difference of roots,
 memory the peak of the process.
+
+With ``--commands``: seconds of processor and wall time, least of ``--repeats``, of the commands as
+people run them: the quick start, with and without figures on the screen while it runs, beside a
+bare task with as many samples and calls (``bare_task.py``), and ``valueflow list``.  On a busy
+machine only processor time can be compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +140,44 @@ def best_time(function: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
+HERE = Path(__file__).parent
+PROGRAMS = Path(sys.executable).parent
+
+QUICK_START = (
+    f"{PROGRAMS / 'inspect'} eval valueflow/steer --display plain --model valueflow/respondent "
+    "--model-role grader=valueflow/judge"
+)
+COMMANDS = {
+    "valueflow list": f"{PROGRAMS / 'valueflow'} list",
+    "valueflow list tasks": f"{PROGRAMS / 'valueflow'} list tasks",
+    "quick start": QUICK_START,
+    "quick start, no live figures": f"{QUICK_START} --no-score-display",
+    "bare task": f"{PROGRAMS / 'inspect'} eval bare_task.py --display plain",
+}
+
+
+def seconds_of(command: str) -> tuple[float, float]:
+    """Processor and wall seconds of a command that must succeed."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"INSPECT_LOG_DIR": folder, "COLUMNS": "100"}
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command.split(), cwd=HERE, env=environment, check=True, capture_output=True)
+        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall
+
+
+def time_commands(repeats: int) -> None:
+    print(f"{'command':30s} processor s  wall s")
+    least = {}
+    for name, command in COMMANDS.items():
+        found = [seconds_of(command) for _ in range(repeats)]
+        least[name] = [min(one) for one in zip(*found, strict=True)]
+        print(f"{name:30s} {least[name][0]:11.2f} {least[name][1]:7.2f}", flush=True)
+    for name in ("quick start", "quick start, no live figures"):
+        times = [ours / bare for ours, bare in zip(least[name], least["bare task"], strict=True)]
+        print(f"{name + ' / bare':30s} {times[0]:11.2f} {times[1]:7.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -136,7 +185,11 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--commands", action="store_true")
     arguments = parser.parse_args()
+    if arguments.commands:
+        time_commands(arguments.repeats)
+        return
     print(
         "responses  plain loop s  scalar loop s  tuned loop s  one pass s  times  of scalar  "
         "population s  times  of scalar  gap"

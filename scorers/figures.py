@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from valueflow.scorers.records import ResponseRecord
 
@@ -30,17 +30,35 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Figure:
-    """A number and its standard error (NaN where one cannot be given)."""
+    """A number, its standard error and its 95 % interval (NaN where one cannot be given)."""
 
     value: float
     se: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval; that of a normal distribution where no other is known."""
+        if math.isnan(self.lower) or math.isnan(self.upper):
+            return self.value - Z95 * self.se, self.value + Z95 * self.se
+        return self.lower, self.upper
+
+
+Z95 = float(ndtri(0.975))
+"""Standard errors on each side of a 95 % interval of a normal distribution."""
 
 
 def mean_figure(numbers: Sequence[float]) -> Figure:
-    """The mean of independent numbers and its standard error, which takes at least two."""
+    """The mean of independent numbers, its standard error, which takes at least two, and the
+    interval of Student's t."""
     array = np.asarray(numbers, dtype=float)
-    se = float(array.std(ddof=1) / math.sqrt(len(array))) if len(array) > 1 else math.nan
-    return Figure(float(array.mean()), se)
+    mean = float(array.mean())
+    if len(array) < 2:
+        return Figure(mean)
+    se = float(array.std(ddof=1) / math.sqrt(len(array)))
+    half = float(stdtrit(len(array) - 1, 0.975)) * se
+    return Figure(mean, se, mean - half, mean + half)
 
 
 def wilson(count: float, of: int, confidence: float = 0.95) -> tuple[float, float]:

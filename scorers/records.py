@@ -6,7 +6,9 @@ without the code that wrote it. `window_records` turns responses into the rankin
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 __all__ = [
     "METADATA_KEY",

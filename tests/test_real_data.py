@@ -30,6 +30,7 @@ def test_the_published_queries_and_anchors_load_whole() -> None:
         check_anchors(vidb.of(value), value, 6, "bucket")
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_real_input_run_finishes_and_prints_its_cost() -> None:
     line = [sys.executable, str(ROOT / "benchmarks" / "real_input.py"), "--data", str(DATA)]
@@ -54,6 +55,7 @@ def test_without_data_the_run_says_which_variable_to_set() -> None:
     assert "VALUEFLOW_REAL_DATA" in done.stdout
 
 
+@pytest.mark.slow
 @needs_data
 def test_simulated_respondents_score_what_the_survey_file_says() -> None:
     line = [sys.executable, str(ROOT / "benchmarks" / "opinionqa.py"), "--data", str(DATA)]

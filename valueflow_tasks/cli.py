@@ -14,11 +14,10 @@ from valueflow.commands.hub import package_command, pull_command, push_command
 from valueflow.commands.lm_eval import lm_eval_commands
 from valueflow.commands.report import report_command
 from valueflow.commands.review import review_command
-from valueflow.hub_assets.errors import ValueflowError
+from valueflow.commands.screen import form_options, say, show_tables
+from valueflow.hub_assets.errors import ValueflowError, singular
 
 __all__ = ["main"]
-
-console = Console()
 
 
 class _Commands(click.Group):
@@ -30,7 +29,7 @@ class _Commands(click.Group):
         except click.ClickException:
             raise
         except ValueflowError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(singular(str(error))) from None
 
 
 def _examples(*lines: str) -> str:
@@ -70,7 +69,7 @@ def main() -> None:
         "valueflow list values",
         "valueflow list values --theory duty --all",
         "valueflow list pairs --theory right",
-        "valueflow list assets",
+        "valueflow list assets --json",
     ),
 )
 @click.argument(
@@ -95,12 +94,12 @@ def main() -> None:
 )
 @click.option("--theory", help="Only this theory (values, pairs, squares, composites).")
 @click.option("--all", "everything", is_flag=True, help="Ancestors and children too (values).")
-def list_command(what: str, theory: str | None, everything: bool) -> None:
+@form_options
+def list_command(what: str, theory: str | None, everything: bool, form: str | None) -> None:
     """Show the catalogue: theories, values, pairs, squares, tasks, assets and so on."""
     from valueflow.commands import listing
 
-    for table in listing.tables(what, theory, everything):
-        console.print(table)
+    show_tables(list(listing.tables(what, theory, everything)), form)
 
 
 @main.command(
@@ -145,8 +144,9 @@ def score_command(
 ) -> None:
     """Estimate intensities from saved RANKINGS, without any model.
 
-    RANKINGS are Inspect logs (.eval, .json), files with one window a line (.jsonl), or ranking
-    tables of the published scripts (.csv). Fields of a line: item, cell, value, anchors, order,
+    RANKINGS are Inspect logs (.eval, .json), files with one window a line (.jsonl), ranking tables
+    of the published scripts (.csv), or folders of them; of a run and its retry, the log with more
+    responses counts. Fields of a line: item, cell, value, anchors, order,
     position; optionally shown and query. In order, a nested list is a tie, and texts that are not
     named come after those that are.
     """
@@ -159,14 +159,14 @@ def score_command(
     table = Table("cell", "items", "intensity", "standard error", "spread", title="Cells")
     for c in found.cells[:40]:
         table.add_row(c.cell, str(c.items), f"{c.intensity:+.2f}", f"{c.se:.2f}", f"{c.spread:.2f}")
-    console.print(table)
+    show_tables([table])
     if len(found.cells) > 40:
-        console.print(f"... and {len(found.cells) - 40} more in {output / 'cells.csv'}")
+        say(f"... and {len(found.cells) - 40} more in {output / 'cells.csv'}")
     for what, count in saved.dropped.items():
-        click.echo(f"Left out: {count} {what}", err=True)
+        say(f"Left out: {count} {what}", err=True)
     for note in found.notes:
-        click.echo(f"Note: {note}", err=True)
-    click.echo(f"{saved.table.windows:,} windows of {len(found.items):,} items; tables in {output}")
+        say(f"Note: {note}", err=True)
+    say(f"{saved.table.windows:,} windows of {len(found.items):,} items; tables in {output}")
 
 
 @main.command(
@@ -279,7 +279,7 @@ def selfcheck_command(
             f"{cell.se:.2f}",
             f"{cell.estimate - cell.truth:+.2f}",
         )
-    console.print(table)
+    show_tables([table])
     click.echo(
         f"responses: {check.responses}, RMSE {check.rmse:.2f}, slope {check.slope:.3f}, "
         f"bias {check.bias:+.2f}, coverage of 95% intervals {check.coverage:.3f}"
@@ -337,6 +337,7 @@ main.add_command(report_command)
     default=None,
     help="Standard deviation between the responses of a cell, in points.",
 )
+@form_options
 def plan_command(
     judge_scale: float,
     queries: int,
@@ -347,24 +348,24 @@ def plan_command(
     window_size: int,
     sampling: str,
     spread: float | None,
+    form: str | None,
 ) -> None:
     """Say how many windows a design needs, and what it costs in judge calls and tokens."""
     from valueflow.commands.plan import plan_table
     from valueflow.scorers.windows.plan import SPREAD
 
-    console.print(
-        plan_table(
-            judge_scale,
-            queries,
-            se,
-            response_se=response_se,
-            values=values,
-            levels=levels,
-            window_size=window_size,
-            sampling=sampling,
-            spread=SPREAD if spread is None else spread,
-        )
+    table = plan_table(
+        judge_scale,
+        queries,
+        se,
+        response_se=response_se,
+        values=values,
+        levels=levels,
+        window_size=window_size,
+        sampling=sampling,
+        spread=SPREAD if spread is None else spread,
     )
+    show_tables([table], form)
 
 
 main.add_command(build_command)

@@ -17,6 +17,7 @@ from pathlib import Path
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
+from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
 
@@ -27,6 +28,10 @@ COLUMNS = {
     "theory": ("theory", "framework"),
     "level": ("level",),
 }
+
+
+HALF_SCALE = 10.0
+"""Anchors of a value that span less, in points, hardly tell texts apart on the scale."""
 
 
 @dataclass(frozen=True)
@@ -132,21 +137,36 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Regist
             continue
         anchor = _anchor(row, mapping)
         texts = found.setdefault((value.theory, value.name), {})
-        if slug(anchor.text) in texts:
+        if normalised(anchor.text) in texts:
             dropped["repeated texts of a value (the first was kept)"] += 1
             continue
-        texts[slug(anchor.text)] = anchor
+        texts[normalised(anchor.text)] = anchor
     if not found:
         raise InputFileError(
             opened.reference,
             "holds no anchor of a known value"
             + "".join(f"; {count} {what}" for what, count in dropped.items()),
         )
-    return Vidb(
-        {key: tuple(texts.values()) for key, texts in found.items()},
-        opened,
-        (*opened.notes, *(f"{count} {what}" for what, count in dropped.items())),
-    )
+    anchors = {key: tuple(texts.values()) for key, texts in found.items()}
+    notes = [f"{count} {what}" for what, count in dropped.items()]
+    return Vidb(anchors, opened, (*opened.notes, *notes, *_on_another_scale(anchors)))
+
+
+def _on_another_scale(anchors: Mapping[tuple[str, str], tuple[Anchor, ...]]) -> list[str]:
+    """A warning where intensities look as if they were rated from 1 to 5, or from 0 to 10."""
+    odd = []
+    for (theory, value), texts in anchors.items():
+        low, high = min(a.intensity for a in texts), max(a.intensity for a in texts)
+        if len(texts) > 1 and (high - low < HALF_SCALE or low >= 0 or high <= 0):
+            odd.append(f"{theory}:{value} from {low:g} to {high:g}")
+    if not odd:
+        return []
+    more = f" and {len(odd) - 3} values more" if len(odd) > 3 else ""
+    return [
+        f"intensities span less than half of the scale from -10 to 10, or one sign only "
+        f"({'; '.join(odd[:3])}{more}); if they were rated on another scale, map them to this one "
+        "first (-10 opposes most, 0 is neutral): all scores are in the anchors' units"
+    ]
 
 
 def _known_value(registry: Registry, name: str, theory: str | None) -> Value | None:
@@ -186,7 +206,7 @@ def value_of_file(opened: Source, file: Path, registry: Registry) -> Value:
 
 
 def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
-    text = str(row.cells.get(mapping["text"]) or "").strip()
+    text = row.text(mapping, "text")
     if not text:
         raise InputFileError(row.file, "the text is empty", row=row.number, column=mapping["text"])
     raw = row.cells.get(mapping["intensity"])

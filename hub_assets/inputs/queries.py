@@ -3,7 +3,8 @@
 Accepted columns: the question is `query`, `question`, `prompt`, `instruction` or `text`; its
 identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
 without a family column gives its own name as the family, so that a folder with one file per
-source (as the published queries are kept) is drawn from evenly.
+source (as the published queries are kept) is drawn from evenly. A question may be a chat of one
+message, `[{"role": "user", "content": "..."}]`.
 """
 
 import itertools
@@ -16,6 +17,7 @@ import numpy as np
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry
+from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Queries", "Query", "choose_queries", "load_queries"]
 
@@ -69,15 +71,15 @@ def load_queries(
         if row.file != current:
             current = row.file
             mapping = column_map(row, COLUMNS, ["query"], columns, "query_columns")
-        text = str(row.cells.get(mapping["query"]) or "").strip()
+        text = row.text(mapping, "query", role="user")
         if not text:
             raise InputFileError(
                 row.file, "is empty; remove the row", row=row.number, column=mapping["query"]
             )
-        if text.casefold() in seen_texts:
+        if normalised(text) in seen_texts:
             repeated += 1
             continue
-        seen_texts.add(text.casefold())
+        seen_texts.add(normalised(text))
         family = str(row.cell(mapping, "family") or row.file.stem)
         given = row.cell(mapping, "id")
         identifier = "" if given is None else _safe(str(given))

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import check_file, is_blank, not_utf8, sendable
 
 __all__ = ["SUFFIXES", "Row", "rows_of"]
 
@@ -30,6 +33,52 @@ class Row:
         """The cell of a field, by the columns of `column_map`; None where it has no column."""
         return self.cells.get(mapping[field]) if field in mapping else None
 
+    def text(self, mapping: Mapping[str, str], field: str, role: str | None = None) -> str:
+        """The text of a field without spaces around it, empty where there is none to be seen.
+
+        Args:
+            mapping: columns, from `column_map`.
+            field: which one.
+            role: `user` or `assistant`, where the cell may also be a chat of one message of that
+                role, `[{"role": "user", "content": "..."}]`, whose content is taken.
+
+        Raises:
+            InputFileError: the cell is a list, an object or a truth value, which no model should
+                read in the form that Python prints it in.
+        """
+        cell = self.cell(mapping, field)
+        if role is not None:
+            cell = _only_message(cell, role)
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return ""
+        if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+            kind = {bool: "a truth value", list: "a list", dict: "an object"}.get(type(cell), "")
+            chat = f", or a chat of one message of the role '{role}'" if role else ""
+            raise InputFileError(
+                self.file,
+                f"is {kind or type(cell).__name__}, not a text; write the text itself{chat}",
+                row=self.number,
+                column=mapping[field],
+            )
+        text = sendable(str(cell)).strip()
+        return "" if is_blank(text) else text
+
+
+def _only_message(cell: Any, role: str) -> Any:
+    """The content of a chat of one message, also where it stands as JSON in a CSV's cell."""
+    chat = cell
+    if isinstance(cell, str) and re.match(r'\s*\[\s*\{\s*"(?:role|content)"', cell):
+        try:
+            chat = json.loads(cell)
+        except (ValueError, RecursionError):
+            return cell
+    elif isinstance(cell, str) and re.match(r"\s*\[\s*\{\s*'(?:role|content)'", cell):
+        return []  # A chat as Python prints it, which cannot be read back for certain.
+    match chat:
+        case [{"role": str(said_by), "content": str(content)}] if said_by == role:
+            return content
+    return chat
+
 
 def rows_of(files: Iterable[Path]) -> Iterator[Row]:
     """All rows of files, in order.
@@ -39,6 +88,7 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
     """
     for file in files:
         suffix = file.suffix.lower()
+        check_file(file)
         try:
             if suffix in (".csv", ".tsv"):
                 yield from _delimited(file, "\t" if suffix == ".tsv" else ",")
@@ -49,9 +99,9 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
             else:
                 yield from _parquet(file)
         except UnicodeDecodeError as error:
-            raise InputFileError(
-                file, f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
-            ) from None
+            raise not_utf8(file, error) from None
+        except OSError as error:
+            raise InputFileError(file, f"cannot be read ({error.strerror})") from None
 
 
 def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
@@ -70,7 +120,7 @@ def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
 
 
 def _json_lines(file: Path) -> Iterator[Row]:
-    with file.open(encoding="utf-8") as stream:
+    with file.open(encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
@@ -87,7 +137,7 @@ def _json_lines(file: Path) -> Iterator[Row]:
 
 def _json(file: Path) -> Iterator[Row]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = json.loads(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise
     except (ValueError, RecursionError) as error:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.files import check_file
 from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, rows_of
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.download import download
@@ -189,8 +190,11 @@ def _hash(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(root)).encode())
+        check_file(file)
         try:
-            digest.update(file.read_bytes())
+            with file.open("rb") as stream:
+                while chunk := stream.read(2**20):
+                    digest.update(chunk)
         except OSError as error:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
     return digest.hexdigest()

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
-from valueflow.hub_assets.files import write_text
+from valueflow.hub_assets.files import read_text, write_text
 from valueflow.hub_assets.inputs.anchors import value_of_file
 from valueflow.hub_assets.inputs.source import Row, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Value, load_registry
@@ -124,7 +124,7 @@ def package_table(
         if held_out is not None:
             write_text(temporary / HELD_OUT, _held_out_text(held_out))
         if notes is not None:
-            write_text(temporary / NOTES, _text_of(notes))
+            write_text(temporary / NOTES, read_text(notes))
         write_card(temporary, construction)
         os.chmod(temporary, 0o755)
         _put_in_place(temporary, folder)
@@ -284,16 +284,7 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(cells, schema), path)
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
-
-
 def _held_out_text(path: Path) -> str:
-    lines = [line.strip() for line in _text_of(path).splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     hashes = {s if re.fullmatch(r"[0-9a-f]{16}", s) else split_hash_of(s) for s in lines}
     return "".join(f"{found}\n" for found in sorted(hashes))

@@ -20,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.records import (
     Asset,
@@ -68,22 +69,14 @@ def read_registry(path: Path) -> Registry:
         InputFileError: the file is missing, is not YAML or breaks the schema; the message names
             the file and the place in it.
     """
-    return _validated(_parsed(path, _text(path)), path)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+    return _validated(_parsed(path, read_text(path)), path)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
         raise InputFileError(path, f"is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
@@ -167,7 +160,7 @@ def open_catalogue(path: str | Path) -> Registry:
         InputFileError: the file cannot be read, breaks the schema or names what is there already.
     """
     file = _absolute(path)
-    text = _text(Path(file))
+    text = read_text(Path(file))
     found = _load(registry_path(), file, text)
     _opened[file] = text
     return found
@@ -206,7 +199,7 @@ def _load(installed: Path, own: str | None, text: str | None) -> Registry:
     if own is None or text is None:
         return read_registry(installed)
     path = Path(own)
-    merged = _merged(_parsed(installed, _text(installed)), _parsed(path, text), path)
+    merged = _merged(_parsed(installed, read_text(installed)), _parsed(path, text), path)
     return _validated({**merged, "catalogue": own}, path)
 
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownName
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = [
     "OpinionQuestion",
@@ -37,7 +37,6 @@ __all__ = [
     "choose_questions",
     "holdout_questions",
     "load_opinions",
-    "option_key",
     "question_hash",
 ]
 
@@ -115,14 +114,9 @@ class OpinionSet:
         return np.mean(golds, axis=0) if golds else None
 
 
-def option_key(text: str) -> str:
-    """A text as it is compared: Unicode form NFKC, no case, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def question_hash(text: str, options: Sequence[str]) -> str:
     """16 hexadecimal digits that stand for a question and its options in their order."""
-    content = json.dumps([option_key(text), *map(option_key, options)], ensure_ascii=False)
+    content = json.dumps([normalised(text), *map(normalised, options)], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
 
 
@@ -161,7 +155,7 @@ def load_opinions(source: object, columns: Mapping[str, str] | None = None) -> O
             if len(question.options) == 1:
                 dropped["one option only"] += 1
                 continue
-            if len({option_key(option) for option in question.options}) < len(question.options):
+            if len({normalised(option) for option in question.options}) < len(question.options):
                 dropped["repeated option texts"] += 1
                 continue
             first = gold_of.get((question.id, group))
@@ -232,7 +226,7 @@ def _mapping(row: Row, columns: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _question(row: Row, mapping: Mapping[str, str]) -> OpinionQuestion:
-    raw = str(row.cell(mapping, "question") or "").strip()
+    raw = row.text(mapping, "question")
     framed = _FRAME.match(raw)
     text = _unquoted(framed[1] if framed else raw)
     if not text:
@@ -290,7 +284,7 @@ def _distribution(
         raise wrong("is no list of numbers")
     try:
         numbers = [float(share) for share in parsed]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise wrong("is no list of numbers") from None
     if len(numbers) != options:
         raise wrong(f"has {len(numbers)} numbers for {options} options")

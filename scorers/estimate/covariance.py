@@ -1,32 +1,46 @@
-"""Shifts of cells from their baselines, paired by query.
+"""Errors of several cells' means, and of any function of them.
 
-Covariance of the errors of several cells' means, and the error of any function of them.
+Three things make the errors of two cells go together. Queries that both cells have move both: the
+items' part has the correlation of the two cells' sums of influences over queries (the sandwich of
+Liang and Zeger 1986), drawn toward what the cells of a value have in common where queries are few.
+All cells of a value have the same judge, whose parameters are estimated. And the scale has ends.
 
-Two things make the errors of two cells go together. Queries that both cells have move both: the
-items' part has the covariance of the two cells' sums of influences over queries (the sandwich of
-Liang and Zeger 1986). And all cells of a value have the same judge, whose parameters are estimated.
-
-A function of several means gets its standard error from seeded draws of a normal distribution with
-that covariance. Unlike the delta method this stays honest where a denominator or a length may be
-zero: the error of a cosine between a tiny shift and its target is large, not undefined.
+A function of several means gets its interval and its standard error from seeded draws of the means:
+the items' and the judge's parts are drawn jointly normal and carried to the scale by each cell's
+own posterior, so that no draw leaves it and none is sure where the windows are not. Unlike the
+delta method this stays honest where a denominator or a length may be zero: the error of a cosine
+between a tiny shift and its target is large, not undefined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
+from valueflow.scorers.estimate.cells import Shapes
 from valueflow.scorers.figures import Figure
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-SHRINK_PAIRS = 5.0
-"""The correlation of two cells' errors is shrunk by pairs / (pairs + this): few pairs tell little
-of it, and taking it for too large would make the error of the shift too small."""
+LIMIT = 10.0
+"""Means live on [-LIMIT, LIMIT]."""
+
+SHARED = (0.0, 0.5)
+"""Mean and standard deviation of the prior on Fisher's z of the correlation that the errors of the
+cells of a value have in common."""
+
+APART = (0.0, 0.3)
+"""The same for cells of different values."""
+
+PRIOR_PAIRS = 8.0
+"""Queries that what all cells have in common counts for, beside the queries that two cells share,
+in the correlation of their errors."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +58,69 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Bounded:
+    """The posterior of a cell's mean m by y = atanh(m / 10), which cannot leave the scale.
+
+    ``centre`` and ``sd``, from the items, ``skewness`` and ``kurtosis`` (excess) of y; ``judge``
+    (D,), its change when the judge's parameters move by one standard error in each of D directions.
+    ``scale`` (E,), in points, are errors of the scale itself, which move a mean as far as its ends.
+    """
+
+    centre: float
+    sd: float
+    skewness: float
+    kurtosis: float
+    judge: Array
+    scale: Array = field(default_factory=lambda: np.zeros(0))
+
+    def at(self, z: Array, moved: Array | float = 0.0) -> Array:
+        """Means (...) where the items' part is ``z`` (...) standard deviations off its centre.
+
+        ``moved`` (...) is added to y.  Skewness and kurtosis by Cornish and Fisher (1937), as far
+        as their expansion is monotone.
+        """
+        first, second = np.clip(self.skewness, -0.8, 0.8), np.clip(self.kurtosis, -0.8, 2.0)
+        bent = z + (z**2 - 1) * first / 6 + (z**3 - 3 * z) * second / 24
+        bent -= (2 * z**3 - 5 * z) * first**2 / 36
+        return np.asarray(LIMIT * np.tanh(self.centre + self.sd * bent + moved))
+
+    def bounds(self, tail: float) -> tuple[float, float]:
+        """Quantiles at ``tail`` and 1 - ``tail`` with the judge's and the scale's parts."""
+        whole = float(np.sqrt(1 + self.judge @ self.judge / max(self.sd, 1e-12) ** 2))
+        wide = Bounded(self.centre, self.sd * whole, self.skewness, self.kurtosis, self.judge)
+        lower, middle, upper = wide.at(np.array([ndtri(tail), 0.0, -ndtri(tail)]))
+        moved = float(ndtri(tail) * np.sqrt(self.scale @ self.scale))
+        low = float(middle - np.hypot(middle - lower, moved))
+        high = float(middle + np.hypot(upper - middle, moved))
+        return max(low, -LIMIT), min(high, LIMIT)
+
+
+@dataclass(frozen=True)
 class CellErrors:
     """What the error of a cell's mean is made of.
 
     ``sd``, from its items; ``influence`` (n,) and ``query`` (n,) of the items; ``judge`` (D,), the
     change of the mean when the judge's parameters move by one standard error in each of D
-    independent directions, which all cells of a value share.
+    independent directions, which all cells of a value share.  ``bounded`` is the same for a scale
+    with ends, and ``shapes`` what the cell's posterior says of more than its mean; both None where
+    the estimator is the published one.
     """
 
     sd: float
     influence: Array
     query: IntArray
     judge: Array
+    bounded: Bounded | None = None
+    shapes: Shapes | None = None
 
 
-def item_covariance(cells: Sequence[CellErrors]) -> tuple[Array, IntArray]:
-    """Covariance (C, C) of the means of C cells from their items, and counts (C, C) of the queries
-    that two cells share.
+def item_correlation(cells: Sequence[CellErrors], values: Sequence[str]) -> tuple[Array, IntArray]:
+    """Correlation (C, C) of the errors of C cells' means that their items make, and counts (C, C)
+    of the queries that two cells share.
 
-    It is that of the sums of influences over shared queries (Liang and Zeger 1986), with the
-    correlation shrunk where few queries are shared.
+    That of two cells is observed in the sums of influences over their shared queries.  It is drawn
+    toward the average over all pairs of cells of the same ``values``, or of different ones, which
+    is itself drawn toward its prior where queries are few.
     """
     queries, code = np.unique(np.concatenate([cell.query for cell in cells]), return_inverse=True)
     codes = np.split(code, np.cumsum([len(cell.query) for cell in cells])[:-1])
@@ -73,30 +130,45 @@ def item_covariance(cells: Sequence[CellErrors]) -> tuple[Array, IntArray]:
     pairs = np.rint(there @ there.T).astype(np.int64)
     product = sums @ sums.T
     size = np.sqrt(np.outer(np.diag(product), np.diag(product)))
-    correlation = np.where((size > 0) & (pairs > 1), product / np.where(size > 0, size, 1), 0.0)
-    correlation = correlation * pairs / (pairs + SHRINK_PAIRS)
+    known = (size > 0) & (pairs > 1)
+    observed = np.where(known, product / np.where(size > 0, size, 1), 0.0)
+    code_of = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    value = np.array([code_of[name] for name in values])
+    same = value[:, None] == value
+    usual = np.zeros_like(observed)
+    for number in code_of.values():
+        own = value == number
+        usual[np.ix_(own, own)] = _usual(observed, pairs, known & own & own[:, None], SHARED)
+    usual[~same] = _usual(observed, pairs, known & ~same, APART)
+    correlation = (pairs * observed + PRIOR_PAIRS * usual) / (pairs + PRIOR_PAIRS)
+    correlation = np.where(pairs > 0, correlation, 0.0)
     np.fill_diagonal(correlation, 1.0)
-    sd = np.array([cell.sd for cell in cells])
-    # An unknown, infinite error has nothing in common with another.
-    with np.errstate(invalid="ignore"):
-        covariance = np.where(correlation == 0, 0.0, correlation * np.outer(sd, sd))
-    return covariance, pairs
+    return correlation, pairs
 
 
-def shift_error(cell: CellErrors, baseline: CellErrors) -> tuple[float, int]:
-    """Standard error of the difference of two cells' means, and the number of shared queries.
+def _usual(
+    observed: Array, pairs: IntArray, which: NDArray[np.bool_], prior: tuple[float, float]
+) -> float:
+    """The correlation that pairs of cells have on average, drawn toward its prior.
 
-    The items' part pairs the queries; the judge's part largely cancels, since both cells have the
-    same judge.
+    However many cells there are, they share their queries, so that the average is known no better
+    than one correlation over these.
     """
-    covariance, pairs = item_covariance([cell, baseline])
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    variance += float(np.sum((cell.judge - baseline.judge) ** 2))
-    return float(np.sqrt(max(variance, 0.0))), int(pairs[0, 1])
+    which = which & ~np.eye(len(observed), dtype=bool)
+    centre, sd = prior
+    if not which.any():
+        return float(np.tanh(centre))
+    mean = float(np.average(observed[which], weights=pairs[which]))
+    told = sd**2 * max(float(pairs[which].max()) - 1, 0.0)
+    told /= 1 + told
+    return float(np.tanh((1 - told) * centre + told * np.arctanh(np.clip(mean, -0.99, 0.99))))
 
 
 DRAWS = 4000
 """Draws behind a standard error: its own Monte-Carlo error is about 1.1 %."""
+
+DRAWN_AT_ONCE = 300
+"""Most cells that are drawn together whether or not a figure needs them all."""
 
 CENTRAL = (15.865525393145708, 84.1344746068543)
 """Percentiles one standard deviation below and above the middle of a normal distribution."""
@@ -108,7 +180,11 @@ def cell_covariance(errors: Sequence[CellErrors], values: Sequence[str]) -> Arra
     ``errors`` are the cells' own, from :class:`.evaluation.Evaluation`, and ``values`` the value
     that each measures: judges of different values are taken as independent.
     """
-    covariance = item_covariance(errors)[0]
+    sd = np.array([cell.sd for cell in errors])
+    correlation = item_correlation(errors, values)[0]
+    # An unknown, infinite error has nothing in common with another.
+    with np.errstate(invalid="ignore"):
+        covariance = np.where(correlation == 0, 0.0, correlation * np.outer(sd, sd))
     for value in set(values):
         own = np.array([i for i, name in enumerate(values) if name == value])
         judge = np.array([errors[i].judge for i in own])
@@ -118,11 +194,12 @@ def cell_covariance(errors: Sequence[CellErrors], values: Sequence[str]) -> Arra
 
 @dataclass(frozen=True)
 class JointCells:
-    """Means (C,) of cells, in points, with the covariance (C, C) of their errors."""
+    """Means (C,) of cells, in points, with what their errors are made of, and the value of each."""
 
     index: Mapping[str, int]
     mean: Array
-    covariance: Array
+    errors: Sequence[CellErrors]
+    values: Sequence[str]
 
     @classmethod
     def of(
@@ -133,11 +210,72 @@ class JointCells:
         return cls(
             {cell: i for i, cell in enumerate(cells)},
             np.array([means[cell] for cell in cells]),
-            cell_covariance([errors[c] for c in cells], [values[c] for c in cells]),
+            [errors[cell] for cell in cells],
+            [values[cell] for cell in cells],
         )
 
+    @cached_property
+    def _items(self) -> tuple[Array, IntArray]:
+        return item_correlation(self.errors, self.values)
+
+    @property
+    def correlation(self) -> Array:
+        """Correlation (C, C) of what the items do to the means."""
+        return self._items[0]
+
+    @property
+    def pairs(self) -> IntArray:
+        """Counts (C, C) of the queries that two cells share."""
+        return self._items[1]
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[str, ...], Array]:
+        return {}
+
+    def draws(self, cells: Sequence[str], count: int = DRAWS) -> Array:
+        """The first ``count`` of :data:`DRAWS` draws (count, n) of the means of n named cells."""
+        # By name, so that the order in which cells are given changes no draw; all cells at once
+        # where they are few, so that figures of different cells belong to the same draws.
+        names = tuple(sorted(self.index if len(self.index) <= DRAWN_AT_ONCE else set(cells)))
+        if names not in self._drawn:
+            self._drawn.clear()
+            self._drawn[names] = self._draw(names)
+        place = {name: i for i, name in enumerate(names)}
+        return np.asarray(self._drawn[names][:count, [place[cell] for cell in cells]])
+
+    def _draw(self, names: Sequence[str]) -> Array:
+        which = [self.index[cell] for cell in names]
+        # Correlations are drawn toward others by their own numbers of pairs, so that an eigenvalue
+        # can be a little below 0. The symmetric root does not depend on the signs of directions.
+        size, direction = np.linalg.eigh(self.correlation[np.ix_(which, which)])
+        root = direction * np.sqrt(np.maximum(size, 0)) @ direction.T
+        standard = np.random.default_rng(0).standard_normal((DRAWS, len(which)))
+        items = standard @ (root / np.sqrt((root**2).sum(axis=0)))
+        judge = {
+            value: np.random.default_rng([1, number]).standard_normal((DRAWS, MOST_DIRECTIONS))
+            for number, value in enumerate(sorted({self.values[i] for i in which}))
+        }
+        means = np.empty_like(items)
+        for place, i in enumerate(which):
+            error, shared = self.errors[i], judge[self.values[i]]
+            if error.bounded is None:
+                moved = shared[:, : len(error.judge)] @ error.judge
+                means[:, place] = self.mean[i] + error.sd * items[:, place] + moved
+            else:
+                bounded, count = error.bounded, len(error.bounded.judge)
+                drawn = bounded.at(items[:, place], shared[:, :count] @ bounded.judge)
+                # The last directions, whatever the number of the judge's.
+                drawn += shared[:, MOST_DIRECTIONS - len(bounded.scale) :] @ bounded.scale
+                means[:, place] = np.clip(drawn, -LIMIT, LIMIT)
+        return np.asarray(means)
+
     def figures(
-        self, cells: Sequence[str], function: Callable[[Array], Array], *, ratio: bool = False
+        self,
+        cells: Sequence[str],
+        function: Callable[[Array], Array],
+        *,
+        ratio: bool = False,
+        straight: bool = False,
     ) -> list[Figure]:
         """Figures of a function of some cells' means.
 
@@ -146,28 +284,33 @@ class JointCells:
             function: takes means (..., n) and gives M figures (..., M).
             ratio: a quotient, whose draws may be far out: its error is then half the width of the
                 central 68.3 % of the draws, for a normal distribution the same.
+            straight: a figure without curvature, such as a difference: its interval is that of the
+                draws. Others, such as a length, are larger in the draws than in the means; their
+                interval is that of the draws about their median, moved to the figure.
 
         Returns:
-            M figures; the error is NaN where a cell's own error is not known.
+            M figures; error and interval are NaN where a cell's own error is not known.
         """
-        # Each cell once and by name, so that the order in which they are given changes no draw.
-        names = sorted(set(cells))
-        which = [self.index[cell] for cell in names]
-        place = [names.index(cell) for cell in cells]
-        mean, covariance = self.mean[which], self.covariance[np.ix_(which, which)]
+        which = [self.index[cell] for cell in cells]
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.atleast_1d(function(mean[place]))
-            if not np.isfinite(covariance).all():
+            value = np.atleast_1d(function(self.mean[which]))
+            if not np.isfinite([self.errors[i].sd for i in which]).all():
                 return [Figure(float(one)) for one in value]
-            drawn = function(_draws(mean, covariance)[:, place])
+            drawn = np.atleast_2d(function(self.draws(cells)))
+        low, middle, high = np.nanpercentile(drawn, (2.5, 50, 97.5), axis=0)
         if ratio:
-            low, high = np.nanpercentile(drawn, CENTRAL, axis=0)
-            errors = (high - low) / 2
+            near, far = np.nanpercentile(drawn, CENTRAL, axis=0)
+            errors = (far - near) / 2
         else:
             errors = np.nanstd(drawn, axis=0)
-        return [
-            Figure(float(v), float(e)) for v, e in zip(value, np.atleast_1d(errors), strict=True)
-        ]
+        if not straight:
+            low, high = value + low - middle, value + high - middle
+        columns = zip(value, errors, low, high, strict=True)
+        return [Figure(*(float(one) for one in row)) for row in columns]
+
+
+MOST_DIRECTIONS = 16
+"""More directions than the error of a judge has."""
 
 
 Part = tuple[Sequence[str], Callable[[Array], Array]]
@@ -186,14 +329,3 @@ def average_of(parts: Sequence[Part]) -> Part:
         return np.asarray(np.mean(found, axis=0))
 
     return cells, average
-
-
-def _draws(mean: Array, covariance: Array) -> Array:
-    """Draws (D, n), the same ones for the same cells."""
-    # Correlations are shrunk by their own numbers of pairs, so that an eigenvalue can be a
-    # little below 0.
-    size, direction = np.linalg.eigh(covariance)
-    # The symmetric root, which does not depend on the signs of the directions.
-    root = direction * np.sqrt(np.maximum(size, 0)) @ direction.T
-    standard = np.random.default_rng(0).standard_normal((DRAWS, len(mean)))
-    return np.asarray(mean + standard @ root)

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from valueflow.scorers.estimate.cells import Cell
-from valueflow.scorers.estimate.covariance import CellErrors, Shift, shift_error
-from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel, choice_weight_of, fit_judges
+from valueflow.scorers.estimate.covariance import CellErrors, JointCells, Shift
+from valueflow.scorers.estimate.judge import (
+    FittedJudge,
+    JudgeModel,
+    choice_weight_of,
+    errors_of_known,
+    fit_judges,
+)
 from valueflow.scorers.estimate.judge_fit import (
     JudgeFit,
     fit_of_judge,
@@ -21,11 +26,20 @@ from valueflow.scorers.estimate.judge_fit import (
 from valueflow.scorers.estimate.place_effect import with_place_effect
 from valueflow.scorers.estimate.population import ValueWindows, population_estimates
 from valueflow.scorers.estimate.reference import reference_of_value
-from valueflow.scorers.estimate.responses import Estimate
+from valueflow.scorers.estimate.responses import Estimate, ResponseEvidence
 from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+MANY_BEYOND = 0.2
+"""Share of responses beyond all their anchors from which a figure comes with a note."""
+
+FEW_QUERIES = 10
+"""Questions of a cell below which its interval comes with a note."""
+
+MOST_LISTED = 6
+"""Cells that a note names."""
+
 ESTIMATORS = ("population", "reference")
 
 __all__ = ["Cell", "Estimate", "Evaluation", "JudgeFit", "JudgeModel", "Shift", "evaluate"]
@@ -105,13 +119,52 @@ def evaluate(
                 notes_on_judge(value.name, value.orders, one.model, fit, tests=len(judged))
             )
             result.notes.extend(notes_on_choices(value.name, value.orders))
+            if value.repeated:
+                result.notes.append(
+                    f"{value.name}: {value.repeated} windows repeat others in everything, as a "
+                    "judge's cached answers do; repeats count once."
+                )
             if value.orders.probability is not None:
                 result.choice_weights[value.name] = value.orders.choice_weight
+    result.notes.extend(_notes_on_ceilings(result.cells))
+    result.notes.extend(_notes_on_queries(result.cells, errors))
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))
     unjudged = len(table.items) - len(result.items)
     if unjudged:
         result.notes.append(f"{unjudged} items have no window and no estimate.")
     return result
+
+
+def _notes_on_ceilings(cells: list[Cell]) -> list[str]:
+    """Which means rest on responses of which no more is known than that they lie beyond."""
+    of_value: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.beyond_high + cell.beyond_low > MANY_BEYOND:
+            sides = (("above", cell.beyond_high), ("below", cell.beyond_low))
+            told = " and ".join(f"{100 * share:.0f} % {side}" for side, share in sides if share)
+            of_value.setdefault(cell.value, []).append(f"{cell.cell} ({told})")
+    return [
+        f"{value}: more than a fifth of the responses lie beyond every anchor that they were "
+        f"ranked with in {_listed(names)}; how far beyond is not known, and means, shifts and "
+        "ranges of these cells say so in their intervals only."
+        for value, names in of_value.items()
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more cells" if more > 0 else "")
+
+
+def _notes_on_queries(cells: list[Cell], errors: Mapping[str, CellErrors]) -> list[str]:
+    """Whether intervals rest on few questions; cells of one response are not meant as cells."""
+    counts = [len(np.unique(errors[c.cell].query)) for c in cells if c.items > 1]
+    if not counts or min(counts) >= FEW_QUERIES:
+        return []
+    return [
+        f"Some cells rest on {min(counts)} questions: below {FEW_QUERIES}, intervals lean on the "
+        "prior on how far responses spread, and a cell that splits can look as if it did not."
+    ]
 
 
 def _fitted(
@@ -120,13 +173,18 @@ def _fitted(
     """Judges fitted to the anchors; with choices, again once their weights are known."""
     for value in judged:
         value.count_choices(choice_weight or 1.0)
-    fitted = fit_judges([value.orders for value in judged], anchors)
+    fitted = _fit(judged, anchors)
     soft = [value.orders.probability is not None for value in judged]
     if choice_weight is not None or not any(soft):
         return fitted
     for value, one in zip(judged, fitted, strict=True):
         value.count_choices(choice_weight_of(value.orders, one.marginal))
-    return fit_judges([value.orders for value in judged], anchors)
+    return _fit(judged, anchors)
+
+
+def _fit(judged: list[ValueWindows], anchors: int) -> list[FittedJudge]:
+    evidence = [ResponseEvidence(value.orders, value.item) for value in judged]
+    return fit_judges([value.orders for value in judged], anchors, evidence)
 
 
 def _known(
@@ -136,8 +194,7 @@ def _known(
         if value.name not in judge:
             raise ValueError(f"no judge is given for value {value.name!r}")
         judge = judge[value.name]
-    nothing = np.zeros(anchors)
-    return FittedJudge(judge, nothing, judge.text_sd**2, nothing, judge)
+    return FittedJudge(judge, errors_of_known(value.orders, anchors, judge))
 
 
 def _shifts(
@@ -147,26 +204,33 @@ def _shifts(
     confidence: float,
 ) -> list[Shift]:
     known = {cell.cell: cell for cell in cells}
-    width = float(ndtri(0.5 + confidence / 2))
-    result = []
+    of_base: dict[str, list[str]] = {}
     for name, base in baselines.items():
         for cell in (name, base):
             if cell not in known:
                 raise ValueError(f"'baselines' names cell {cell!r}, which has no window")
         if known[name].value != known[base].value:
             raise ValueError(f"cells {name!r} and {base!r} measure different values")
-        shift = known[name].intensity - known[base].intensity
-        se, pairs = shift_error(errors[name], errors[base])
-        result.append(
-            Shift(
-                name,
-                base,
-                known[name].value,
-                shift,
-                se,
-                shift - width * se,
-                shift + width * se,
-                pairs,
-            )
+        of_base.setdefault(base, []).append(name)
+    tails = 50 - 50 * confidence, 50 + 50 * confidence
+    found = {}
+    for base, names in of_base.items():
+        own = list(dict.fromkeys([base, *names]))
+        joint = JointCells.of(
+            {cell: known[cell].intensity for cell in own},
+            {cell: known[cell].value for cell in own},
+            {cell: errors[cell] for cell in own},
         )
-    return result
+        pairs = joint.pairs[joint.index[base]]
+        unknown = not np.isfinite([errors[cell].sd for cell in own]).all()
+        means = dict(zip(own, joint.draws(own).T, strict=True)) if not unknown else {}
+        for name in names:
+            shift = known[name].intensity - known[base].intensity
+            se, lower, upper = np.inf, -np.inf, np.inf
+            if not unknown:
+                drawn = means[name] - means[base]
+                se = float(drawn.std())
+                lower, upper = (float(bound) for bound in np.percentile(drawn, tails))
+            shared = int(pairs[joint.index[name]])
+            found[name] = Shift(name, base, known[name].value, shift, se, lower, upper, shared)
+    return [found[name] for name in baselines]

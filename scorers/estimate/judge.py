@@ -1,20 +1,26 @@
-"""What is known about how one judge ranks texts for one value.
+"""What is known about how one judge ranks texts for one value, and how it is found.
 
 Estimation of a judge from the order of the anchors alone.
 
-Dropping the response from a window leaves an exact Plackett-Luce order of its anchors, whose
-intensities are known, so the judge is estimated without any assumption on the responses.  Four
-things are fitted in turn until they settle: scale and place effect (penalised Newton steps; the
-log-likelihood is concave in the log-worths, Hunter 2004), the share of windows ordered at random
-(a mixture), the judge's standing error about each anchor text that recurs (a normal random effect,
-one Newton step at a time, as in penalised quasi-likelihood, Breslow and Clayton 1993) and the
-spread of those errors.  Weak priors keep each finite when the windows cannot tell.
+Dropping the response from a window leaves a Plackett-Luce order of its anchors, whose intensities
+are known, so the judge is estimated without any assumption on the responses.  The judge sees an
+anchor where its intensity and a standing error of its own put it: a random effect with standard
+deviation ``text_sd``, the same in all windows that show the text.  Scale, place effect, lapse rate
+and ``text_sd`` are fitted to the marginal likelihood, in which the errors are integrated out.
+
+The integral is expectation propagation (Minka 2001) with one normal distribution for each anchor
+text.  A window whose anchors' errors are known up to variances v has nearly the probability of
+Plackett-Luce with the scale s / sqrt(1 + v s^2 / NOISE_VARIANCE), v averaged over the window (the
+attenuation of Zeger, Liang and Albert 1988), which is closed, as in the ranking updates of Weng and
+Lin (2011).  For anchors seen once, that probability depends on scale and ``text_sd`` through the
+attenuated scale alone: they tell how much noise there is and nothing on what part of it stands.
 
 Partial pooling of one judge's parameters over the values that it judged.
 
 A judge's log-scales over values are taken as normal about a common mean, and so are its place
-effects; each value's prior is what the other values say (Efron and Morris 1975, with the value's
-own windows left out so that they are not used twice), never wider than the prior of a value alone.
+effects and the standard deviations of its disagreement with texts; each value's prior is what the
+other values say, never wider than the prior of a value alone (Efron and Morris 1975; for scale and
+place effect, the value's own windows are left out so that they are not used twice).
 
 Windows of which a judge gave the probability of choosing each text first.
 
@@ -39,20 +45,21 @@ judge is better asked for a ranking.  ``benchmarks/choice_judging.py`` shows bot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from valueflow.scorers.estimate.likelihood import (
     Array,
+    LogWorths,
     Orders,
-    Worths,
+    by_window,
     log_likelihood_of,
+    log_worths,
     random_anchor_log_likelihood,
-    sum_from,
-    worths,
 )
 
 NOISE_VARIANCE = float((15 * np.pi / (16 * np.sqrt(3))) ** 2 / 2)
@@ -98,324 +105,598 @@ class JudgeModel:
         return np.diag(np.square((*errors, self.lapse_rate_se)))
 
 
-PRIOR_LAPSE = 40.0
-"""The prior density of the lapse rate is proportional to (1 - rate) to this power: mean 1/42."""
+TEXT_SD_NODES = np.array([0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.5, 7.5, 10.0])
+"""Standard deviations of the standing errors, in points, at which the likelihood is computed."""
 
-PRIOR_TEXT_SHARE = 40.0
-"""The same for the share of standing disagreement with texts in the variance of the noise."""
+WINDOWS_PROFILED = 400
+"""Most windows from which ``text_sd`` is estimated: an even selection."""
 
+WINDOWS_FITTED = 2000
+"""Most windows from which scale, place effect and lapse rate are estimated: an even selection."""
 
-WINDOWS_FITTED = 100_000
-"""Most windows that a judge is fitted to: an even selection, which leaves errors far below 1%."""
+WINDOWS_FOLLOWED = 50_000
+"""Most windows from which the errors about the anchors are estimated, the judge being known."""
 
+NEGLIGIBLE = 8.0
+"""Nodes whose log-likelihood lies this far below the best are not computed."""
 
-WINDOWS_FIRST = 2000
-"""Windows from which the start for the others is found."""
+_SWEEPS = 60
+_SWEEPS_ON_THE_WAY = 15
+_DAMPING = 0.8
+_MOST_TOLD = 0.7
+"""Most of an anchor's variance that one window takes away: the closed form exaggerates what a
+window tells about texts of which nothing is known."""
 
 
 @dataclass(frozen=True)
 class JudgePrior:
-    """Weak normal priors on the log of the scale and on the place effect, as (mean, sd)."""
+    """Weak priors on a judge of one value.
 
-    log_scale: tuple[float, float] = (float(np.log(0.5)), 1.25)
+    Normal ones on the log of the scale and on the place effect, as (mean, sd); a half-normal one
+    with scale ``text_sd``, in points; a beta distribution with ``lapses`` = (a, b) of the lapse
+    rate: a lapses among a + b windows.
+    """
+
+    log_scale: tuple[float, float] = (float(np.log(0.7)), 1.25)
     place_effect: tuple[float, float] = (0.0, 0.75)
+    text_sd: float = 4.0
+    lapses: tuple[float, float] = (0.5, 40.0)
+
+
+@dataclass(frozen=True)
+class AnchorErrors:
+    """A judge's standing error about each anchor: mean and variance (anchors,) in points.
+
+    ``text_sd`` is the spread of the errors under which they were estimated.
+    """
+
+    mean: Array
+    variance: Array
+    text_sd: float
+
+    def of(self, orders: Orders) -> tuple[Array, Array]:
+        """Means (R, A) in the columns of the orders, and the mean variance (R,) of each row."""
+        key = np.where(orders.present, orders.key, 0)
+        mean = np.where(orders.present, self.mean[key], 0.0)
+        variance = np.where(orders.present, self.variance[key], 0.0).sum(axis=1)
+        return mean, np.asarray(variance / np.maximum(orders.present.sum(axis=1), 1))
+
+    def under(self, text_sd: float) -> AnchorErrors:
+        """The errors under another spread, given the same windows."""
+        if self.text_sd <= 0 or text_sd <= 0:
+            return replace(self, text_sd=text_sd)
+        told = 1 / np.maximum(self.variance, 1e-12) - self.text_sd**-2
+        variance = 1 / (text_sd**-2 + np.maximum(told, 0.0))
+        mean = self.mean * variance / np.maximum(self.variance, 1e-12)
+        return AnchorErrors(mean, variance, text_sd)
 
 
 @dataclass(frozen=True)
 class FittedJudge:
-    """A judge with the errors (anchors,) it makes about each anchor text, in points.
+    """A judge with its errors about anchor texts.
 
-    ``anchor_error_variance`` is what remains unknown of them, on average over the windows.
-    ``surprise`` (anchors,) is each anchor's score in standard errors under a judge without such
-    errors; ``marginal`` is that judge, its scale taking the errors for noise, with the most likely
-    lapse rate instead of the mean.
+    ``expected_lapses`` counts the windows, of ``model.windows``, that were probably ordered at
+    random.
     """
 
     model: JudgeModel
-    anchor_error: Array
-    anchor_error_variance: float
-    surprise: Array
-    marginal: JudgeModel
+    errors: AnchorErrors
+    expected_lapses: float = 0.0
+
+    @property
+    def marginal(self) -> JudgeModel:
+        """The judge who takes the errors for noise."""
+        model = self.model
+        dulled = attenuation(model.scale, model.text_sd**2)
+        return replace(
+            model,
+            scale=float(model.scale * dulled),
+            place_effect=float(model.place_effect * dulled),
+            text_sd=0.0,
+        )
+
+
+def attenuation(scale: float | Array, variance: float | Array) -> Array:
+    """Factor by which normal errors of a variance about each text dull a judge."""
+    return np.asarray(1 / np.sqrt(1 + variance * np.square(scale) / NOISE_VARIANCE))
+
+
+def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
+    """Score and curvature (R, A) of the log-likelihood in the log-worth of each anchor."""
+    score = orders.picks.astype(np.float64)
+    curvature = np.zeros(score.shape)
+    for stage in range(score.shape[1]):
+        chance = worths.chances(stage)
+        chance *= orders.picks[:, stage, None]
+        score[:, stage:] -= chance
+        curvature[:, stage:] += chance
+        chance *= chance
+        curvature[:, stage:] -= chance
+    return score, curvature
+
+
+def judge_information(orders: Orders, worths: LogWorths, error: Array) -> Array:
+    """Information (R, 3) of each row on (scale, -place effect): entries (0, 0), (0, 1), (1, 1)."""
+    x = np.where(orders.present, orders.intensity + error, 0.0)
+    p = orders.place
+    result = np.zeros((len(x), 3))
+    for stage in range(x.shape[1]):
+        chance = worths.chances(stage) * orders.picks[:, stage, None]
+        later_x, later_p = x[:, stage:], p[:, stage:]
+        weighted_x, weighted_p = chance * later_x, chance * later_p
+        mean_x, mean_p = weighted_x.sum(axis=1), weighted_p.sum(axis=1)
+        result[:, 0] += (weighted_x * later_x).sum(axis=1) - mean_x**2
+        result[:, 1] += (weighted_x * later_p).sum(axis=1) - mean_x * mean_p
+        result[:, 2] += (weighted_p * later_p).sum(axis=1) - mean_p**2
+    return result
+
+
+@dataclass
+class _State:
+    """Where the fit stands: (log scale, place effect), lapse rate, and what they were found from.
+
+    ``information`` (2, 2) is that of the windows and the prior, given the anchors' errors;
+    ``lapses`` the expected number of random windows; ``scale_error`` the standard error of the log
+    of the scale, the anchors' errors integrated out.
+    """
+
+    parameter: Array
+    lapse_rate: float
+    information: Array = field(default_factory=lambda: np.eye(2))
+    lapses: float = 0.0
+    log_evidence: float = -np.inf
+    scale_error: float = 1.0
+
+
+class _Propagation:
+    """Expectation propagation over the errors about the anchors.
+
+    Each row of the orders sends each of its anchors a message: a normal density of the error, as
+    ``precision`` and ``shift`` (R, A), its mean times its precision.
+    """
+
+    def __init__(self, orders: Orders, prior: JudgePrior) -> None:
+        self.orders, self.prior = orders, prior
+        present = orders.present
+        self.keys, local = np.unique(orders.key[present], return_inverse=True)
+        self.key = np.full(present.shape, len(self.keys))
+        self.key[present] = local
+        self.count = np.maximum(present.sum(axis=1), 1)
+        self.weight = orders.weight
+        self.random = by_window(orders, random_anchor_log_likelihood(orders))[0]
+        # A window with one named anchor tells nothing of lapses.
+        self.told = self.weight * (self.random < 0)
+        # Texts that a window cannot tell apart, as without their names, learn nothing from it.
+        order = np.sort(self.key, axis=1)
+        self.doubled = np.zeros(present.shape, dtype=bool)
+        for row in np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1)):
+            _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
+            self.doubled[row] = count[code] > 1
+        self.precision = np.zeros(self.key.shape)
+        self.shift = np.zeros(self.key.shape)
+        self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
+        self.prior_precision = np.diag([prior.log_scale[1] ** -2.0, prior.place_effect[1] ** -2.0])
+
+    def start(self) -> _State:
+        a, b = self.prior.lapses
+        return _State(self.prior_mean.copy(), a / (a + b))
+
+    def kept(self, state: _State) -> tuple[_State, Array, Array]:
+        """All that :meth:`restore` needs to come back to a state."""
+        state = replace(state, parameter=state.parameter.copy())
+        return state, self.precision.copy(), self.shift.copy()
+
+    def restore(self, kept: tuple[_State, Array, Array]) -> _State:
+        state, self.precision, self.shift = kept
+        return state
+
+    def adopt(self, other: _Propagation) -> None:
+        """Begin with the messages that each text gets on average in other windows."""
+        count = np.zeros(int(max(self.keys.max(initial=0), other.keys.max(initial=0))) + 1)
+        sums = {name: count.copy() for name in ("precision", "shift")}
+        count[other.keys] = np.bincount(other.key.ravel())[: len(other.keys)]
+        for name, total in sums.items():
+            messages = getattr(other, name).ravel()
+            total[other.keys] = np.bincount(other.key.ravel(), messages)[: len(other.keys)]
+            mean = np.append((total / np.maximum(count, 1))[self.keys], 0.0)
+            setattr(self, name, mean[self.key])
+
+    def posterior(self, text_sd: float) -> tuple[Array, Array]:
+        """Precision (texts + 1,), and mean times precision; the last is of unused columns."""
+        flat, size = self.key.ravel(), len(self.keys) + 1
+        precision, shift = (
+            np.bincount(flat, messages.ravel(), size).astype(np.float64)
+            for messages in (self.precision, self.shift)
+        )
+        return precision + text_sd**-2.0, shift
+
+    def errors(self, text_sd: float, anchors: int) -> AnchorErrors:
+        precision, shift = (values[:-1] for values in self.posterior(text_sd))
+        mean, variance = np.zeros(anchors), np.full(anchors, text_sd**2)
+        mean[self.keys], variance[self.keys] = shift / precision, 1 / precision
+        return AnchorErrors(mean, variance, text_sd)
+
+    def fit(self, text_sd: float, state: _State, tolerance: float, searches: int) -> _State:
+        """Find the scale at which the evidence is largest, other parameters at their best.
+
+        Parabolas through three scales, since the other parameters and the messages follow a scale
+        quickly, but all of them together move slowly along the ridge on which a judge is sharp and
+        the errors are large.
+        """
+        sweeps = _SWEEPS_ON_THE_WAY
+        for _ in range(searches):
+            width = float(np.clip(state.scale_error, 0.03, 0.4))
+            centre, logs = float(state.parameter[0]), []
+            for offset in (-width, 0.0, width):
+                self._move(state, centre + offset - float(state.parameter[0]))
+                self.settle(text_sd, state, tolerance, most=sweeps)
+                logs.append(state.log_evidence)
+            bend = (2 * logs[1] - logs[0] - logs[2]) / width**2
+            slope = (logs[2] - logs[0]) / (2 * width)
+            floor = self.prior_precision[0, 0]
+            step = float(np.clip(slope / max(bend, floor), -0.6, 0.6))
+            state.scale_error = max(bend, floor) ** -0.5
+            self._move(state, centre + step - float(state.parameter[0]))
+            if abs(step) < 0.3 * state.scale_error:
+                break
+            # Far away, the direction is enough.
+            sweeps = _SWEEPS_ON_THE_WAY if abs(step) > state.scale_error else _SWEEPS
+        self.settle(text_sd, state, tolerance)
+        return state
+
+    def _move(self, state: _State, log_factor: float) -> None:
+        """Change the scale, and the perceived intensities of known anchors against it."""
+        state.parameter[0] += log_factor
+        factor = float(np.exp(-log_factor))
+        shift = self.precision * self.orders.intensity * (factor - 1) + factor * self.shift
+        self.shift, self.precision = shift / factor**2, self.precision / factor**2
+
+    def settle(
+        self,
+        text_sd: float,
+        state: _State,
+        tolerance: float,
+        *,
+        most: int = _SWEEPS,
+        known: bool = False,
+    ) -> None:
+        """Sweep at a fixed scale until the evidence moves no more.
+
+        A ``known`` judge's place effect and lapse rate stay as they are.
+        """
+        before = -np.inf
+        for sweep in range(most):
+            self._sweep(text_sd, state, first=sweep == 0, known=known)
+            if sweep > 1 and abs(state.log_evidence - before) < tolerance:
+                break
+            before = state.log_evidence
+
+    def _sweep(self, text_sd: float, state: _State, *, first: bool, known: bool) -> None:
+        orders = self.orders
+        total_precision, total_shift = self.posterior(text_sd)
+        # What is known of each anchor without the row: the cavity.
+        precision = np.maximum(total_precision[self.key] - self.precision, text_sd**-2.0)
+        shift = total_shift[self.key] - self.shift
+        variance = np.where(orders.present, 1 / precision, 0.0)
+        mean = np.where(orders.present, shift / precision, 0.0)
+        scale, place = float(np.exp(state.parameter[0])), float(state.parameter[1])
+        dulled = attenuation(scale, variance.sum(axis=1) / self.count)
+        row_scale = scale * dulled
+        worths = log_worths(orders, row_scale, place * dulled, mean)
+        ranked, share = by_window(orders, log_likelihood_of(orders, worths))
+        straight = np.log1p(-state.lapse_rate) + ranked
+        mixture = np.logaddexp(straight, np.log(max(state.lapse_rate, 1e-300)) + self.random)
+        kept = np.exp(straight - mixture)
+        whole = 0.5 * (total_shift**2 / total_precision - np.log(total_precision * text_sd**2))
+        without = 0.5 * (shift**2 / precision - np.log(precision * text_sd**2))
+        parts = np.where(orders.present, whole[self.key] - without, 0.0).sum()
+        state.log_evidence = float(self.weight @ mixture + whole[:-1].sum() - parts)
+        state.log_evidence += self._log_prior(state)
+        state.lapses = float(self.told @ (1 - kept))
+
+        score, curvature = anchor_scores(orders, worths)
+        part, weight = share * kept[orders.window], self.weight[orders.window]
+        self._send(score, curvature, part, weight, row_scale, mean, variance)
+        if known:
+            return
+        self._centre(text_sd)
+        if first:
+            state.information = self.prior_precision + _information(
+                judge_information(orders, worths, mean), weight * part, row_scale, place, dulled
+            )
+        slope = -(weight * part * dulled) @ (score * orders.place).sum(axis=1)
+        slope -= self.prior_precision[1, 1] * (place - self.prior_mean[1])
+        state.parameter[1] += float(np.clip(slope / state.information[1, 1], -0.5, 0.5))
+        a, b = self.prior.lapses
+        state.lapse_rate = (state.lapses + a) / (float(self.told.sum()) + a + b)
+
+    def _send(
+        self,
+        score: Array,
+        curvature: Array,
+        part: Array,
+        weight: Array,
+        scale: Array,
+        mean: Array,
+        variance: Array,
+    ) -> None:
+        """New messages: those that give the moments of cavity times row (Minka 2001, section 3)."""
+        slope = (weight * part * scale)[:, None] * score
+        bend = (part * scale**2)[:, None] * curvature
+        bend -= (part * (1 - part) * scale**2)[:, None] * score**2
+        slope[self.doubled] = bend[self.doubled] = 0.0
+        bend = np.clip(weight[:, None] * bend, 0.0, _MOST_TOLD / np.maximum(variance, 1e-12))
+        left = 1 - variance * bend
+        self.precision += _DAMPING * (bend / left - self.precision)
+        self.shift += _DAMPING * ((bend * mean + slope) / left - self.shift)
+
+    def _centre(self, text_sd: float) -> None:
+        """Shift all errors at once: no order tells their level, and one at a time takes long."""
+        precision, shift = (values[:-1] for values in self.posterior(text_sd))
+        told = np.maximum(1 - text_sd**-2.0 / precision, 0.0)
+        if told.sum() >= 1:
+            self.shift -= float(told @ (shift / precision) / told.sum()) * self.precision
+
+    def _log_prior(self, state: _State) -> float:
+        distance = state.parameter - self.prior_mean
+        a, b = self.prior.lapses
+        lapse = a * np.log(max(state.lapse_rate, 1e-300)) + b * np.log1p(-state.lapse_rate)
+        return float(lapse - 0.5 * distance @ self.prior_precision @ distance)
+
+
+def _information(
+    found: Array, weight: Array, scale: Array, place_effect: float, dulled: Array
+) -> Array:
+    """Information (2, 2) on (log scale, place effect) from that (R, 3) of rows on their own.
+
+    ``dulled`` (R,) is the factor by which each row's scale falls short of the judge's.
+    """
+    # (scale, -place effect) of a row change so with the log of the judge's scale.
+    to_scale, to_place = scale * dulled**2, place_effect * dulled * (1 - dulled**2)
+    xx, xp, pp = found.T
+    both = weight @ (to_scale**2 * xx + 2 * to_scale * to_place * xp + to_place**2 * pp)
+    cross = -weight @ (dulled * (to_scale * xp + to_place * pp))
+    return np.array([[both, cross], [cross, weight @ (dulled**2 * pp)]])
+
+
+Evidence = Callable[[FittedJudge], float]
+"""Log-likelihood of the responses' own windows under a judge."""
 
 
 @dataclass(frozen=True)
-class Moments:
-    """First and second derivatives of the anchors' log-likelihood.
+class TextSdProfile:
+    """Log-likelihood (K,) of one value's windows at each of ``TEXT_SD_NODES``, and the log of the
+    scale (K,) that is best there.  Minus infinity where it is negligible."""
 
-    ``gradient`` (2,) and ``information`` (2, 2) in (scale, -place effect); ``score`` (R, A) and
-    ``curvature`` (R, A) in the log-worth of each anchor; ``window_score`` (R, 2) by row.
+    log_likelihood: Array
+    log_scale: Array
+
+    def at(self, text_sd: Array) -> Array:
+        """Log-likelihood (n,) between the nodes."""
+        logs = np.maximum(self.log_likelihood, -4 * NEGLIGIBLE)
+        return np.asarray(PchipInterpolator(TEXT_SD_NODES, logs)(text_sd))
+
+    def best_log_scale(self, text_sd: float) -> float:
+        """Log of the best scale between the nodes."""
+        known = np.isfinite(self.log_likelihood)
+        return float(np.interp(text_sd, TEXT_SD_NODES[known], self.log_scale[known]))
+
+
+def text_sd_profile(
+    orders: Orders, anchors: int, evidence: Evidence | None = None, prior: JudgePrior | None = None
+) -> TextSdProfile:
+    """Likelihood of ``text_sd`` for one value, other parameters at their best.
+
+    ``evidence`` adds what the responses' own windows tell (see :mod:`.response_evidence`).
     """
+    if orders.questions > WINDOWS_PROFILED:
+        orders = orders.every(-(-orders.questions // WINDOWS_PROFILED))
+    nodes = len(TEXT_SD_NODES)
+    logs, scale = np.full(nodes, -np.inf), np.zeros(nodes)
+    work = _Propagation(orders, prior or JudgePrior())
 
-    gradient: Array
-    information: Array
-    score: Array
-    curvature: Array
-    window_score: Array
+    def compute(node: int, state: _State) -> _State:
+        text_sd = float(TEXT_SD_NODES[node])
+        state = work.fit(text_sd, state, 0.02, 8)
+        logs[node], scale[node] = state.log_evidence, state.parameter[0]
+        if evidence is not None:
+            logs[node] += evidence(_judge(work, text_sd, state, anchors, orders.questions))
+        return state
 
-
-def moments(orders: Orders, known: Worths, weight: Array, error: Array | None = None) -> Moments:
-    """Derivatives at given worths, rows weighted by ``weight`` (R,); ``error`` (R, A) as there."""
-    share, stage = known.worth, orders.picks
-    # Its square must stay finite, also for judges so sharp that the last texts have no worth left.
-    inverse = stage / np.maximum(known.left, 1e-150)
-    x = orders.intensity if error is None else orders.intensity + error
-    p = orders.place
-    weighted_x, weighted_p = share * x, share * p
-    mean_x, mean_p = sum_from(weighted_x) * inverse, sum_from(weighted_p) * inverse
-    mean_xx, mean_pp = sum_from(weighted_x * x) * inverse, sum_from(weighted_p * p) * inverse
-    mean_xp = sum_from(weighted_x * p) * inverse
-    window_score = np.column_stack(
-        [(stage * x - mean_x).sum(axis=1), (stage * p - mean_p).sum(axis=1)]
-    )
-    xx = (mean_xx - mean_x**2).sum(axis=1) @ weight
-    xp = (mean_xp - mean_x * mean_p).sum(axis=1) @ weight
-    pp = (mean_pp - mean_p**2).sum(axis=1) @ weight
-    # The chance of being picked, summed over the stages that an anchor lived to see.
-    chance = share * sum_from(inverse[:, ::-1])[:, ::-1]
-    return Moments(
-        gradient=weight @ window_score,
-        information=np.array([[xx, xp], [xp, pp]]),
-        score=weight[:, None] * (stage - chance),
-        curvature=weight[:, None] * (chance - share**2 * sum_from(inverse[:, ::-1] ** 2)[:, ::-1]),
-        window_score=window_score,
-    )
+    # All noise, then half of it standing errors, then on from there to either side: a judge is best
+    # found next to a known one.
+    state = compute(0, work.start())
+    likely = np.sqrt(NOISE_VARIANCE / 2) / np.exp(state.parameter[0])
+    middle = int(np.abs(np.log(TEXT_SD_NODES[1:] / likely)).argmin()) + 1
+    state.parameter[0] += np.log(2) / 2
+    state = compute(middle, state)
+    kept = work.kept(state)
+    for node in (*range(middle + 1, nodes), *range(middle - 1, 0, -1)):
+        if node == middle - 1:
+            state = work.restore(kept)
+        towards_middle = node + (1 if node < middle else -1)
+        if logs[towards_middle] > logs.max() - NEGLIGIBLE:
+            state = compute(node, state)
+    return TextSdProfile(logs - logs.max(), scale)
 
 
 def fit_judge(
-    orders: Orders, anchors: int, prior: JudgePrior | None = None, iterations: int = 60
+    orders: Orders,
+    anchors: int,
+    text_sd: tuple[float, float] | None = None,
+    prior: JudgePrior | None = None,
+    log_scale: float | None = None,
 ) -> FittedJudge:
-    """Fit one judge to one value from ``orders`` whose anchor keys lie below ``anchors``."""
+    """Fit one judge to one value.
+
+    Args:
+        orders: windows whose anchor keys lie below ``anchors``.
+        anchors: number of anchor texts.
+        text_sd: standard deviation of the errors about texts, in points, and its standard error; by
+            default what these windows tell of it.
+        prior: what is known of the other parameters.
+        log_scale: where the search for the scale begins.
+    """
     windows = orders.questions
+    if text_sd is None:
+        profile = text_sd_profile(orders, anchors, prior=prior)
+        text_sd = pooled_text_sd([profile])[0]
+        log_scale = profile.best_log_scale(text_sd[0])
+    few = orders
     if windows > WINDOWS_FITTED:
-        orders = orders.every(-(-windows // WINDOWS_FITTED))
-    prior = JudgePrior() if prior is None else prior
-    state = _State(orders, anchors, prior)
-    if windows > 2 * WINDOWS_FIRST:
-        few = orders.every(orders.questions // WINDOWS_FIRST)
-        first = _State(few, anchors, prior)
-        first.settle(iterations)
-        state.parameter = first.parameter
-    state.settle(iterations)
-    covariance = np.zeros((4, 4))
-    covariance[:2, :2] = np.linalg.inv(state.information)
-    covariance[3, 3] = state.lapse_error() ** 2
-    marginal = _judge(state.parameter, 0.0, state.lapse_mode, covariance, windows)
-    surprise = state.surprise()
-    state.find_errors(iterations)
-    noise = NOISE_VARIANCE / state.scale**2
-    sharper = float((1 - state.text_sd**2 / noise) ** -0.5)
-    covariance[1] *= sharper
-    covariance[:, 1] *= sharper
-    covariance[2, 2], covariance[3, 3] = state.text_sd_error**2, state.lapse_error() ** 2
-    parameter = np.array([state.parameter[0] + np.log(sharper), state.parameter[1] * sharper])
-    model = _judge(parameter, state.text_sd, state.lapse, covariance, windows)
-    unknown = state.text_sd**2 - state.explained
-    return FittedJudge(model, state.error, unknown, surprise, marginal)
+        few = orders.every(-(-windows // WINDOWS_FITTED))
+    work = _Propagation(few, prior or JudgePrior())
+    sd = max(text_sd[0], float(TEXT_SD_NODES[0]))
+    state = work.start()
+    if log_scale is not None:
+        state.parameter[0] = log_scale
+    state = work.fit(sd, state, max(5e-3, 2e-5 * few.questions), 10)
+    fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
+    if few is orders:
+        return fitted
+    return replace(fitted, errors=errors_of_known(orders, anchors, fitted.model, work))
+
+
+def errors_of_known(
+    orders: Orders, anchors: int, judge: JudgeModel, known: _Propagation | None = None
+) -> AnchorErrors:
+    """What the windows tell of a known judge's errors about the anchors.
+
+    ``known`` is where to start: some of the windows, already settled.
+    """
+    if judge.text_sd <= 0:
+        return AnchorErrors(np.zeros(anchors), np.zeros(anchors), 0.0)
+    if orders.questions > WINDOWS_FOLLOWED:
+        orders = orders.every(-(-orders.questions // WINDOWS_FOLLOWED))
+    work = _Propagation(orders, JudgePrior())
+    state = _State(np.array([np.log(judge.scale), judge.place_effect]), judge.lapse_rate)
+    if known is not None:
+        work.adopt(known)
+    work.settle(judge.text_sd, state, max(1e-3, 1e-5 * orders.questions), known=True)
+    return work.errors(judge.text_sd, anchors)
 
 
 def _judge(
-    parameter: Array, text_sd: float, lapse: float, covariance: Array, windows: int
-) -> JudgeModel:
-    scale = float(np.exp(parameter[0]))
+    work: _Propagation,
+    text_sd: float,
+    state: _State,
+    anchors: int,
+    windows: int,
+    text_sd_error: float = 0.0,
+) -> FittedJudge:
+    covariance = np.zeros((4, 4))
+    covariance[:2, :2] = np.linalg.inv(state.information)
+    # The error of the scale is known with the anchors' errors integrated out.
+    wider = state.scale_error / np.sqrt(covariance[0, 0])
+    covariance[0] *= wider
+    covariance[:, 0] *= wider
+    covariance[2, 2] = text_sd_error**2
+    rate = state.lapse_rate
+    covariance[3, 3] = rate * (1 - rate) / (work.told.sum() + sum(work.prior.lapses) + 1)
     errors = np.sqrt(np.diag(covariance))
-    return JudgeModel(
+    scale = float(np.exp(state.parameter[0]))
+    model = JudgeModel(
         scale=scale,
         scale_se=float(scale * errors[0]),
-        place_effect=float(parameter[1]),
+        place_effect=float(state.parameter[1]),
         place_effect_se=float(errors[1]),
         text_sd=text_sd,
         text_sd_se=float(errors[2]),
-        lapse_rate=lapse,
+        lapse_rate=rate,
         lapse_rate_se=float(errors[3]),
         windows=windows,
         covariance=tuple(tuple(float(entry) for entry in row) for row in covariance),
     )
-
-
-class _State:
-    """The quantities that are fitted in turn."""
-
-    def __init__(self, orders: Orders, anchors: int, prior: JudgePrior) -> None:
-        self.orders = orders
-        self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
-        self.prior = np.diag([prior.log_scale[1] ** -2.0, prior.place_effect[1] ** -2.0])
-        self.parameter = self.prior_mean.copy()
-        self.information = self.prior
-        self.sharpening = 1.0
-        self.random = random_anchor_log_likelihood(orders)
-        self.informative = np.bincount(
-            orders.window, weights=orders.evidence * (self.random < 0), minlength=orders.windows
-        )
-        self.lapse, self.lapse_mode = 1 / (PRIOR_LAPSE + 2), 0.0
-        self.evidence = self.weight = orders.evidence
-        self.key = np.asfortranarray(np.where(orders.present, orders.key, anchors))
-        self.anchors = anchors
-        self.seen = np.bincount(
-            self.key.ravel(), np.repeat(orders.part, self.key.shape[1]), minlength=anchors + 1
-        )[:anchors]
-        self.recurring = self.seen > 1.5
-        self.error = np.zeros(anchors)
-        self.text_sd, self.text_sd_error, self.explained = 0.0, 0.0, 0.0
-        self.last = self._moments(None)
-
-    @property
-    def scale(self) -> float:
-        """The marginal scale: that of a judge whose errors about texts are noise."""
-        return float(np.exp(self.parameter[0]))
-
-    def _row_error(self) -> Array | None:
-        if not self.error.any():
-            return None
-        return np.asarray(np.append(self.error, 0.0)[self.key])
-
-    def _moments(self, error: Array | None) -> Moments:
-        """Update the lapses, and the derivatives with the windows weighted accordingly."""
-        scale = self.scale * self.sharpening
-        place_effect = float(self.parameter[1]) * self.sharpening
-        known = worths(self.orders, scale, place_effect, error)
-        ranked = log_likelihood_of(self.orders, known)
-        ratio = np.exp(np.clip(self.random - ranked, -700, 700))
-        told = self.evidence * (self.random < 0)
-        self.lapse, self.lapse_mode = _mixture_share(ratio, told, PRIOR_LAPSE)
-        lapsed = self.lapse * ratio / (self.lapse * ratio + 1 - self.lapse)
-        self.weight = self.evidence * (1 - lapsed)
-        return moments(self.orders, known, self.weight, error)
-
-    def settle(self, iterations: int) -> None:
-        """Scale, place effect and lapses of a judge without standing errors about texts."""
-        for _ in range(iterations):
-            self.last = self._moments(None)
-            if np.abs(self._judge_step()).max() < 1e-5:
-                break
-        self.text_sd, self.text_sd_error = _text_sd(np.empty(0), np.empty(0), self.scale)
-
-    def find_errors(self, iterations: int) -> None:
-        """Errors about recurring anchors and their spread, at a fixed total noise.
-
-        The noise of a text of unknown error has variance NOISE_VARIANCE / marginal scale^2.  What
-        the estimated errors explain of it leaves a sharper judge.
-        """
-        if not self.recurring.any():
-            return
-        for _ in range(iterations):
-            change = self._error_step()
-            error = self._row_error()
-            self.last = self._moments(error)
-            if change < 1e-3:
-                break
-
-    def _judge_step(self) -> Array:
-        jacobian = np.diag([float(np.exp(self.parameter[0])), -1.0])
-        self.information = jacobian @ self.last.information @ jacobian + self.prior
-        gradient = jacobian @ self.last.gradient
-        gradient -= self.prior @ (self.parameter - self.prior_mean)
-        step: Array = np.asarray(np.linalg.solve(self.information, gradient), np.float64)
-        step *= min(1.0, 1.0 / float(np.abs(step).max() + 1e-12))
-        self.parameter = self.parameter + step
-        return step
-
-    def lapse_error(self) -> float:
-        """Standard error of the lapse rate, from a beta approximation of its posterior."""
-        told = float(self.informative.sum()) + PRIOR_LAPSE + 2
-        return float(np.sqrt(self.lapse * (1 - self.lapse) / told))
-
-    def surprise(self) -> Array:
-        """Scores in standard errors; one unlikely order alone, which tells little, stays small."""
-        score, curvature = self._anchor_sums()
-        return np.asarray(score / np.sqrt(curvature + 1))
-
-    def _anchor_sums(self) -> tuple[Array, Array]:
-        # Columns first, whatever the layout in memory: some of the rows are laid out otherwise.
-        flat, count = self.key.ravel(order="F"), self.anchors + 1
-        score, bend = (
-            np.bincount(flat, values.ravel(order="F"), minlength=count).astype(np.float64)
-            for values in (self.last.score, self.last.curvature)
-        )
-        return score[:-1], bend[:-1]
-
-    def _error_step(self) -> float:
-        scale = self.scale * self.sharpening
-        score, curvature = self._anchor_sums()
-        told = self.recurring & (curvature > 1e-9)
-        precision = scale**2 * curvature[told]
-        observed = self.error[told] + scale * score[told] / precision
-        before = self.text_sd
-        self.text_sd, self.text_sd_error = _text_sd(observed, precision, self.scale)
-        shrink = precision / (precision + 1 / max(self.text_sd, 1e-6) ** 2)
-        step = shrink * observed - self.error[told]
-        self.error[told] += 0.7 * step
-        self.explained = self.text_sd**2 * float(self.seen[told] @ shrink / self.seen.sum())
-        share = self.explained * self.scale**2 / NOISE_VARIANCE
-        self.sharpening = 1 / float(np.sqrt(1 - min(share, 0.99)))
-        moved = float(np.sqrt((step**2).sum() / max(len(step), 1)))
-        return max(moved, abs(self.text_sd - before)) * self.scale
-
-
-def _mixture_share(ratio: Array, weight: Array, prior: float) -> tuple[float, float]:
-    """Posterior mean, roughly, and mode of a mixture's share s.
-
-    The log-posterior is sum weight * log(1 - s + s * ratio) + prior * log(1 - s), concave in s.
-    Where its mode is 0, the mean is that of the exponential with the slope there.
-    """
-
-    def slope(share: float) -> float:
-        gain = (ratio - 1) / (1 - share + share * ratio)
-        return float(weight @ gain - prior / (1 - share))
-
-    low, high = 0.0, 0.99
-    if slope(0.0) <= 0:
-        return float(min(1 / max(-slope(0.0), 1e-9), 1 / (prior + 2))), 0.0
-    for _ in range(25):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return (low + high) / 2, (low + high) / 2
-
-
-def _text_sd(observed: Array, precision: Array, scale: float) -> tuple[float, float]:
-    """Root of the posterior mean of the text variance, and its error.
-
-    ``observed`` errors have variance text_sd^2 + 1 / precision; the prior is on the share of the
-    text variance in the whole noise of a judge of marginal ``scale``.
-    """
-    share = np.linspace(0.0, 0.95, 48) ** 2
-    variance = share * NOISE_VARIANCE / scale**2
-    log_weight = PRIOR_TEXT_SHARE * np.log1p(-share) + np.log(np.maximum(np.sqrt(share), 1e-3))
-    if len(observed):
-        total = variance + 1 / precision[:, None]
-        log_weight = log_weight - 0.5 * (np.log(total) + observed[:, None] ** 2 / total).sum(axis=0)
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    mean = float(weight @ variance)
-    root = np.sqrt(variance)
-    return float(np.sqrt(mean)), float(np.sqrt(max(weight @ (root - weight @ root) ** 2, 0.0)))
+    share = state.lapses / max(float(work.told.sum()), 1e-9)
+    return FittedJudge(model, work.errors(text_sd, anchors), share * windows)
 
 
 SPREAD_OVER_VALUES = 0.5
-"""Scale of the half-normal prior on the standard deviation over values of both parameters."""
+"""Scale of the half-normal prior on the standard deviation over values of log-scale and place
+effect."""
+
+TEXT_SD_SPREAD = 1.5
+"""The same, in points, for the standard deviation of the disagreement with texts."""
 
 
-def fit_judges(orders: Sequence[Orders], anchors: int) -> list[FittedJudge]:
-    """Fit the judge to each value, then again with what the other values say as its prior.
+_TEXT_SDS = np.linspace(0.05, 10.0, 200)
 
-    ``anchors`` bounds the anchor keys of all orders.
+
+def fit_judges(
+    orders: Sequence[Orders], anchors: int, evidence: Sequence[Evidence | None] | None = None
+) -> list[FittedJudge]:
+    """Fit the judge to each value, with what the other values say as its prior.
+
+    Args:
+        orders: windows of each value.
+        anchors: bound of the anchor keys of all orders.
+        evidence: what each value's responses tell (see :mod:`.response_evidence`), if anything.
     """
-    alone = [fit_judge(one, anchors) for one in orders]
+    if not orders:
+        return []
+    evidence = [None] * len(orders) if evidence is None else evidence
+    profiles = [
+        text_sd_profile(one, anchors, own) for one, own in zip(orders, evidence, strict=True)
+    ]
+    text_sd = pooled_text_sd(profiles)
+    start = [profile.best_log_scale(sd) for profile, (sd, _) in zip(profiles, text_sd, strict=True)]
+    alone = [
+        fit_judge(one, anchors, sd, log_scale=begin)
+        for one, sd, begin in zip(orders, text_sd, start, strict=True)
+    ]
     if len(alone) < 2:
         return alone
     weak = JudgePrior()
-    fitted = [judge.marginal for judge in alone]
+    fitted = [judge.model for judge in alone]
     log_scale = np.array([np.log(judge.scale) for judge in fitted])
     log_scale_error = np.array([judge.scale_se / judge.scale for judge in fitted])
     place = np.array([judge.place_effect for judge in fitted])
     place_error = np.array([judge.place_effect_se for judge in fitted])
+    lapses = np.array([judge.expected_lapses for judge in alone])
+    windows = np.array([judge.windows for judge in fitted])
     result = []
     for index, one in enumerate(orders):
         others = np.arange(len(alone)) != index
+        a, b = weak.lapses
+        rate = (lapses[others].sum() + a) / (windows[others].sum() + a + b)
         prior = JudgePrior(
             log_scale=pooled(log_scale[others], log_scale_error[others], weak.log_scale),
             place_effect=pooled(place[others], place_error[others], weak.place_effect),
+            lapses=(rate * (a + b), (1 - rate) * (a + b)),
         )
-        result.append(fit_judge(one, anchors, prior))
+        begin = float(np.log(fitted[index].scale))
+        result.append(fit_judge(one, anchors, text_sd[index], prior, begin))
+    return result
+
+
+def pooled_text_sd(
+    profiles: Sequence[TextSdProfile], prior: JudgePrior | None = None
+) -> list[tuple[float, float]]:
+    """Mean and standard deviation of each value's ``text_sd`` given all values' windows.
+
+    A value's is normal about a common centre, cut at 0; centre and spread are integrated over a
+    grid, with half-normal priors.
+    """
+    prior = JudgePrior() if prior is None else prior
+    likelihood = np.exp(np.array([one.at(_TEXT_SDS) for one in profiles]))
+    centre, spread = (
+        axis.ravel()
+        for axis in np.meshgrid(np.linspace(0, 8, 33), np.linspace(0.1, 4, 14), indexing="ij")
+    )
+    density = np.exp(-0.5 * ((_TEXT_SDS - centre[:, None]) / spread[:, None]) ** 2)
+    density /= density.sum(axis=1, keepdims=True)
+    marginal = density @ likelihood.T
+    log_weight = np.log(np.maximum(marginal, 1e-300)).sum(axis=1)
+    log_weight -= 0.5 * (centre / prior.text_sd) ** 2 + 0.5 * (spread / TEXT_SD_SPREAD) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    result = []
+    for own, ours in zip(marginal.T, likelihood, strict=True):
+        posterior = (weight / np.maximum(own, 1e-300)) @ density * ours
+        posterior /= posterior.sum()
+        mean = float(posterior @ _TEXT_SDS)
+        square = float(posterior @ (_TEXT_SDS - mean) ** 2)
+        result.append((mean, float(np.sqrt(square))))
     return result
 
 
@@ -469,9 +750,8 @@ def choice_dispersion(orders: Orders, judge: JudgeModel) -> float:
         return 1.0
     rows = np.flatnonzero(~np.isnan(orders.probability[orders.window]) & (orders.named == 1))
     named = orders.take(rows)
-    known = worths(named, judge.scale, judge.place_effect)
     count = named.present.sum(axis=1)
-    model = known.worth[:, 0] / known.left[:, 0]
+    model = log_worths(named, judge.scale, judge.place_effect).chances(0)[:, 0]
     model = (1 - judge.lapse_rate) * model + judge.lapse_rate / count
     stated = orders.probability[named.window]
     question = named.question

@@ -44,6 +44,8 @@ class Orders:
     that text's ``probability`` (W,), NaN for windows that were ranked; ``source`` (W,) numbers the
     windows as the judge was asked them.  Both are None where no window is a choice.
     ``choice_weight`` is the number of drawn choices that one distribution counts for.
+    ``repeats`` (W,) counts how often a window is there, itself included, with the same judgement:
+    together they count once.  None where none is repeated.
     """
 
     window: IntArray
@@ -61,6 +63,7 @@ class Orders:
     probability: Array | None = None
     source: IntArray | None = None
     choice_weight: float = 1.0
+    repeats: IntArray | None = None
 
     def take(self, rows: slice | IntArray) -> Orders:
         """Some of the rows; windows keep their numbers."""
@@ -79,7 +82,12 @@ class Orders:
         if self.source is not None:
             source = np.unique(self.source[old], return_inverse=True)[1]
         return replace(
-            part, window=window, windows=len(old), probability=probability, source=source
+            part,
+            window=window,
+            windows=len(old),
+            probability=probability,
+            source=source,
+            repeats=None if self.repeats is None else self.repeats[old],
         )
 
     @property
@@ -107,15 +115,13 @@ class Orders:
     @property
     def weight(self) -> Array:
         """Weight (W,) of each window's log-likelihood."""
+        weight = np.ones(self.windows)
+        if self.repeats is not None:
+            weight = weight / self.repeats
         if self.probability is None:
-            return np.ones(self.windows)
+            return weight
         choice = self.probability * self.choice_weight
-        return np.where(np.isnan(choice), 1.0, choice)
-
-    @property
-    def evidence(self) -> Array:
-        """Weight (R,) of each row: its share of its window, times the window's weight."""
-        return self.share if self.probability is None else self.share * self.weight[self.window]
+        return weight * np.where(np.isnan(choice), 1.0, choice)
 
     @property
     def stages_with_response(self) -> IntArray:
@@ -123,7 +129,7 @@ class Orders:
         return self.ahead + self.chosen
 
 
-_BY_WINDOW = ("windows", "probability", "source", "choice_weight")
+_BY_WINDOW = ("windows", "probability", "source", "choice_weight", "repeats")
 
 
 def read_orders(table: WindowTable, windows: IntArray | None = None) -> Orders:
@@ -229,49 +235,60 @@ def _orders_of(ranks: IntArray) -> IntArray:
     return np.array(result)
 
 
-def sum_from(columns: Array) -> Array:
-    """Sums (R, A) over a column and all later ones."""
-    result = np.empty_like(columns)
-    total = np.zeros(len(columns))
-    for column in range(columns.shape[1] - 1, -1, -1):
-        total = total + columns[:, column]
-        result[:, column] = total
-    return result
-
-
 @dataclass(frozen=True)
-class Worths:
-    """Worths of the anchors of each row, relative to the row's largest.
+class LogWorths:
+    """Log-worths of the anchors of each row, in the order in which they were picked.
 
-    ``worth`` (R, A), 0 in unused columns; ``left`` (R, A), the sum over the anchors that are left
-    at a stage; ``log_top`` (R,), the log of the largest worth.
+    ``own`` (R, A), minus infinity in unused columns; ``left`` (R, A), the log of the sum over the
+    anchors that are left at a stage.
     """
 
-    worth: Array
+    own: Array
     left: Array
-    log_top: Array
+
+    def chances(self, stage: int) -> Array:
+        """Chance (R, A - stage) of each anchor that is left to be picked at a stage."""
+        return np.asarray(np.exp(self.own[:, stage:] - self.left[:, stage, None]))
 
 
-def worths(orders: Orders, scale: float, place_effect: float, error: Array | None = None) -> Worths:
-    """Worths under a judge; ``error`` (R, A), in points, is added to the intensities."""
+def log_worths(
+    orders: Orders,
+    scale: float | Array,
+    place_effect: float | Array,
+    error: Array | None = None,
+) -> LogWorths:
+    """Log-worths under a judge, or one for each row (R,).
+
+    ``error`` (R, A), in points, is added to the intensities.  Nothing is exponentiated, so that no
+    judge is too sharp.
+    """
+    scale, place_effect = (np.reshape(one, (-1, 1)) for one in (scale, place_effect))
     intensity = orders.intensity if error is None else orders.intensity + error
-    log_worth = np.where(orders.present, scale * intensity - place_effect * orders.place, -np.inf)
-    top = log_worth.max(axis=1)
-    worth = np.exp(log_worth - top[:, None])
-    return Worths(worth, sum_from(worth), top)
+    own = np.where(orders.present, scale * intensity - place_effect * orders.place, -np.inf)
+    left = np.empty_like(own)
+    total = np.full(len(own), -np.inf)
+    for column in range(own.shape[1] - 1, -1, -1):
+        total = np.logaddexp(total, own[:, column])
+        left[:, column] = total
+    # Where nothing is left, nothing can be picked: any number does, and this one is finite.
+    return LogWorths(own, np.where(orders.present, left, 0.0))
 
 
-def log_likelihood_of(orders: Orders, known: Worths) -> Array:
-    """Log-probability (R,) of the order of the anchors alone, given their worths."""
-    ratio = np.where(orders.picks, known.worth, 1.0) / np.where(orders.picks, known.left, 1.0)
-    return np.asarray(np.log(np.maximum(ratio, 1e-300)).sum(axis=1))
+def log_likelihood_of(orders: Orders, known: LogWorths) -> Array:
+    """Log-probability (R,) of the order of the anchors alone, given their log-worths."""
+    # An unused column is never picked, so its minus infinity is not subtracted from anything.
+    own = np.where(orders.picks, known.own, 0.0)
+    return np.asarray((own - np.where(orders.picks, known.left, 0.0)).sum(axis=1))
 
 
 def anchor_log_likelihood(
-    orders: Orders, scale: float, place_effect: float, error: Array | None = None
+    orders: Orders,
+    scale: float | Array,
+    place_effect: float | Array,
+    error: Array | None = None,
 ) -> Array:
-    """Log-probability (R,) of the order of the anchors alone; ``error`` as in :func:`worths`."""
-    return log_likelihood_of(orders, worths(orders, scale, place_effect, error))
+    """Log-probability (R,) of the order of the anchors alone; arguments as in log_worths."""
+    return log_likelihood_of(orders, log_worths(orders, scale, place_effect, error))
 
 
 def random_anchor_log_likelihood(orders: Orders) -> Array:
@@ -279,34 +296,56 @@ def random_anchor_log_likelihood(orders: Orders) -> Array:
     return anchor_log_likelihood(orders, 0.0, 0.0)
 
 
-def insertion_likelihood(
+def insertion_log_likelihood(
     orders: Orders,
-    scale: float,
-    place_effect: float,
+    scale: float | Array,
+    place_effect: float | Array,
     intensity: Array,
     error: Array | None = None,
 ) -> Array:
-    """Probability (R, G) that a response of each intensity (G,) lands at the slot where it did.
+    """Log-probability (R, G) that a response of each intensity (G,) lands at the slot where it did.
 
-    Conditional on the order of the anchors.  ``error`` (R, A) is added to the anchors.
+    Conditional on the order of the anchors; arguments as in :func:`log_worths`.  A stage that the
+    response lived to see has the log-probability -log(1 + exp(x)), x its log-worth above that of
+    all anchors that were left; taken as -max(x, 0) - log(1 + exp(-|x|)), it bends nowhere.
     """
-    known = worths(orders, scale, place_effect, error)
-    left = np.log(np.maximum(known.left, 1e-300))
-    offset = left + (known.log_top + place_effect * orders.place_of_response)[:, None]
-    limit = 600.0 / (left.shape[1] + 1)
-    log_ratio = scale * np.asarray(intensity, dtype=np.float64)
-    ratio = np.exp(np.clip(log_ratio, limit - 700, 700 - limit))
-    weight = np.exp(-np.clip(offset, -limit, limit))
+    known = log_worths(orders, scale, place_effect, error)
+    scale, place_effect = (
+        np.broadcast_to(np.reshape(one, -1), len(orders.share)) for one in (scale, place_effect)
+    )
+    offset = known.left + (place_effect * orders.place_of_response)[:, None]
+    own = scale[:, None] * np.asarray(intensity, dtype=np.float64)
+    result = np.zeros(own.shape)
+    product = np.ones(own.shape)
     stages = orders.stages_with_response
-    passed = np.ones((len(stages), len(ratio)))
-    ceiling = np.exp(limit)
-    for stage in range(left.shape[1]):
+    for stage in range(offset.shape[1]):
         rows = int(np.searchsorted(-stages, -stage, side="left"))
         if rows == 0:
             break
-        passed[:rows] *= 1.0 + np.minimum(weight[:rows, stage, None] * ratio, ceiling)
-    result: Array = 1.0 / passed
+        above = own[:rows] - offset[:rows, stage, None]
+        result[:rows] -= np.maximum(above, 0.0)
+        np.abs(above, out=above)
+        np.negative(above, out=above)
+        np.exp(above, out=above)
+        above += 1.0
+        product[:rows] *= above
+    result -= np.log(product)
     rows_chosen = np.flatnonzero(orders.chosen)
-    own = weight[rows_chosen, orders.ahead[rows_chosen], None] * ratio
-    result[rows_chosen] *= np.minimum(own, ceiling)
+    result[rows_chosen] += own[rows_chosen] - offset[rows_chosen, orders.ahead[rows_chosen], None]
     return result
+
+
+def by_window(orders: Orders, log_probability: Array) -> tuple[Array, Array]:
+    """Log-probability (W,) of each window from its rows' (R,), and the rows' shares (R,) of it."""
+    if len(orders.share) == orders.windows and (orders.share == 1).all():
+        total = np.empty(orders.windows)
+        total[orders.window] = log_probability
+        return total, np.ones(len(log_probability))
+    top = np.full(orders.windows, -np.inf)
+    np.maximum.at(top, orders.window, log_probability)
+    top = np.where(np.isfinite(top), top, 0.0)
+    part = np.exp(log_probability - top[orders.window])
+    total = np.bincount(orders.window, part, orders.windows).astype(np.float64)
+    # Windows without rows, as in a selection of items, are certain.
+    logs = np.log(np.where(total > 0, total, 1.0)) + top
+    return np.asarray(logs), np.asarray(part / np.where(total > 0, total, 1.0)[orders.window])

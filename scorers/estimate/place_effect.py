@@ -13,14 +13,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import logsumexp
 
-from valueflow.scorers.estimate.cells import first_populations
+from valueflow.scorers.estimate.cells import normal_populations
 from valueflow.scorers.estimate.judge import FittedJudge, JudgePrior
 from valueflow.scorers.estimate.population import ValueWindows
 from valueflow.scorers.estimate.responses import (
-    AnchorErrors,
     by_group,
     intensity_grid,
-    response_likelihood,
+    response_log_likelihood,
 )
 
 FEWEST_WINDOWS = 10
@@ -35,9 +34,8 @@ def with_place_effect(fitted: FittedJudge, value: ValueWindows) -> FittedJudge:
     if np.ptp(orders.place_of_response) == 0:
         return fitted
     prior_mean, prior_sd = JudgePrior().place_effect
-    errors = AnchorErrors(fitted.anchor_error, fitted.anchor_error_variance)
     grid = intensity_grid(model.scale, 1.0, 1.0)
-    candidates = first_populations(len(grid), float(grid[-1]))
+    candidates = normal_populations(len(grid), float(grid[-1]))
     cell = np.empty(len(value.items), dtype=np.int64)
     for code, members in enumerate(value.members):
         cell[members] = code
@@ -45,11 +43,12 @@ def with_place_effect(fitted: FittedJudge, value: ValueWindows) -> FittedJudge:
 
     def log_posterior(effect: float) -> float:
         judge = replace(model, place_effect=effect)
-        rows = response_likelihood(
-            orders, value.item, len(value.items), judge, errors, grid, normalised=False
+        logs = response_log_likelihood(
+            orders, value.item, len(value.items), judge, fitted.errors, grid
         )
-        marginal = np.log(np.maximum(rows @ candidates.density.T, 1e-300))
-        cells = logsumexp(total @ marginal + candidates.log_prior, axis=1)
+        top = logs.max(axis=1, keepdims=True)
+        marginal = np.log(np.maximum(np.exp(logs - top) @ candidates.density.T, 1e-300)) + top
+        cells = logsumexp(total @ marginal + candidates.log_weight, axis=1)
         return float(cells.sum()) - 0.5 * ((effect - prior_mean) / prior_sd) ** 2
 
     mean, reach = prior_mean, 3.5 * prior_sd

@@ -10,25 +10,28 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from valueflow.scorers.estimate.cells import (
     Cell,
     CellPosterior,
     cell_posterior,
     cluster_factor,
+    few_clusters,
     lone_posteriors,
 )
-from valueflow.scorers.estimate.covariance import CellErrors
+from valueflow.scorers.estimate.covariance import Bounded, CellErrors
 from valueflow.scorers.estimate.judge import FittedJudge, JudgeModel
 from valueflow.scorers.estimate.likelihood import Orders, read_orders
 from valueflow.scorers.estimate.responses import (
-    AnchorErrors,
+    LIMIT,
     Estimate,
     grid_moments,
     grid_quantiles,
     intensity_grid,
     maximum_likelihood,
-    response_likelihood,
+    relative_likelihood,
+    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
@@ -46,6 +49,9 @@ class ValueWindows:
         self.orders: Orders = read_orders(table, windows)
         self.counts = np.bincount(self.item, minlength=len(self.items))
         self.item = self.orders.by_window(self.item)
+        repeats = _repeats(table, windows)
+        if (repeats > 1).any():
+            self.orders = replace(self.orders, repeats=self.orders.by_window(repeats))
         cells = table.item_cell[self.items]
         by_cell = np.argsort(cells, kind="stable")
         starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
@@ -57,9 +63,26 @@ class ValueWindows:
             self.orders = replace(self.orders, choice_weight=weight)
 
     @property
+    def repeated(self) -> int:
+        """Windows that are there before, with the same judgement."""
+        return 0 if self.orders.repeats is None else int(np.sum(1 - 1 / self.orders.repeats) + 0.5)
+
+    @property
     def evidence(self) -> float:
         """Windows of the item that has most of them, a choice counting by its weight."""
         return float(self.counts.max()) * max(self.orders.choice_weight, 1.0)
+
+
+def _repeats(table: WindowTable, windows: IntArray) -> IntArray:
+    """How often (W,) each window is there: same response, texts, places and judgement."""
+    columns = [table.item[windows, None], table.anchor_key[windows]]
+    columns += [table.ranks[windows], table.places[windows]]
+    if table.choice is not None:
+        columns.append(table.choice[windows].view(np.int64))
+    _, code, count = np.unique(
+        np.concatenate(columns, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    return np.asarray(count[code.ravel()], np.int64)
 
 
 def estimates_of(
@@ -75,8 +98,15 @@ def estimates_of(
     ]
 
 
+LARGEST_ERROR = LIMIT / 3**0.5
+"""Standard error of a mean of which nothing is known but that it lies on the scale."""
+
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
+
+ODDS_ANYWHERE = 40.0
+"""Prior odds that a cell's responses lie anywhere on the scale, against one population, times their
+number: few responses may be of any kind, many were made under one condition."""
 
 ONE_SIDED = 5000
 """Windows of a value beyond which the judge's error is so small that one-sided differences do."""
@@ -90,13 +120,16 @@ def population_estimates(
     table: WindowTable, value: ValueWindows, fitted: FittedJudge, tail: float
 ) -> tuple[list[Estimate], list[Cell], dict[str, CellErrors]]:
     model, orders, count = fitted.model, value.orders, len(value.items)
-    errors = AnchorErrors(fitted.anchor_error, fitted.anchor_error_variance)
+    errors = fitted.errors
     texts = float(orders.present.sum(axis=1).max())
     grid = intensity_grid(model.scale, texts, value.evidence)
 
-    likelihood = response_likelihood(orders, value.item, count, model, errors, grid)
+    likelihood = relative_likelihood(
+        response_log_likelihood(orders, value.item, count, model, errors, grid)
+    )
     best, best_se = maximum_likelihood(likelihood, grid)
-    flat, flat_se = grid_moments(likelihood / likelihood.sum(axis=1, keepdims=True), grid)
+    alone_density = likelihood / likelihood.sum(axis=1, keepdims=True)
+    flat, flat_se = grid_moments(alone_density, grid)
     both = orders.questions <= ONE_SIDED
     sampled = range(len(value.members)) if both else _sampled_cells(value.members, flat)
     part = orders
@@ -105,13 +138,14 @@ def population_estimates(
         inside[np.concatenate([value.members[cell] for cell in sampled])] = True
         part = orders.take(np.flatnonzero(inside[value.item[orders.window]]))
     others = [
-        response_likelihood(part, value.item, count, other, errors, grid)
+        relative_likelihood(response_log_likelihood(part, value.item, count, other, errors, grid))
         for other in _other_judges(model, both_sides=both)
     ]
     posteriors = _posteriors(grid, likelihood, others, value.members, tail, set(sampled))
     if len(sampled) < len(value.members):
         posteriors = _from_neighbours(posteriors, sampled, grid)
     level, tilt = _anchor_error(orders, model.text_sd)
+    high, low = beyond_anchors(value)
     items: list[Estimate] = []
     cells: list[Cell] = []
     parts: dict[str, CellErrors] = {}
@@ -119,34 +153,83 @@ def population_estimates(
         index = value.items[members]
         name = table.cells[table.item_cell[index[0]]]
         query = table.item_query[index]
-        moved = _directions(posterior.other_mean, posterior.mean, both)
-        moved = np.append(moved, [level, tilt * posterior.mean])
-        sd = posterior.sd * cluster_factor(posterior.influence, query)
-        se = float(np.sqrt(sd**2 + moved @ moved))
-        wider = se / posterior.sd if posterior.sd > 0 else 1.0
-        parts[name] = CellErrors(sd, posterior.influence, query, moved)
+        error = _cell_errors(posterior, query, both, level, tilt)
+        se = float(np.hypot(error.sd, np.sqrt(error.judge @ error.judge)))
+        lower, upper = np.nan, np.nan
+        if error.bounded is not None:
+            few = few_clusters(query, tail)
+            lower, upper = replace(error.bounded, sd=few * error.bounded.sd).bounds(tail)
+        parts[name] = error
         cells.append(
             Cell(
                 cell=name,
                 value=value.name,
                 items=len(members),
                 intensity=posterior.mean,
-                se=se,
+                se=min(se, LARGEST_ERROR),
                 spread=posterior.spread,
-                lower=max(posterior.mean - wider * (posterior.mean - posterior.lower), -10.0),
-                upper=min(posterior.mean + wider * (posterior.upper - posterior.mean), 10.0),
+                lower=-LIMIT if posterior.reaches[0] else min(lower, posterior.mean),
+                upper=LIMIT if posterior.reaches[1] else max(upper, posterior.mean),
+                beyond_high=float(high[members].mean()),
+                beyond_low=float(low[members].mean()),
             )
         )
-        mean, own = grid_moments(posterior.item, grid)
-        item_moved = _directions(posterior.other_item_mean, mean, both)
-        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0))
+        # Responses that need not be alike are not drawn toward each other.
+        alike = float(expit(posterior.log_bayes_factor - np.log(ODDS_ANYWHERE / len(members))))
+        density = alike * posterior.item + (1 - alike) * alone_density[members]
+        mean, own = grid_moments(density, grid)
+        item_moved = _directions(posterior.other_item_mean, posterior.item @ grid, both)
+        # The anchors' own errors move responses as they move cells.
+        item_se = np.sqrt(own**2 + (item_moved**2).sum(axis=0) + _shared(level, tilt, mean))
         widen = item_se / np.maximum(own, 1e-12)
-        bounds = grid_quantiles(posterior.item, grid, (tail, 1 - tail))
+        bounds = grid_quantiles(density, grid, (tail, 1 - tail))
         bounds = np.clip(mean[:, None] + widen[:, None] * (bounds - mean[:, None]), -10, 10)
-        alone = (best[members], best_se[members], flat[members], flat_se[members])
+        best_own = np.sqrt(best_se[members] ** 2 + _shared(level, tilt, best[members]))
+        flat_own = np.sqrt(flat_se[members] ** 2 + _shared(level, tilt, flat[members]))
+        alone = (best[members], best_own, flat[members], flat_own)
         columns = (mean, item_se, *alone[:2], bounds[:, 0], bounds[:, 1], *alone[2:])
         items.extend(estimates_of(table, value, members, name, np.stack(columns)))
     return items, cells, parts
+
+
+def _cell_errors(
+    posterior: CellPosterior, query: IntArray, both: bool, level: float, tilt: float
+) -> CellErrors:
+    """The errors of a cell's mean; ``level`` and ``tilt`` are those of :func:`_anchor_error`."""
+    ends = LIMIT * 0.9999
+    mean = float(np.clip(posterior.mean, -ends, ends))
+    other = np.arctanh(np.clip(posterior.other_mean, -ends, ends) / LIMIT)
+    moved = _directions(other, np.arctanh(mean / LIMIT), both)
+    scale = np.array([level, tilt * mean])
+    centre, sd, skewness, kurtosis = posterior.moments
+    factor = cluster_factor(posterior.influence, query)
+    bounded = Bounded(centre, sd * factor, skewness, kurtosis, moved, scale)
+    judge = LIMIT * (np.tanh(centre + moved) - np.tanh(centre - moved)) / 2
+    return CellErrors(
+        sd=min(posterior.sd * factor, LARGEST_ERROR),
+        influence=posterior.influence,
+        query=query,
+        judge=np.append(judge, scale),
+        bounded=bounded,
+        shapes=posterior.shapes,
+    )
+
+
+def beyond_anchors(value: ValueWindows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Items (n,) that stand above, and below, every anchor of all their windows.
+
+    Such an item is censored: its windows tell no more than that it lies beyond.  A choice names the
+    first text alone, so that an item with a choice counts as neither.
+    """
+    orders = value.orders
+    above = (orders.ahead == 0) & orders.chosen
+    below = orders.ahead == orders.present.sum(axis=1)
+    if orders.probability is not None:
+        ranked = np.isnan(orders.probability)[orders.window]
+        above, below = above & ranked, below & ranked
+    item, count = value.item[orders.window], len(value.items)
+    inside = [np.bincount(item, ~one, count) == 0 for one in (above, below)]
+    return inside[0], inside[1]
 
 
 def _posteriors(
@@ -238,6 +321,11 @@ def _other_judges(judge: JudgeModel, *, both_sides: bool) -> list[JudgeModel]:
 def _directions(means: Array, centre: Array | float, both_sides: bool) -> Array:
     """Change of means by one standard error of the judge in each direction."""
     return np.asarray((means[1::2] - means[::2]) / 2 if both_sides else means - centre)
+
+
+def _shared(level: float, tilt: float, intensity: Array) -> Array:
+    """Variance (n,) of responses of given intensity that the anchors' own errors leave."""
+    return np.asarray(level**2 + (tilt * intensity) ** 2)
 
 
 def _anchor_error(orders: Orders, text_sd: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from valueflow.scorers.estimate.cells import Cell, cluster_factor
 from valueflow.scorers.estimate.covariance import CellErrors
 from valueflow.scorers.estimate.judge import FittedJudge
-from valueflow.scorers.estimate.likelihood import Orders, worths
+from valueflow.scorers.estimate.likelihood import Orders, log_worths
 from valueflow.scorers.estimate.population import ValueWindows, estimates_of
 from valueflow.scorers.estimate.responses import Estimate
 from valueflow.scorers.estimate.table import WindowTable
@@ -39,8 +39,7 @@ def reference_estimates(orders: Orders, item: NDArray[np.int64], items: int) -> 
             "probabilities; use estimator 'population'"
         )
     row_item = item[orders.window]
-    known = worths(orders, 1.0, 0.0)
-    left = np.log(np.maximum(known.left, 1e-300)) + known.log_top[:, None]
+    left = log_worths(orders, 1.0, 0.0).left
     faced = np.arange(left.shape[1]) < orders.stages_with_response[:, None]
     wins = np.bincount(row_item, orders.share * orders.chosen, items)
     # Every stage that a response faced, gathered item by item.

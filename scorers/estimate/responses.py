@@ -5,17 +5,19 @@ Likelihoods and estimates of single responses on a grid of intensities.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import expit
 
-from valueflow.scorers.estimate.judge import NOISE_VARIANCE, JudgeModel
+from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, attenuation
 from valueflow.scorers.estimate.likelihood import (
     Orders,
     anchor_log_likelihood,
-    insertion_likelihood,
+    by_window,
+    insertion_log_likelihood,
     random_anchor_log_likelihood,
 )
 
@@ -31,6 +33,10 @@ IntArray = NDArray[np.int64]
 
 BATCH = 4000
 """Rows that are evaluated on the grid at a time."""
+
+LEAST_LOG = 140.0
+"""Fall of a log-likelihood below its maximum that counts as impossible: products with smaller
+numbers would leave a processor's range, which is slow, and change nothing."""
 
 LIMIT = 10.0
 """Intensities live on [-LIMIT, LIMIT]."""
@@ -75,74 +81,68 @@ def intensity_grid(scale: float, texts: float, windows: float) -> Array:
     return np.linspace(-LIMIT, LIMIT, round(2 * LIMIT / step) + 1)
 
 
-@dataclass(frozen=True)
-class AnchorErrors:
-    """A judge's standing error about each anchor: estimates (anchors,) and what stays unknown.
-
-    ``unknown`` is the mean variance, in squared points, of an anchor's error about its estimate.
-    """
-
-    estimate: Array
-    unknown: float
-
-    def of(self, orders: Orders) -> Array | None:
-        """Errors (R, A) in the columns of the orders."""
-        if not self.estimate.any():
-            return None
-        return np.where(orders.present, self.estimate[orders.key], 0.0)
-
-
-def response_likelihood(
+def response_log_likelihood(
     orders: Orders,
     item: IntArray,
     items: int,
     judge: JudgeModel,
     errors: AnchorErrors,
     grid: Array,
-    *,
-    normalised: bool = True,
 ) -> Array:
-    """Likelihood (items, G) of each response's windows on the grid, each row's maximum 1.
+    """Log-likelihood (items, G) of each response's windows on the grid, of the slots alone.
 
-    ``item`` (W,) names the item of each window.  An anchor's unknown error widens the noise of a
-    comparison with it: two texts of which one, or both, carry it.  A response's own error is part
-    of what the judge sees in all its windows; it is integrated out by smoothing over ``text_sd``.
-    Not ``normalised``, rows keep their level, for a comparison of judges.
+    ``item`` (W,) names the item of each window.  Anchors stand where the judge is estimated to see
+    them; what is unknown of that widens the noise of a comparison with them: of the two texts, one
+    carries it.  A response's own error is part of what the judge sees in all its windows; it is
+    integrated out by smoothing over ``text_sd``.  Conditional on the order of the anchors.
     """
-    error = errors.of(orders)
-    lapsed, share = _lapses(orders, judge, errors, error)
-    sharpness = 1 / np.sqrt(1 + errors.unknown / 2 * judge.scale**2 / NOISE_VARIANCE)
-    scale, place_effect = judge.scale * sharpness, judge.place_effect * sharpness
+    mean, variance = errors.of(orders)
+    chance = insertion_log_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
+    lapsed, share = _lapses(orders, judge, mean, variance)
+    dulled = attenuation(judge.scale, variance / 2)
+    scale, place_effect = judge.scale * dulled, judge.place_effect * dulled
     step = grid[1] - grid[0]
     beyond = int(np.ceil(3.5 * judge.text_sd / step))
     outside = step * np.arange(1, beyond + 1)
     seen = np.concatenate([grid[0] - outside[::-1], grid, grid[-1] + outside])
-    chance = insertion_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
     log_likelihood = np.zeros((items, len(seen)))
-    weight = None if orders.probability is None else orders.weight
+    weight = orders.weight
+    with np.errstate(divide="ignore"):
+        log_share, log_lapsed, log_kept = np.log(share), np.log(lapsed), np.log1p(-lapsed)
     for rows in _batches(orders):
         batch = orders.take(rows)
-        own = None if error is None else error[rows]
-        windows = insertion_likelihood(batch, scale, place_effect, seen, own)
-        lapse = lapsed[batch.window]
-        windows *= (share[rows] * (1 - lapse))[:, None]
-        windows += (share[rows] * lapse * chance[rows])[:, None]
-        numbers = batch.window
-        if len(np.unique(numbers)) < len(numbers):
-            numbers, code = np.unique(numbers, return_inverse=True)
-            windows = by_group(code, len(numbers)) @ windows
-        np.log(np.maximum(windows, 1e-300, out=windows), out=windows)
-        if weight is not None:
-            windows *= weight[numbers][:, None]
-        log_likelihood += by_group(item[numbers], items) @ windows
-    if normalised:
-        log_likelihood -= log_likelihood.max(axis=1, keepdims=True)
-    likelihood = np.exp(log_likelihood)
-    if beyond:
-        likelihood = likelihood @ _smoothing(grid, seen, judge.text_sd)
-    if normalised:
-        likelihood /= likelihood.max(axis=1, keepdims=True)
-    return np.asarray(likelihood)
+        slot = insertion_log_likelihood(batch, scale[rows], place_effect[rows], seen, mean[rows])
+        number = batch.window
+        slot += (log_kept[number] + log_share[rows])[:, None]
+        if judge.lapse_rate > 0:
+            slot = np.logaddexp(
+                slot, (log_lapsed[number] + log_share[rows] + chance[rows])[:, None]
+            )
+        if len(np.unique(number)) < len(number):
+            number, slot = _sum_of_rows(number, slot)
+        if (weight[number] != 1).any():
+            slot *= weight[number][:, None]
+        log_likelihood += by_group(item[number], items) @ slot
+    if not beyond:
+        return log_likelihood
+    top = log_likelihood.max(axis=1, keepdims=True)
+    smooth = np.exp(log_likelihood - top) @ _smoothing(grid, seen, judge.text_sd)
+    return np.asarray(np.log(np.maximum(smooth, 1e-300)) + top)
+
+
+def relative_likelihood(log_likelihood: Array) -> Array:
+    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG)."""
+    relative = log_likelihood - log_likelihood.max(axis=1, keepdims=True)
+    return np.asarray(np.exp(np.maximum(relative, -LEAST_LOG)))
+
+
+def _sum_of_rows(number: IntArray, slot: Array) -> tuple[IntArray, Array]:
+    """Windows and log of the sum over their rows of exp(slot) (R, G)."""
+    windows, code = np.unique(number, return_inverse=True)
+    top = np.full(len(windows), -np.inf)
+    np.maximum.at(top, code, slot.max(axis=1))
+    total = by_group(code, len(windows)) @ np.exp(slot - top[code, None])
+    return windows, np.log(np.maximum(total, 1e-300)) + top[:, None]
 
 
 def _batches(orders: Orders) -> list[slice | IntArray]:
@@ -158,17 +158,19 @@ def _batches(orders: Orders) -> list[slice | IntArray]:
     return batches
 
 
-def _lapses(
-    orders: Orders, judge: JudgeModel, errors: AnchorErrors, error: Array | None
-) -> tuple[Array, Array]:
+def _lapses(orders: Orders, judge: JudgeModel, mean: Array, variance: Array) -> tuple[Array, Array]:
     """Chance (W,) that a window is a lapse, given its anchors; share (R,) of each allowed order."""
-    dulled = 1 / np.sqrt(1 + errors.unknown * judge.scale**2 / NOISE_VARIANCE)
-    ranked = anchor_log_likelihood(orders, judge.scale * dulled, judge.place_effect * dulled, error)
-    chance = random_anchor_log_likelihood(orders)
-    ranked = np.exp(np.clip(ranked - chance, -500, 500)) * orders.share
-    total = np.bincount(orders.window, ranked, orders.windows)
-    lapsed = judge.lapse_rate / (judge.lapse_rate + (1 - judge.lapse_rate) * total + 1e-300)
-    return np.asarray(lapsed, np.float64), np.asarray(ranked / total[orders.window], np.float64)
+    dulled = attenuation(judge.scale, variance)
+    ranked, share = by_window(
+        orders,
+        anchor_log_likelihood(orders, judge.scale * dulled, judge.place_effect * dulled, mean),
+    )
+    if judge.lapse_rate <= 0:
+        return np.zeros(len(ranked)), share
+    chance = by_window(orders, random_anchor_log_likelihood(orders))[0]
+    # A window of which the anchors have no order tells nothing of lapses.
+    odds = np.log(judge.lapse_rate) - np.log1p(-judge.lapse_rate) + chance - ranked
+    return np.asarray(expit(odds)), share
 
 
 def _smoothing(grid: Array, seen: Array, text_sd: float) -> Array:
@@ -182,6 +184,60 @@ def _smoothing(grid: Array, seen: Array, text_sd: float) -> Array:
         kernel = np.where(np.abs(distance) < 0.5, 1 - 2 * near, 0.0)
         kernel += np.where(np.abs(np.abs(distance) - 1) < 0.5, near, 0.0)
     return np.asarray(kernel / kernel.sum(axis=0))
+
+
+EVIDENCE_ITEMS = 150
+"""Most responses that are looked at: an even selection."""
+
+_EVIDENCE_GRID = np.linspace(-18.0, 18.0, 73)
+_EVIDENCE_ROUNDS = 8
+
+
+class ResponseEvidence:
+    """Log-likelihood of the responses that have several windows, as a function of the judge.
+
+    A judge's standing error about a response is the same in all its windows, noise is not.  Where
+    anchors recur too seldom to tell the two apart, the agreement of a response's windows does.
+    Items are draws from a distribution of which nothing is assumed: it is estimated on the grid
+    with them (nonparametric maximum likelihood, Laird 1978, stopped early, so that it stays
+    smooth).
+    """
+
+    def __init__(self, orders: Orders, item: IntArray) -> None:
+        count = np.bincount(item)
+        several = np.flatnonzero(count > 1)
+        several = several[:: max(1, -(-len(several) // EVIDENCE_ITEMS))]
+        self.items = len(several)
+        number = np.full(len(count), -1)
+        number[several] = np.arange(len(several))
+        window = np.flatnonzero(number[item] >= 0)
+        place = np.full(orders.windows, -1)
+        place[window] = np.arange(len(window))
+        rows = np.flatnonzero(place[orders.window] >= 0)
+        part = orders.take(rows)
+        self.orders = replace(
+            part,
+            window=place[part.window],
+            windows=len(window),
+            probability=None if orders.probability is None else orders.probability[window],
+            repeats=None if orders.repeats is None else orders.repeats[window],
+            source=None,
+        )
+        self.item = number[item[window]]
+
+    def __call__(self, fitted: FittedJudge) -> float:
+        """Sum over items of the log of their likelihood, integrated over what the judge sees."""
+        if not self.items:
+            return 0.0
+        judge = replace(fitted.model, text_sd=0.0)
+        logs = response_log_likelihood(
+            self.orders, self.item, self.items, judge, fitted.errors, _EVIDENCE_GRID
+        )
+        likelihood = relative_likelihood(logs)
+        density = np.full(len(_EVIDENCE_GRID), 1 / len(_EVIDENCE_GRID))
+        for _ in range(_EVIDENCE_ROUNDS):
+            density = density * (likelihood / (likelihood @ density)[:, None]).mean(axis=0)
+        return float(np.log(likelihood @ density).sum() + logs.max(axis=1).sum())
 
 
 def maximum_likelihood(likelihood: Array, grid: Array) -> tuple[Array, Array]:

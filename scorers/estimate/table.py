@@ -33,7 +33,7 @@ def read_choice(choice: Any, size: int) -> list[float]:
         raise ValueError(f"has {len(choice)} probabilities for {size} texts")
     try:
         values = [float(value) for value in choice]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("must be a list of probabilities") from None
     if not all(map(math.isfinite, values)):
         raise ValueError("a probability is not finite")
@@ -65,6 +65,7 @@ class WindowRecordError(ValueError):
         super().__init__(f"record {record}, field '{field}': {problem}")
         self.record = record
         self.field = field
+        self.problem = f"'{field}' is wrong: {problem}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ class WindowTable:
         return len(self.item)
 
     @classmethod
-    def from_records(cls, records: Iterable[Mapping[str, Any]]) -> WindowTable:
+    def from_records(
+        cls, records: Iterable[Mapping[str, Any]], *, most: float = math.inf
+    ) -> WindowTable:
         """Read saved rankings.
 
         Each record maps ``item``, ``cell``, ``value`` and ``query`` (or None: the item is its own
@@ -118,11 +121,11 @@ class WindowTable:
 
         Raises :class:`WindowRecordError` (a ``ValueError``) naming record and field: an index out
         of range or repeated, ``choice`` that is no distribution over the window's texts or stands
-        beside an order, no anchor, an intensity that is not finite, a position out of range,
-        ``shown`` that is no permutation or contradicts ``position``, a cell of two values, an item
-        of two queries.
+        beside an order, no anchor, an intensity that is not finite or further than ``most`` from 0,
+        a position out of range, ``shown`` that is no permutation or contradicts ``position``, a
+        cell of two values, an item of two queries.
         """
-        reader = _Reader()
+        reader = _Reader(most)
         for number, record in enumerate(records):
             reader.add(number, record)
         return reader.table()
@@ -139,7 +142,8 @@ class _Codes:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, most: float) -> None:
+        self.most = most
         self.items, self.values, self.cells = _Codes(), _Codes(), _Codes()
         self.queries, self.anchors = _Codes(), _Codes()
         self.item_value: list[int] = []
@@ -160,8 +164,10 @@ class _Reader:
             if field not in record and not (field == "order" and choice is not None):
                 raise WindowRecordError(number, field, "is missing")
         item, value = self._identify(number, record)
-        anchors = _intensities(number, record["anchors"])
+        anchors = _intensities(number, record["anchors"], self.most)
         texts = record.get("texts")
+        if texts is not None and not _all_strings(texts):
+            raise WindowRecordError(number, "texts", "must be a list of the anchors' texts")
         if texts is not None and len(texts) != len(anchors):
             problem = f"has {len(texts)} texts for {len(anchors)} anchors"
             raise WindowRecordError(number, "texts", problem)
@@ -259,16 +265,32 @@ def _widened(block: NDArray[Any], width: int, fill: float) -> NDArray[Any]:
     return np.pad(block, ((0, 0), (0, missing)), constant_values=fill) if missing else block
 
 
-def _intensities(number: int, anchors: Any) -> list[float]:
+def _all_strings(texts: Any) -> bool:
+    listed = isinstance(texts, Sequence) and not isinstance(texts, str)
+    return listed and all(isinstance(text, str) for text in texts)
+
+
+def _intensities(number: int, anchors: Any, most: float) -> list[float]:
     try:
-        values = [float(anchor) for anchor in anchors]
-    except (TypeError, ValueError) as error:
+        if isinstance(anchors, str | bytes | Mapping):
+            raise TypeError
+        values = [_number(anchor) for anchor in anchors]
+    except (TypeError, ValueError, OverflowError) as error:
         raise WindowRecordError(number, "anchors", "must be a list of numbers") from error
     if not values:
         raise WindowRecordError(number, "anchors", "a window needs at least one anchor")
     if not all(map(math.isfinite, values)):
         raise WindowRecordError(number, "anchors", "an intensity is not finite")
+    if outside := [value for value in values if not -most <= value <= most]:
+        problem = f"the intensity {outside[0]:g} is outside [-{most:g}, {most:g}]; rescale them"
+        raise WindowRecordError(number, "anchors", problem)
     return values
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, bool):
+        raise TypeError
+    return float(raw)
 
 
 def _ranks(number: int, order: Any, size: int) -> list[int]:
@@ -314,6 +336,8 @@ def _places(number: int, record: Mapping[str, Any], size: int) -> list[int]:
     if shown is None:
         return [PAD if position is None else int(position)] + [PAD] * (size - 1)
     places = [PAD] * size
+    if isinstance(shown, str) or not isinstance(shown, Sequence | np.ndarray):
+        raise WindowRecordError(number, "shown", "must be a list of all indices in shown order")
     for place, index in enumerate(shown):
         if not _is_index(index, size) or places[index] != PAD:
             raise WindowRecordError(number, "shown", f"index {index!r} is repeated or out of range")

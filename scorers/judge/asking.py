@@ -10,7 +10,6 @@ costs nothing.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -47,6 +46,7 @@ from valueflow.scorers.judge.refusals import (
     REFUSAL_CORRECTION,
     REFUSAL_PROMPT_VERSION,
     RefusalAnswer,
+    read_refusal,
     refusal_prompt,
 )
 
@@ -463,8 +463,7 @@ async def ask_refusal(
     """
 
     def read(output: ModelOutput) -> bool | None:
-        words = set(re.findall(r"[a-z]+", strip_reasoning(output.completion).lower()))
-        return None if ("yes" in words) == ("no" in words) else "yes" in words
+        return read_refusal(strip_reasoning(output.completion))
 
     reply = await ask(
         model,

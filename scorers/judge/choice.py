@@ -255,7 +255,7 @@ def _read(output: ModelOutput, letters: Sequence[str]) -> Choice:
     if tokens is None or not any(token.top_logprobs for token in tokens.content):
         return Choice(None, 0.0, raw, failure="no logprobs")
     named = re.match(rf"[{re.escape(_MARKUP)}]*([A-Z])(?![^\W_])", raw)
-    if named is None or named[1] not in letters:
+    if named is None or named[1] not in letters or _no_pick(named[1], raw[named.end() :]):
         problem = f"the answer begins with no letter of an option: {raw[:80]!r}"
         return Choice(None, 0.0, raw, failure="no letter found", error=problem)
     probabilities, covered = letter_distribution(output, letters)
@@ -263,6 +263,14 @@ def _read(output: ModelOutput, letters: Sequence[str]) -> Choice:
         problem = f"the letters have {covered:.2g} of the probability, less than {LEAST_COVERED}"
         return Choice(None, covered, raw, failure="no letter found", error=problem)
     return Choice(probabilities, covered, raw)
+
+
+def _no_pick(letter: str, after: str) -> bool:
+    """Whether a letter at the start is a word of a sentence, or is denied by what follows it."""
+    if re.match(r"\W*(?:is|was|would be)?\s*(?:not|n['’]t|isn['’]t|wrong)\b", after):
+        return True
+    article = letter in "AI" and re.match(r"\s+[a-z]", after) is not None
+    return article and re.match(r"\s+(?:is|was|because|since|as|for|over|would)\b", after) is None
 
 
 def _letter_probabilities(token: Logprob | None, letters: Sequence[str]) -> list[float]:

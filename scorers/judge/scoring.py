@@ -14,9 +14,10 @@ from typing import Any
 
 from inspect_ai.model import Model
 
+from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
 from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
-from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
 from valueflow.scorers.judge.memory import BudgetSpent, JudgeState, judge_with, state_of
@@ -83,6 +84,7 @@ class Judging:
             self._versions |= {
                 "valueflow": version("valueflow"),
                 "judge_prompt": JUDGE_PROMPT_VERSION,
+                "judge_reader": RANKING_READER_VERSION,
                 "choice_prompt": CHOICE_PROMPT_VERSION,
                 "refusal_prompt": REFUSAL_PROMPT_VERSION,
                 "refusals": REFUSAL_VERSION,
@@ -140,7 +142,9 @@ async def score_response(
     """
     registry = sample.registry
     defaults = registry.defaults.evaluator
-    response = strip_reasoning(answer.text)
+    response = sendable(strip_reasoning(answer.text))
+    if is_blank(response):
+        response = ""
     words = count_words(response)
     record: ResponseRecord = {
         "item": f"{answer.sample_id}#{answer.epoch}",

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from valueflow.hub_assets.registry.loading import Theory, Value
-from valueflow.scorers.judge.answer import strip_reasoning
+from valueflow.scorers.judge.answer import introduced_as_other, strip_reasoning, taken_back
 from valueflow.scorers.judge.prompt import fenced, read_fences
 
 __all__ = [
@@ -85,10 +86,10 @@ def _lies_between(code: str) -> str:
 
 
 def plausible_answer(answer: str) -> str | None:
-    """`plausible` or `odd`, or None where the last line is neither."""
-    lines = strip_reasoning(answer).splitlines()
-    word = re.sub(r"[^a-z]", "", lines[-1].lower()) if lines else ""
-    return word if word in ("plausible", "odd") else None
+    """`plausible` or `odd`, or None where the last line is neither, or is said not to be meant."""
+    before, _, last = strip_reasoning(answer).rpartition("\n")
+    word = re.sub(r"[^a-z]", "", last.lower())
+    return word if word in ("plausible", "odd") and not introduced_as_other(before) else None
 
 
 def is_panel_prompt(prompt: str) -> bool:
@@ -148,6 +149,8 @@ _RULES: dict[Kind, tuple[str, str]] = {
     ),
 }
 _HEAD = re.compile(r"^Values \((?P<theory>.+)\):$", re.MULTILINE)
+_OBJECT = re.compile(r"\{[^{}]*\}")
+_OUTER = re.compile(r"""\{\s*["']?\d{1,4}["']?\s*:\s*\{""")
 _ENTRY = re.compile(r"""["']?(\d{1,4})["']?\s*:\s*(\{[^{}]*\})""")
 
 
@@ -260,13 +263,23 @@ def read_category_answer(
 
     Returns:
         By the place of the text, from 0: an answer for every node asked. A text of which an answer
-        is missing, or is none that may be given, is left out.
+        is missing, is none that may be given or is given twice is left out; so are all where the
+        words around them say that they are not the answer.
     """
     text = strip_reasoning(answer)
+    _, _, after = text.rpartition("}")
+    starts = [match.start() for match in _OUTER.finditer(text)] or [
+        match.start() for match in _OBJECT.finditer(text)
+    ]
+    if not starts or taken_back(after) or introduced_as_other(text[: starts[-1]]):
+        return {}
     # What stands before may be thinking aloud: the last object is the answer.
     found = {int(number): body for number, body in _ENTRY.findall(text)}
-    if len(nodes) == 1 and 1 not in found:
-        found = dict(enumerate(re.findall(r"\{[^{}]*\}", text)[-1:], start=1))
+    for number, times in Counter(n for n, _ in _ENTRY.findall(text, starts[-1])).items():
+        if times > 1:
+            del found[int(number)]
+    if len(nodes) == 1 and not _OUTER.search(text):
+        found = dict(enumerate(_OBJECT.findall(text)[-1:], start=1))
     read = {}
     for place, names in enumerate(nodes):
         told = _complete(found.get(place + 1), names, category_answers(kind, round_number))
@@ -281,10 +294,14 @@ def _complete(
     if body is None:
         return None
     try:
-        found = json.loads(body)
-    except ValueError:
+        found = json.loads(body, object_pairs_hook=list)
+    except (ValueError, RecursionError):
         return None
-    given = {str(k).strip().lower(): str(v).strip().lower() for k, v in found.items()}
+    given: dict[str, str] = {}
+    for name, told_of_it in found:
+        # A name that stands twice, in whatever letter case, with two answers has none.
+        key, word = str(name).strip().lower(), str(told_of_it).strip().lower()
+        given[key] = word if given.get(key, word) == word else ""
     told = {}
     for name in names:
         if given.get(name.lower()) not in answers:

@@ -21,9 +21,13 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
     read_eval_log_samples_by_id,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.scorers.records import METADATA_KEY
+from valueflow.hub_assets.files import MOST_LOG_BYTES, check_file
+from valueflow.scorers.estimate.responses import LIMIT
+from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
+from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
 
 __all__ = [
     "INTENSITY",
@@ -82,11 +86,12 @@ def find_logs(paths: Iterable[str | Path]) -> list[Path]:
             if not logs:
                 raise InputFileError(path, "is a folder without an Inspect log (.eval, .json)")
             found.extend(logs)
-        elif not path.is_file():
+        elif not path.exists():
             raise InputFileError(path, "there is no such file or folder")
         elif path.suffix not in SUFFIXES:
             raise InputFileError(path, "is no Inspect log; give a .eval or .json file, or a folder")
         else:
+            check_file(path, MOST_LOG_BYTES)
             found.append(path)
     return list(dict.fromkeys(path.resolve() for path in found))
 
@@ -99,10 +104,42 @@ def read_header(path: str | Path) -> EvalLog:
     """
     if not Path(path).is_file():
         raise InputFileError(path, "there is no such file")
+    if Path(path).suffix == ".json":
+        _check_json(Path(path))
     try:
         return read_eval_log(str(path), header_only=True)
     except Exception as error:
         raise _unreadable(path, error) from None
+
+
+# What makes the parsers of JSON logs end the process, or take all of its memory.
+_UNPARSABLE = re.compile(rb"[\[:,]\s*-?\d{1000}|(?:[\[{]\s*){300}")
+_LOG_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:version|status|eval)"\s*:')
+
+
+def _check_json(path: Path) -> None:
+    """Sees to it that a JSON file is a log, before a parser that wrong files can crash has it.
+
+    Raises:
+        InputFileError: it begins otherwise than a log, or holds what no log does.
+    """
+    try:
+        with path.open("rb") as stream:
+            piece = stream.read(2**20)
+            if not _LOG_BEGINS.match(piece):
+                raise InputFileError(path, "is not a readable Inspect log (it begins otherwise)")
+            while piece:
+                if _UNPARSABLE.search(piece):
+                    raise InputFileError(
+                        path,
+                        "is not a readable Inspect log (it holds a number of more than 1,000 "
+                        "digits, or nesting without end)",
+                    )
+                # What lies across the border of two pieces is looked at with the second one.
+                more = stream.read(2**20)
+                piece = piece[-2048:] + more if more else b""
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
 
 
 def is_log_of(kind: Kind, path: str | Path) -> bool:
@@ -192,10 +229,39 @@ class ScoredLog:
             return None
         self.counts["rescored"] += len(found) > 1
         record: dict[str, Any] = found[-1]
-        if sample.output.choices and isinstance(record, dict):
+        if self.kind is INTENSITY:
+            _check_record(record, sample, self.path)
+        if sample.output.choices:
             text = sample.output.completion.encode("utf-8", "backslashreplace")
             record.setdefault("response_sha256", hashlib.sha256(text).hexdigest()[:16])
         return record
+
+
+def _check_record(record: object, sample: EvalSample, path: Path) -> None:
+    """Sees to it that a record has the form of one, with windows that a judge can have ordered.
+
+    Raises:
+        InputFileError: it has not; the sample and the field are named.
+    """
+    where = f"sample {sample.id}, epoch {sample.epoch}: the record of {INTENSITY.scorer}"
+    advice = "; it was changed by hand, or written by another version. Score the log again"
+    try:
+        checked = _FORM.validate_python(record, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        raise InputFileError(
+            path, f"{where} is wrong in {field} ({first['msg']}){advice}"
+        ) from None
+    try:
+        WindowTable.from_records(window_records([checked]), most=LIMIT)
+    except WindowRecordError as error:
+        raise InputFileError(
+            path, f"{where} has a window in which {error.problem}{advice}"
+        ) from None
+
+
+_FORM: TypeAdapter[ResponseRecord] = TypeAdapter(ResponseRecord)
 
 
 def left_out(counts: Mapping[str, int], kind: Kind = INTENSITY) -> Counter[str]:

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.files import check_file, not_utf8
 from valueflow.hub_assets.registry.loading import load_registry, slug
+from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
 from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
 
@@ -116,8 +118,9 @@ def read_rankings(
     """Reads saved rankings of any number of files into one table.
 
     Args:
-        paths: Inspect logs and folders of them, JSONL files or the published scripts' CSV files; a
-            file that is named twice counts once, and so does a run with its retry.
+        paths: Inspect logs, JSONL files, the published scripts' CSV files, and folders (their logs,
+            or else their JSONL and CSV files); a file that is named twice counts once, and so does
+            a run with its retry.
         value: for CSV files, the value that was ranked; else it is read from the file's name.
         cell: for CSV files, the cell; else the file's name without its suffix.
 
@@ -130,8 +133,7 @@ def read_rankings(
     def records() -> Iterator[Mapping[str, Any]]:
         for path in _one_attempt_each(paths, reading):
             reading.files.append((len(reading.rows), path))
-            if not path.is_file():
-                raise InputFileError(path, "there is no such file")
+            check_file(path)
             if path.suffix == ".jsonl":
                 yield from _json_lines(path, reading)
             elif path.suffix == ".csv":
@@ -145,7 +147,7 @@ def read_rankings(
                 )
 
     try:
-        table = WindowTable.from_records(records())
+        table = WindowTable.from_records(records(), most=LIMIT)
     except WindowRecordError as error:
         path = next(p for start, p in reversed(reading.files) if start <= error.record)
         message = re.sub(r"^record \d+, ", "", str(error))
@@ -154,31 +156,67 @@ def read_rankings(
     return SavedRankings(table, reading.extra, without, reading.dropped)
 
 
+def _in_folder(folder: Path) -> list[Path]:
+    """All logs of a folder, or where it holds none all its files of rankings.
+
+    Raises:
+        InputFileError: it holds neither.
+    """
+    from valueflow.scorers.saved.logs import find_logs
+
+    try:
+        return find_logs([folder])
+    except InputFileError:
+        tables = sorted(f for f in folder.rglob("*") if f.suffix in (".jsonl", ".csv"))
+        if not tables:
+            raise
+        return tables
+
+
 def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
     required = {"item", "cell", "value", "anchors", "order", "position"}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                if not line.endswith("\n"):
-                    reading.dropped[f"truncated last line of {path.name}"] += 1
-                    return
-                raise InputFileError(path, f"is not valid JSON ({error.msg})", row=number) from None
-            if not isinstance(record, dict):
-                raise InputFileError(path, "is not an object with named fields", row=number)
-            chosen = record.get("choice") is not None
-            missing = sorted(required - set(record) - ({"order"} if chosen else set()))
-            if missing:
-                raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
-            if record.get("order") is None and not chosen:
-                reading.fail(record, str(record.get("failure") or "order is null"))
-                continue
-            if chosen and record.get("order") is None:
-                record.pop("order", None)
-            yield reading.keep(number, record)
+    for number, line in enumerate(_text_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if not line.endswith("\n"):
+                reading.dropped[f"truncated last line of {path.name}"] += 1
+                return
+            # Besides wrong JSON: numbers of thousands of digits, nesting without end.
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+            raise InputFileError(path, f"is not valid JSON ({reason})", row=number) from None
+        if not isinstance(record, dict):
+            raise InputFileError(path, "is not an object with named fields", row=number)
+        chosen = record.get("choice") is not None
+        missing = sorted(required - set(record) - ({"order"} if chosen else set()))
+        if missing:
+            raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
+        for name in ("item", "cell", "value"):
+            if not isinstance(record[name], str | int) or isinstance(record[name], bool):
+                raise InputFileError(path, f"{name}: must be a name", row=number)
+        if record.get("order") is None and not chosen:
+            reading.fail(record, str(record.get("failure") or "order is null"))
+            continue
+        if chosen and record.get("order") is None:
+            record.pop("order", None)
+        yield reading.keep(number, record)
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file.
+
+    Raises:
+        InputFileError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield from stream
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from None
 
 
 def _reference_csv(
@@ -187,8 +225,9 @@ def _reference_csv(
     name = _value_of(path, value)
     cell = cell or path.stem
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
+    number = 0
+    try:
+        reader = csv.DictReader(_text_lines(path))
         columns = reader.fieldnames or []
         scores = sorted(
             (c for c in columns if re.fullmatch(r"db_score_\d+", c)), key=lambda c: int(c[9:])
@@ -201,6 +240,8 @@ def _reference_csv(
                 f"{', '.join(columns) or 'no columns'}",
             )
         for number, row in enumerate(reader, start=1):
+            if not (row["row_idx"] or "").strip():
+                raise InputFileError(path, "is empty", row=number, column="row_idx")
             record: dict[str, Any] = {
                 "item": row["row_idx"],
                 "cell": cell,
@@ -212,18 +253,29 @@ def _reference_csv(
                 reading.fail(record, "unreadable")
                 continue
             used = [c for c in scores if (row[c] or "").strip()]
+            if used != scores[: len(used)]:
+                empty = next(c for c in scores if c not in used)
+                raise InputFileError(
+                    path,
+                    "is empty while a later one is not, so that the ranking's numbers could mean "
+                    "either",
+                    row=number,
+                    column=empty,
+                )
             texts = [row.get(c.replace("score", "text")) for c in used]
             record |= {"anchors": [row[c] for c in used], "order": order}
             if all(texts):
                 record["texts"] = texts
             yield reading.keep(number, record)
+    except csv.Error as error:
+        raise InputFileError(path, f"is not valid CSV ({error})", row=number + 1) from None
 
 
 def _one_based(raw: str | None) -> list[int] | None:
     """A 1-based JSON list of indices as 0-based ones; None where it is no list of numbers."""
     try:
         found = json.loads(raw or "")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, list) or not found:
         return None
@@ -275,9 +327,9 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
 
 def _one_attempt_each(paths: Sequence[Path], reading: _Reading) -> Iterator[Path]:
     """The files without repetition: each once, and of a run and its retries the fullest."""
-    from valueflow.scorers.saved.logs import SUFFIXES, ScoredLog, find_logs, last_attempts
+    from valueflow.scorers.saved.logs import SUFFIXES, ScoredLog, last_attempts
 
-    files = [f for path in paths for f in (find_logs([path]) if path.is_dir() else [path])]
+    files = [f for path in paths for f in (_in_folder(path) if path.is_dir() else [path])]
     once = list(dict.fromkeys(file.resolve() for file in files))
     if len(once) < len(files):
         reading.dropped["files named twice"] += len(files) - len(once)

@@ -2,16 +2,24 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from valueflow.scorers.estimate.evaluation import Evaluation
+from valueflow.scorers.estimate.evaluation import Cell, Evaluation, Shift
 from valueflow.scorers.figures import Figure, mean_figure
 from valueflow.scorers.records import ResponseRecord, ValueRecord, cell_name, is_judged
 
-__all__ = ["ByQuery", "CellKey", "CellSummary", "by_query", "cell_summaries", "cells_present"]
+__all__ = [
+    "ByQuery",
+    "CellKey",
+    "CellSummary",
+    "by_query",
+    "cell_summaries",
+    "cells_present",
+    "published_signs",
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,10 @@ class CellSummary:
         lower, upper: 95 % interval of the mean.
         spread: its standard deviation over responses.
         shift: mean minus the default's, paired by query; absent at level 0.
-        sign_accuracy: share of queries whose shift has the target's sign, a zero counting half.
+        sign_accuracy: probability that a response differs from the default's to the same query as
+            the target's sign says, see `valueflow.scorers.summary.levels`.
+        beyond_high, beyond_low: shares of the scored responses that stand above, and below, every
+            anchor that they were shown with: of them the windows tell no more than that.
         with_refusals: the shift with refusals among the responses: as they were ranked, where they
             were, else as responses that the steering did not move; None where none was refused.
         refusals, unscored, over_word_limit: responses of that kind.
@@ -58,6 +69,8 @@ class CellSummary:
     refusals: int
     unscored: int
     over_word_limit: int
+    beyond_high: float = math.nan
+    beyond_low: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,7 @@ def cell_summaries(
     records: Sequence[ResponseRecord],
     cells: dict[str, CellKey],
     evaluation: Evaluation | None,
-    queries: ByQuery,
+    signs: Mapping[str, Figure],
     all_responses: Evaluation | None = None,
 ) -> list[CellSummary]:
     """One summary per cell.
@@ -150,7 +163,7 @@ def cell_summaries(
         records: the responses.
         cells: from `cells_present`.
         evaluation: of the responses without refusals; None where nothing was ranked.
-        queries: from `by_query`.
+        signs: sign accuracy by cell.
         all_responses: an evaluation that has the refusals too, where they were ranked.
     """
     means = {cell.cell: cell for cell in evaluation.cells} if evaluation else {}
@@ -168,14 +181,13 @@ def cell_summaries(
     summaries = []
     for cell, key in cells.items():
         found, counts = means.get(cell), tally[cell]
-        shift = Figure(shifts[cell].shift, shifts[cell].se) if cell in shifts else None
+        shift = _figure(shifts[cell]) if cell in shifts else None
         count = counts["responses"] - counts["unscored"]
         with_refusals = None
         if counts["refusals"] and cell in ranked_shifts:
-            with_refusals = Figure(ranked_shifts[cell].shift, ranked_shifts[cell].se)
+            with_refusals = _figure(ranked_shifts[cell])
         elif counts["refusals"] and shift is not None and all_responses is None:
             with_refusals = _unmoved(shift, counts["refusals"], count)
-        signs = _signs(queries, cell, key)
         summaries.append(
             CellSummary(
                 theory=key.theory,
@@ -190,19 +202,29 @@ def cell_summaries(
                 place=key.place,
                 responses=counts["responses"],
                 count=count,
-                mean=Figure(found.intensity, found.se) if found else Figure(math.nan),
+                mean=_mean(found) if found else Figure(math.nan),
                 lower=found.lower if found else math.nan,
                 upper=found.upper if found else math.nan,
                 spread=found.spread if found else math.nan,
+                beyond_high=found.beyond_high if found else math.nan,
+                beyond_low=found.beyond_low if found else math.nan,
                 shift=shift,
                 with_refusals=with_refusals,
-                sign_accuracy=mean_figure(signs) if signs else None,
+                sign_accuracy=signs.get(cell),
                 refusals=counts["refusals"],
                 unscored=counts["unscored"],
                 over_word_limit=counts["over"],
             )
         )
     return summaries
+
+
+def _figure(shift: Shift) -> Figure:
+    return Figure(shift.shift, shift.se, shift.lower, shift.upper)
+
+
+def _mean(cell: Cell) -> Figure:
+    return Figure(cell.intensity, cell.se, cell.lower, cell.upper)
 
 
 def _unmoved(shift: Figure, refusals: int, scored: int) -> Figure:
@@ -213,12 +235,17 @@ def _unmoved(shift: Figure, refusals: int, scored: int) -> Figure:
     return Figure(share * shift.value, math.sqrt(variance))
 
 
-def _signs(queries: ByQuery, cell: str, key: CellKey) -> list[float]:
-    if not key.level:
-        return []
-    base = queries.get(key.default, {})
-    return [
-        0.5 if intensity == base[query] else float((intensity > base[query]) == (key.level > 0))
-        for query, intensity in queries.get(cell, {}).items()
-        if query in base
-    ]
+def published_signs(queries: ByQuery, cells: Mapping[str, CellKey]) -> dict[str, Figure]:
+    """Share of queries whose estimate differs from the default's as the level says, a tie counting
+    half; for the published estimator, which knows single responses only."""
+    found = {}
+    for cell, key in cells.items():
+        base = queries.get(key.default, {})
+        signs = [
+            0.5 if intensity == base[query] else float((intensity > base[query]) == (key.level > 0))
+            for query, intensity in queries.get(cell, {}).items()
+            if key.level and query in base
+        ]
+        if signs:
+            found[cell] = mean_figure(signs)
+    return found

@@ -8,8 +8,9 @@ Knows no harness: response records of A and of B go in. Where both have the same
 are evaluated together, so that the judge is estimated from both and its error cancels as far as it
 can; otherwise each side has its own judge, and a difference is also one between judges.
 
-A comparison tests many cells. Its p-values are those of single two-sided tests, from the normal
-distribution; what counts as a difference is decided by p-values corrected for the number of cells.
+A comparison tests many cells. Its p-values are those of single two-sided tests, by Student's t with
+one degree fewer than the queries of the smallest cell; what counts as a difference is decided by
+p-values corrected for the number of cells.
 The intervals are single ones: each holds its difference with the stated confidence, all together
 with less, so that an interval may exclude 0 where the correction finds nothing.
 """
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import stdtr, stdtrit
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
@@ -185,8 +186,7 @@ def notes_on_cells(
     if few:
         notes.append(
             f"Fewer than {FEW_QUERIES} queries stand behind {_listed(few)}: standard errors are "
-            "themselves rough there, and so are intervals and p-values from the normal "
-            "distribution, small ones most."
+            "themselves rough there, and so are intervals and p-values, small ones most."
         )
     if uneven:
         notes.append(
@@ -459,8 +459,11 @@ MOST_DIRECTIONS = 8
 """More directions than the error of a judge has."""
 
 
-def _difference(what: str, cell: str, place: Place, measured: _Measured) -> CellDifference | None:
-    """The difference in one cell, not yet tested; None where a side lacks a cell it takes."""
+def _difference(
+    what: str, cell: str, place: Place, measured: _Measured
+) -> tuple[CellDifference, int] | None:
+    """The difference in one cell, not yet tested, and its degrees of freedom, one fewer than the
+    queries of the cell that has fewest; None where a side lacks a cell it takes."""
     names = [cell]
     if what == "shift":
         default = baseline_name(cell)
@@ -478,10 +481,11 @@ def _difference(what: str, cell: str, place: Place, measured: _Measured) -> Cell
     )
     shared = frozenset.intersection(*(measured.queries[key] for key in keys))
     nan = float("nan")
-    return CellDifference(
+    test = CellDifference(
         what, cell, *place, a, b, difference.value, difference.se, nan, nan, len(shared), nan, nan,
         False,
     )  # fmt: skip
+    return test, max(min(len(measured.queries[key]) for key in keys) - 1, 1)
 
 
 def _figure(weights: Array, means: Array, covariance: Array) -> Figure:
@@ -498,15 +502,17 @@ def _figure(weights: Array, means: Array, covariance: Array) -> Figure:
 
 
 def _decided(
-    tests: Sequence[CellDifference], confidence: float, correction: str
+    found: Sequence[tuple[CellDifference, int]], confidence: float, correction: str
 ) -> list[CellDifference]:
     """The same differences with intervals and p-values."""
+    tests = [test for test, _ in found]
+    degrees = np.array([degrees for _, degrees in found], dtype=np.float64)
     difference = np.array([test.difference for test in tests])
     se = np.array([test.se for test in tests])
-    width = float(ndtri(0.5 + confidence / 2)) * se
+    width = stdtrit(degrees, 0.5 + confidence / 2) * se
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.where(difference == 0, 0.0, np.abs(difference) / se)
-    p_value = 2 * ndtr(-size)
+    p_value = 2 * stdtr(degrees, -size)
     corrected = adjusted(p_value, correction)
     columns = (difference - width, difference + width, p_value, corrected)
     return [

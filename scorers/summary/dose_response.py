@@ -1,18 +1,35 @@
-"""Dose and response: how far a value goes up and down, and how steadily, from its cells."""
+"""Dose and response: how far a value goes up and down, and how steadily, from its cells.
+
+Everything is read off the cells' populations, never off estimates of single responses: these are
+clipped by the scale and scattered by the judge, which makes a slope too flat and a sign accuracy
+too low. Averages over values use the joint errors of all cells, since values share their questions.
+"""
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
+from valueflow.scorers.estimate.covariance import LIMIT, JointCells, Part, average_of
 from valueflow.scorers.figures import Figure, mean_figure
 from valueflow.scorers.records import cell_name
-from valueflow.scorers.summary.cells import ByQuery, CellSummary
+from valueflow.scorers.summary.cells import ByQuery, CellKey, CellSummary
+from valueflow.scorers.summary.levels import order_draws
 
-__all__ = ["ValueSummary", "overall_figures", "value_summaries"]
+__all__ = [
+    "ValueSummary",
+    "published_summaries",
+    "sign_accuracies",
+    "steered_orders",
+    "value_summaries",
+]
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,11 +38,14 @@ class ValueSummary:
 
     Attributes:
         figures: `up` and `down` (shift at the highest and the lowest level, +2 and −2 by
-            default), `sign_accuracy` (share of queries and levels that moved as the level says),
-            `range` (mean at the highest minus mean at the lowest), `asymmetry`
-            (|up| − |down|), `monotonicity` (Kendall's τ-b of level against intensity within a
-            query, averaged) and `slope` (least squares of intensity on level within a query,
-            averaged); those that the data allow.
+            default), `range` (mean at the highest minus mean at the lowest), `asymmetry`
+            (|up| − |down|) with `room_up` and `room_down` (points from the default to the ends of
+            the scale, the most that either can be), `sign_accuracy` (probability that a response
+            differs from the default's to the same question as the level says, averaged over
+            levels), `monotonicity` (probability that of two levels the higher has the higher
+            response to the same question, minus that it has the lower, averaged over pairs of
+            levels: the expectation of Kendall's τ) and `slope` (least squares of the mean on the
+            level); those that the data allow.
     """
 
     theory: str
@@ -37,25 +57,188 @@ class ValueSummary:
 OVERALL = ("up", "down", "range", "asymmetry", "sign_accuracy", "monotonicity", "slope")
 """Figures that are averaged over values."""
 
+Levels = dict[int, CellSummary]
+Orders = Mapping[tuple[str, str], Array]
+"""Probability (1 + D,) that the second of two cells exceeds the first at a question, in the middle
+of the posterior and in draws from it."""
+
+
+def _by_value(cells: Sequence[CellSummary]) -> dict[tuple[str, str, str], Levels]:
+    """Cells by theory, value and group, then by level from low to high."""
+    grouped: dict[tuple[str, str, str], Levels] = defaultdict(dict)
+    for cell in cells:
+        if not cell.condition:
+            grouped[cell.theory, cell.value, cell.group][cell.level] = cell
+    return {key: dict(sorted(levels.items())) for key, levels in grouped.items()}
+
+
+def steered_orders(cells: Mapping[str, CellKey], joint: JointCells) -> Orders:
+    """Order probabilities of the levels of each value, and of what else was steered from its
+    default.
+
+    Args:
+        cells: from `cells_present`.
+        joint: the cells' means with their errors, of the population estimator.
+    """
+    alone: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+    pairs: list[tuple[str, str]] = []
+    for name, key in cells.items():
+        if name not in joint.index:
+            continue
+        if not key.condition:
+            alone[key.theory, key.value, key.group][key.level] = name
+        elif key.level and key.default in joint.index:
+            pairs.append(_sign_pair(name, key))
+    for levels in alone.values():
+        pairs.extend(combinations([levels[level] for level in sorted(levels)], 2))
+    return order_draws(joint, pairs)
+
+
+def _sign_pair(name: str, key: CellKey) -> tuple[str, str]:
+    """Two cells of which the second has the higher responses where the level acts as it says."""
+    return (key.default, name) if key.level > 0 else (name, key.default)
+
+
+def sign_accuracies(cells: Mapping[str, CellKey], orders: Orders) -> dict[str, Figure]:
+    """Cell to the probability that a response differs from the default's as the level says."""
+    return {
+        name: _share(orders[pair])
+        for name, key in cells.items()
+        if key.level and (pair := _sign_pair(name, key)) in orders
+    }
+
+
+def _share(found: Array, low: float = 0.0) -> Figure:
+    """A share between ``low`` and 1 from what `order_draws` gives, or averages of it.
+
+    A draw scatters about an estimate that scatters itself, which takes a share near 1 toward the
+    middle twice; its interval is that of the draws about their median, moved to the share on the
+    probit scale.
+    """
+    probit = ndtri(np.clip((found - low) / (1 - low), 1e-6, 1 - 1e-6))
+    bounds = np.percentile(probit[1:], (2.5, 97.5)) - np.median(probit[1:])
+    lower, upper = low + (1 - low) * ndtr(probit[0] + bounds)
+    return Figure(float(found[0]), float(found[1:].std()), float(lower), float(upper))
+
+
+def value_summaries(
+    cells: Sequence[CellSummary], joint: JointCells, orders: Orders
+) -> tuple[list[ValueSummary], dict[str, Figure]]:
+    """Dose and response of each value, and the averages over values.
+
+    Args:
+        cells: all cells of a run; those of several targets are left out.
+        joint: the cells' means with their errors, of the population estimator.
+        orders: from `steered_orders`.
+    """
+    summaries: list[ValueSummary] = []
+    parts: dict[str, list[Part]] = defaultdict(list)
+    shares: dict[str, list[Array]] = defaultdict(list)
+    for (theory, value, group), levels in _by_value(cells).items():
+        figures: dict[str, Figure] = {}
+        known = {level: cell for level, cell in levels.items() if cell.cell in joint.index}
+        for name, (names, function) in _straight(levels, known).items():
+            figures[name] = joint.figures(names, function, straight=True)[0]
+            parts[name].append((names, function))
+        high, low = max(levels), min(levels)
+        for name, level in (("up", high), ("down", low)):
+            shift = levels[level].shift
+            if name in figures and shift is not None:
+                figures[name] = shift
+        if 0 in known:
+            default = known[0].mean
+            for name, sign in (("room_up", 1), ("room_down", -1)):
+                if {"up", "down"} & set(figures):
+                    figures[name] = _room(default, known[0], sign)
+        for name, drawn in _shares(levels, orders).items():
+            figures[name] = _share(drawn, _LOWEST[name])
+            shares[name].append(drawn)
+        figures = {name: figures[name] for name in _ORDER if name in figures}
+        summaries.append(ValueSummary(theory, value, group, figures))
+    overall: dict[str, Figure] = {}
+    for name in OVERALL:
+        if parts.get(name):
+            overall[name] = joint.figures(*average_of(parts[name]), straight=True)[0]
+        elif shares.get(name):
+            overall[name] = _share(np.mean(shares[name], axis=0), _LOWEST[name])
+    return summaries, overall
+
+
+_LOWEST = {"sign_accuracy": 0.0, "monotonicity": -1.0}
+_ORDER = ("up", "down", "range", "asymmetry", "room_up", "room_down", *OVERALL[4:])
+
+
+def _room(default: Figure, cell: CellSummary, sign: int) -> Figure:
+    lower, upper = LIMIT - sign * cell.upper, LIMIT - sign * cell.lower
+    return Figure(LIMIT - sign * default.value, default.se, min(lower, upper), max(lower, upper))
+
+
+def _straight(levels: Levels, known: Levels) -> dict[str, Part]:
+    """The figures that are weighted sums of means, as functions of the cells' means."""
+    high, low = max(levels), min(levels)
+    rise = high > 0 and {0, high} <= set(known)
+    fall = low < 0 and {0, low} <= set(known)
+    weights: dict[str, dict[int, float]] = {}
+    if rise:
+        weights["up"] = {high: 1.0, 0: -1.0}
+    if fall:
+        weights["down"] = {low: 1.0, 0: -1.0}
+    if rise and fall:
+        up = math.copysign(1, known[high].mean.value - known[0].mean.value)
+        down = math.copysign(1, known[low].mean.value - known[0].mean.value)
+        weights["range"] = {high: 1.0, low: -1.0}
+        weights["asymmetry"] = {high: up, low: -down, 0: down - up}
+    if len(known) > 1:
+        centred = np.array(list(known)) - np.mean(list(known))
+        slope = centred / (centred @ centred)
+        weights["slope"] = dict(zip(known, slope.tolist(), strict=True))
+    return {
+        name: ([known[level].cell for level in own], _weighted(list(own.values())))
+        for name, own in weights.items()
+    }
+
+
+def _weighted(weights: Sequence[float]) -> Callable[[Array], Array]:
+    fixed = np.array(weights)
+    return lambda means: np.asarray(means @ fixed)[..., None]
+
+
+def _shares(levels: Levels, orders: Orders) -> dict[str, Array]:
+    """Draws of sign accuracy and monotonicity, where there are levels to compare."""
+    found = {}
+    names = {level: cell.cell for level, cell in levels.items()}
+    pairs = {
+        (one, other): orders[names[one], names[other]]
+        for one, other in combinations(names, 2)
+        if (names[one], names[other]) in orders
+    }
+    signs = [drawn for levels_of, drawn in pairs.items() if 0 in levels_of]
+    if signs:
+        found["sign_accuracy"] = np.mean(signs, axis=0)
+    if pairs:
+        found["monotonicity"] = 2 * np.mean(list(pairs.values()), axis=0) - 1
+    return found
+
+
 Differences = dict[str, dict[str, dict[str, float]]]
 """Figure to value to query to the figure within that query."""
 
 
-def value_summaries(
+def published_summaries(
     cells: Sequence[CellSummary], by_query: ByQuery
-) -> tuple[list[ValueSummary], Differences]:
-    grouped: dict[tuple[str, str, str], dict[int, CellSummary]] = defaultdict(dict)
-    for cell in cells:
-        if cell.condition:
-            continue
-        grouped[cell.theory, cell.value, cell.group][cell.level] = cell
+) -> tuple[list[ValueSummary], dict[str, Figure]]:
+    """The same for the published estimator, which knows single responses only.
+
+    What is read within a query is averaged over queries, with Student's t; the error of an average
+    over values comes from each query's average over values.
+    """
     summaries = []
     within: Differences = defaultdict(lambda: defaultdict(dict))
-    for (theory, value, group), levels in grouped.items():
+    for (theory, value, group), levels in _by_value(cells).items():
         name_of = cell_name(value, 0, group)
         queries = {
             level: found
-            for level in sorted(levels)
+            for level in levels
             if (found := by_query.get(cell_name(value, level, group)))
         }
         high, low = max(levels), min(levels)
@@ -77,14 +260,8 @@ def value_summaries(
                 for query in rise
                 if query in fall
             }
-            figures["range"] = Figure(
-                levels[high].mean.value - levels[low].mean.value,
-                mean_figure(list(span.values())).se if span else math.nan,
-            )
-            figures["asymmetry"] = Figure(
-                abs(up.value) - abs(down.value),
-                mean_figure(list(both.values())).se if both else math.nan,
-            )
+            figures["range"] = _centred(span, levels[high].mean.value - levels[low].mean.value)
+            figures["asymmetry"] = _centred(both, abs(up.value) - abs(down.value))
             within["range"][name_of], within["asymmetry"][name_of] = span, both
         signs = _sign_shares(queries)
         if signs:
@@ -96,7 +273,16 @@ def value_summaries(
                 figures[name] = mean_figure(list(per_query.values()))
                 within[name][name_of] = per_query
         summaries.append(ValueSummary(theory, value, group, figures))
-    return summaries, within
+    return summaries, _averages(summaries, within)
+
+
+def _centred(differences: Mapping[str, float], value: float) -> Figure:
+    """A figure with the error and the interval of what it is within queries."""
+    if not differences:
+        return Figure(value)
+    found = mean_figure(list(differences.values()))
+    move = value - found.value
+    return Figure(value, found.se, found.lower + move, found.upper + move)
 
 
 def _differences(queries: dict[int, dict[str, float]], one: int, other: int) -> dict[str, float]:
@@ -115,7 +301,7 @@ def _sign_shares(queries: dict[int, dict[str, float]]) -> dict[str, float]:
 
 
 def _within_queries(
-    queries: dict[int, dict[str, float]], function: Callable[[np.ndarray, np.ndarray], float]
+    queries: dict[int, dict[str, float]], function: Callable[[Array, Array], float]
 ) -> dict[str, float]:
     points: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for level, found in queries.items():
@@ -128,7 +314,7 @@ def _within_queries(
     }
 
 
-def _kendall(levels: np.ndarray, intensities: np.ndarray) -> float:
+def _kendall(levels: Array, intensities: Array) -> float:
     """Kendall's τ-b; levels are never tied, and equal intensities all round give 0."""
     pairs = list(combinations(range(len(levels)), 2))
     signs = [
@@ -138,12 +324,12 @@ def _kendall(levels: np.ndarray, intensities: np.ndarray) -> float:
     return float(sum(signs) / math.sqrt(len(pairs) * untied)) if untied else 0.0
 
 
-def _slope(levels: np.ndarray, intensities: np.ndarray) -> float:
+def _slope(levels: Array, intensities: Array) -> float:
     centred = levels - levels.mean()
     return float(centred @ intensities / (centred @ centred))
 
 
-def overall_figures(values: Sequence[ValueSummary], within: Differences) -> dict[str, Figure]:
+def _averages(values: Sequence[ValueSummary], within: Differences) -> dict[str, Figure]:
     """Averages over values; the standard error comes from each query's average over values."""
     overall: dict[str, Figure] = {}
     for name in OVERALL:
@@ -156,6 +342,6 @@ def overall_figures(values: Sequence[ValueSummary], within: Differences) -> dict
             centre = float(np.mean(list(differences.values()))) if differences else 0.0
             for query, number in differences.items():
                 queries[query].append(number - centre)
-        se = mean_figure([float(np.mean(q)) for q in queries.values()]).se if queries else math.nan
-        overall[name] = Figure(float(np.mean(found)), se)
+        own = {query: float(np.mean(numbers)) for query, numbers in queries.items()}
+        overall[name] = _centred(own, float(np.mean(found)))
     return overall

@@ -1,8 +1,8 @@
 """What a run says: cells, dose–response per value, pairs, squares, composites, and averages.
 
-Knows no harness: it takes response records and returns numbers. Means and shifts come from
-`evaluate`; what is read within a query (sign accuracy, monotonicity, slope) comes from the maximum-
-likelihood estimates of its responses. Standard errors count a query as one observation.
+Knows no harness: it takes response records and returns numbers. Everything comes from the cells'
+populations, whose errors count a query as one observation; under the published estimator, which
+knows single responses only, what is read within a query comes from its responses' estimates.
 """
 
 import math
@@ -20,9 +20,16 @@ from valueflow.scorers.summary.cells import (
     by_query,
     cell_summaries,
     cells_present,
+    published_signs,
 )
 from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
-from valueflow.scorers.summary.dose_response import ValueSummary, overall_figures, value_summaries
+from valueflow.scorers.summary.dose_response import (
+    ValueSummary,
+    published_summaries,
+    sign_accuracies,
+    steered_orders,
+    value_summaries,
+)
 from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
 from valueflow.scorers.summary.squares import SquareSummary, square_summaries
 
@@ -76,19 +83,27 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     evaluation = _evaluation(list(measured(records)), cells, estimator)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(records, cells, estimator) if ranked else None
-    queries = by_query(evaluation)
-    summaries = cell_summaries(records, cells, evaluation, queries, everything)
-    values, differences = value_summaries(summaries, queries)
+    joint = _joint(evaluation) if evaluation is not None else None
+    if joint is not None and estimator == "population":
+        orders = steered_orders(cells, joint)
+        signs = sign_accuracies(cells, orders)
+        summaries = cell_summaries(records, cells, evaluation, signs, everything)
+        values, overall = value_summaries(summaries, joint, orders)
+    else:
+        queries = by_query(evaluation)
+        signs = published_signs(queries, cells)
+        summaries = cell_summaries(records, cells, evaluation, signs, everything)
+        values, overall = published_summaries(summaries, queries)
     summary = RunSummary(
         cells=summaries,
         values=values,
-        overall=overall_figures(values, differences),
+        overall=overall,
         counts=run_counts(records),
         evaluation=evaluation,
         notes=list(evaluation.notes) if evaluation else [],
     )
-    if evaluation is not None and any(key.design != "steer" for key in cells.values()):
-        _add_designs(summary, evaluation)
+    if joint is not None and any(key.design != "steer" for key in cells.values()):
+        _add_designs(summary, joint)
     return summary
 
 
@@ -111,13 +126,16 @@ def _ranked(response: ResponseRecord) -> bool:
     return any(is_judged(w) for record in response["values"].values() for w in record["windows"])
 
 
-def _add_designs(summary: RunSummary, evaluation: Evaluation) -> None:
-    """Pairs, squares and composites, from the cells' means and the covariance of their errors."""
-    joint = JointCells.of(
+def _joint(evaluation: Evaluation) -> JointCells:
+    return JointCells.of(
         {cell.cell: cell.intensity for cell in evaluation.cells},
         {cell.cell: cell.value for cell in evaluation.cells},
         evaluation.errors,
     )
+
+
+def _add_designs(summary: RunSummary, joint: JointCells) -> None:
+    """Pairs, squares and composites, from the cells' means and the covariance of their errors."""
     pairs, pair_overall = pair_summaries(summary.cells, joint)
     squares, five_overall = square_summaries(summary.cells, joint)
     composites, composite_overall = composite_summaries(summary.cells, joint)
@@ -180,6 +198,9 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         put(f"{name} shift", cell.shift)
         put(f"{name} shift_with_refusals", cell.with_refusals)
         put(f"{name} sign_accuracy", cell.sign_accuracy)
+        if not math.isnan(cell.beyond_high):
+            flat[f"{name} beyond_high"] = cell.beyond_high
+            flat[f"{name} beyond_low"] = cell.beyond_low
         flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
         flat[f"{name} unscored"] = cell.unscored
         flat[f"{name} over_word_limit"] = cell.over_word_limit / cell.responses

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Literal
 
-from valueflow.hub_assets.survey.questions import option_key
+from valueflow.hub_assets.vidb.schema import normalised
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.refusals import is_refusal
 
@@ -122,14 +122,14 @@ def _marked_letter(text: str, options: Sequence[str], letters: str) -> tuple[int
     index = letters.index(letter)
     if not rest:
         return index, False
-    own = option_key(options[index])
-    whole = option_key(f"{found['letter']}{after}{rest}")
-    if any(whole.startswith(option_key(option)) for option in options):
+    own = normalised(options[index])
+    whole = normalised(f"{found['letter']}{after}{rest}")
+    if any(whole.startswith(normalised(option)) for option in options):
         return None, False  # "A little" is an option here, and no letter.
     meant = found["label"] and (letter not in "AI" or _goes_on(after + rest))
-    if not punctuated and not meant and option_key(rest).rstrip(".") != own:
+    if not punctuated and not meant and normalised(rest).rstrip(".") != own:
         return None, False  # "A friend would say no": the letter is a word of a sentence.
-    if option_key(rest).startswith(own):
+    if normalised(rest).startswith(own):
         rest = rest[len(options[index]) :]
     others = {*_committed(rest, letters), *_bare_letters(rest, letters)} - {letter}
     other_texts = _options_named(rest, options) - {index}
@@ -171,10 +171,10 @@ def _goes_on(after: str) -> bool:
 
 def _options_named(text: str, options: Sequence[str]) -> set[int]:
     """Options whose text stands in an answer; −1 is among them where one is denied."""
-    normal = option_key(text)
+    normal = normalised(text)
     hits: list[tuple[int, int, int]] = []
     for index, option in enumerate(options):
-        wanted = option_key(option).strip(" .")
+        wanted = normalised(option).strip(" .")
         if not wanted:
             continue
         pattern = re.escape(wanted)

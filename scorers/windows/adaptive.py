@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from valueflow.scorers.estimate.judge import JudgeModel
+from valueflow.scorers.estimate.judge import JudgeModel, errors_of_known
 from valueflow.scorers.estimate.likelihood import read_orders
 from valueflow.scorers.estimate.responses import (
     LIMIT,
-    AnchorErrors,
     grid_moments,
-    response_likelihood,
+    relative_likelihood,
+    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
@@ -248,9 +248,11 @@ def posterior_after(
         {**one, **{name: window[name] for name in fields if name in window}} for window in windows
     )
     assumed = JudgeModel(scale, lapse_rate=DESIGN_LAPSE_RATE) if judge is None else judge
-    errors = AnchorErrors(np.zeros(len(table.anchor_names)), 0.0)
     orders = read_orders(table)
-    likelihood = response_likelihood(orders, table.item, 1, assumed, errors, grid)[0]
+    errors = errors_of_known(orders, len(table.anchor_names), assumed)
+    likelihood = relative_likelihood(
+        response_log_likelihood(orders, table.item, 1, assumed, errors, grid)
+    )[0]
     return np.asarray(likelihood / likelihood.sum())
 
 

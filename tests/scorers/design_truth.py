@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from valueflow.hub_assets.settings import condition_name
-from valueflow.scorers.estimate.covariance import JointCells
+from valueflow.scorers.estimate.covariance import CellErrors, JointCells
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import cell_name
 from valueflow.scorers.summary.cells import CellSummary
@@ -61,7 +61,8 @@ def given_cells(
     joint = JointCells(
         {cell.cell: i for i, cell in enumerate(cells)},
         np.array([cell.mean.value for cell in cells]),
-        np.eye(len(cells)) * se**2,
+        [CellErrors(se, np.zeros(1), np.array([i]), np.zeros(0)) for i in range(len(cells))],
+        [cell.value for cell in cells],
     )
     assert len(joint.index) == len(cells)
     return cells, joint

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 
 __all__ = [
@@ -98,16 +99,14 @@ def relevance_command(
     if not rows:
         raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
     write_relevance(output, rows)
-    console = Console()
-    console.print(
+    say(
         f"{len(rows):,} rows: {len(data.questions):,} questions, "
-        f"{', '.join(theory.name for theory in chosen)}; wrote {output}",
-        soft_wrap=True,
+        f"{', '.join(theory.name for theory in chosen)}; wrote {output}"
     )
     for note in data.notes:
-        console.print(note, soft_wrap=True)
+        say(note)
     if failed:
-        console.print(f"{len(failed):,} left out, the first: {failed[0]}", soft_wrap=True)
+        say(f"{len(failed):,} left out, the first: {failed[0]}")
 
 
 STAGE_HELP = {
@@ -201,7 +200,7 @@ def build_vidb_command(
         build_stages.run_stage(run, stage)
     _tell_cost(run.budget)
     if stages[-1] == "package":
-        click.echo(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
+        say(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
 
 
 def add_build_vidb(group: click.Group) -> None:
@@ -281,7 +280,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _tell_cost(budget: Any) -> None:
@@ -298,7 +297,7 @@ def _show_estimate(run: Any) -> None:
     for row in estimate(run.recipe, run.folder):
         numbers = (row.calls, row.known, row.tokens_in, row.tokens_out)
         table.add_row(row.stage, *(f"{n:,}" for n in numbers), row.basis)
-    Console().print(table)
+    show_tables([table])
 
 
 add_build_vidb(build_command)

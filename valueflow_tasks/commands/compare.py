@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import OptionError
 
 __all__ = ["compare_command"]
@@ -79,23 +80,22 @@ def compare_command(
         found = comparing.compare_runs(
             a, b, confidence=confidence, correction=correction, force=force
         )
-    console = Console()
     for name, run in (("A", a), ("B", b)):
-        click.echo(
+        say(
             f"{name}: {run.model}, {len(run.responses):,} responses to {run.queries} queries "
             f"({', '.join(path.name for path in run.logs)})"
         )
     for line in comparing.differences_of_setup(a, b):
-        click.echo(f"   {line}")
+        say(f"   {line}")
     for table in comparing.tables(found):
-        console.print(table)
+        show_tables([table])
     for name, run in (("A", a), ("B", b)):
         for what, count in run.left_out.items():
-            click.echo(f"Left out of {name}: {count} {what}", err=True)
+            say(f"Left out of {name}: {count} {what}", err=True)
     for note in found.notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     for sentence in comparing.summary(found):
-        click.echo(sentence)
+        say(sentence)
     if output is not None:
         beside = comparing.write_comparison(output, found, a, b)
-        click.echo(f"Table in {output}, versions and notes in {beside}")
+        say(f"Table in {output}, versions and notes in {beside}")

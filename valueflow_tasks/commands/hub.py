@@ -11,16 +11,15 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.records import Asset
 
 __all__ = ["package_command", "pull_command", "push_command"]
 
-console = Console()
-
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 @click.command(
@@ -70,14 +69,14 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
             failed.append(f"{asset.name}: {error}")
             continue
         rows = "" if pulled.rows is None else f", {pulled.rows:,} rows"
-        click.echo(pulled.name)
-        click.echo(f"  from     {pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
-        click.echo(f"  here     {pulled.folder}")
-        click.echo(f"  has      {pulled.files} files{rows}")
-        click.echo(f"  sha256   {pulled.sha256}")
-        click.echo(f"  checked  {pulled.checked}")
+        say(pulled.name)
+        say(f"  from     {pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
+        say(f"  here     {pulled.folder}")
+        say(f"  has      {pulled.files} files{rows}")
+        say(f"  sha256   {pulled.sha256}")
+        say(f"  checked  {pulled.checked}")
         for note in pulled.notes:
-            click.echo(f"  note     {note}")
+            say(f"  note     {note}")
     if failed:
         raise click.ClickException("\n".join(failed))
 
@@ -156,7 +155,7 @@ def package_command(
     for note in packaged.notes:
         _say(f"Note: {note}")
     rows = ", ".join(f"{count:,} {split}" for split, count in packaged.rows.items())
-    click.echo(f"{packaged.folder}: {packaged.values} values, rows: {rows}")
+    say(f"{packaged.folder}: {packaged.values} values, rows: {rows}")
 
 
 @click.group("push")
@@ -212,21 +211,21 @@ def push_vidb_command(
     _show_changes(plan.manifest.changes)
     if dry_run:
         for name in (*plan.manifest.files, "README.md", "valueflow-manifest.json"):
-            click.echo(f"would upload {name}")
+            say(f"would upload {name}")
         for name in plan.deleted:
-            click.echo(f"would delete {name}")
+            say(f"would delete {name}")
         if output is not None:
             hub_push.write_plan(plan, output)
-            click.echo(f"What would be pushed lies in {output}")
-        click.echo(f"Nothing was changed. {repo}@{tag} passes all checks.")
+            say(f"What would be pushed lies in {output}")
+        say(f"Nothing was changed. {repo}@{tag} passes all checks.")
         return
     pushed = hub_push.push(plan, private=private, create_pr=create_pr, say=_say)
     if pushed.tag:
-        click.echo(f"{repo}@{tag} = {pushed.commit}\n{pushed.url}")
-        click.echo(f"Use it: inspect eval valueflow/steer -T vidb={repo}@{tag}")
+        say(f"{repo}@{tag} = {pushed.commit}\n{pushed.url}")
+        say(f"Use it: inspect eval valueflow/steer -T vidb={repo}@{tag}")
     else:
-        click.echo(f"Proposed: {pushed.url}")
-        click.echo(f"When it is merged: hf repos tag create {repo} {tag} --repo-type dataset")
+        say(f"Proposed: {pushed.url}")
+        say(f"When it is merged: hf repos tag create {repo} {tag} --repo-type dataset")
 
 
 def _show_changes(changes: Any) -> None:
@@ -237,7 +236,7 @@ def _show_changes(changes: Any) -> None:
     for split, found in changes["splits"].items():
         r = found["correlation"]
         table.add_row(split, *(f"{found[c]:,}" for c in counts), "" if r is None else f"{r:.4f}")
-    console.print(table)
+    show_tables([table])
 
 
 def _no_bars_in_a_pipe() -> None:

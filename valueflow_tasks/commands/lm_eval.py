@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from valueflow.commands.screen import say
+
 __all__ = ["lm_eval_commands"]
 
 
@@ -17,7 +19,7 @@ def path_command() -> None:
     """Print the folder of the task files: lm_eval --include_path "$(valueflow lm-eval path)"."""
     from valueflow.lm_eval.task_files import task_folder
 
-    click.echo(task_folder())
+    say(str(task_folder()))
 
 
 @lm_eval_commands.command("sync")
@@ -34,8 +36,8 @@ def sync_command(folder: Path | None) -> None:
     where = folder or task_folder()
     changed = sync(load_registry(), where)
     for path in changed:
-        click.echo(f"changed {path}")
-    click.echo(f"{len(changed)} files changed in {where}")
+        say(f"changed {path}")
+    say(f"{len(changed)} files changed in {where}")
 
 
 @lm_eval_commands.command(
@@ -73,12 +75,12 @@ def score_command(
         found = sum_up_surveys(surveys, output)
         for name in (name for name in found if not name.endswith("_stderr")):
             error = found.get(f"{name}_stderr")
-            click.echo(f"{name}: {found[name]:.4g}" + (f" ± {error:.2g}" if error else ""))
+            say(f"{name}: {found[name]:.4g}" + (f" ± {error:.2g}" if error else ""))
     failed = False
     for path in (path for path in responses if path not in surveys):
         numbers, names = judge_later(path, grader, output, max_connections)
         failed |= numbers.summary is None
         for name in names:
-            click.echo(f"{name}: {numbers.value(name):.4g} ± {numbers.value(f'{name}_se'):.2g}")
+            say(f"{name}: {numbers.value(name):.4g} ± {numbers.value(f'{name}_se'):.2g}")
     if failed:
         raise click.ClickException("not all responses were judged; the reasons are above")

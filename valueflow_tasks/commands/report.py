@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from valueflow.commands.screen import say
 from valueflow.hub_assets.errors import ValueflowError
 
 __all__ = ["report_command"]
@@ -62,14 +63,14 @@ def report_command(logs: tuple[Path, ...], output: Path, title: str | None) -> N
 
         report = write_report(logs, output, title, tell)
     for one in report.skipped:
-        click.echo(f"Left out: {one.path} {one.reason}", err=True)
+        say(f"Left out: {one.path} {one.reason}", err=True)
     for warning in report.warnings:
-        click.echo(f"Note: {warning}", err=True)
+        say(f"Note: {warning}", err=True)
     for study in report.studies:
         for note in study.notes:
-            click.echo(f"Note: {study.label}: {note}", err=True)
+            say(f"Note: {study.label}: {note}", err=True)
     studies, figures = len(report.studies), sum(n.endswith(".svg") for n in report.files)
-    click.echo(
+    say(
         f"{studies} {'study' if studies == 1 else 'studies'}, "
         f"{figures} {'figure' if figures == 1 else 'figures'}; {report.folder / 'index.html'}"
     )

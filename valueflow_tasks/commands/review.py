@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.screen import say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.lazy import need
 
@@ -257,12 +257,11 @@ def _show_agreement(queue: str, rows: list[dict[str, Any]]) -> None:
         alpha = "" if row["alpha"] is None else f"{row['alpha']:.3f}"
         between = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
         table.add_row(row["value"], *(f"{number:,}" for number in numbers), alpha, between)
-    console = Console()
-    console.print(table)
+    show_tables([table])
     for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
         named = [row["value"] for row in rows if row["note"] == note]
-        console.print(f"{', '.join(named)}: {note}", highlight=False, soft_wrap=True)
+        say(f"{', '.join(named)}: {note}")
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

@@ -30,7 +30,18 @@ ITEM_COLUMNS = [
     "windows",
     "unscored",
 ]
-CELL_COLUMNS = ["cell", "value", "items", "intensity", "se", "spread", "lower", "upper"]
+CELL_COLUMNS = [
+    "cell",
+    "value",
+    "items",
+    "intensity",
+    "se",
+    "spread",
+    "lower",
+    "upper",
+    "beyond_high",
+    "beyond_low",
+]
 SHIFT_COLUMNS = ["cell", "baseline", "value", "shift", "se", "lower", "upper", "pairs"]
 JUDGE_COLUMNS = [
     "value",
@@ -46,7 +57,7 @@ JUDGE_COLUMNS = [
     "fit_p_value",
 ]
 FIT_COLUMNS = ["value", "distance_from", "distance_to", "pairs", "observed", "expected"]
-CONTRADICTING_COLUMNS = ["value", "anchor", "standard_errors"]
+CONTRADICTING_COLUMNS = ["value", "anchor", "points", "se"]
 
 
 def score_rankings(
@@ -62,8 +73,9 @@ def score_rankings(
 
     Writes `items.csv`, `cells.csv`, `shifts.csv` (cells named `value/level` against `value/0`),
     `judges.csv`, `fit.csv` (share of anchor pairs ordered as their intensities say, by distance,
-    observed and expected), `contradicting_anchors.csv` and `run.json` (versions, options, what was
-    left out).
+    observed and expected), `contradicting_anchors.csv` (anchors that the judge sees elsewhere than
+    their intensities say, by how many points) and `run.json` (versions, options, what was left
+    out).
 
     Args:
         paths: rankings, see `valueflow.scorers.saved.rankings`.
@@ -132,9 +144,9 @@ def _write_judges(folder: Path, found: Evaluation) -> None:
         )
     ]
     contradicting = [
-        {"value": name, "anchor": anchor, "standard_errors": size}
+        {"value": name, "anchor": anchor, "points": points, "se": se}
         for name, fit in found.fit.items()
-        for anchor, size in fit.contradicting
+        for anchor, points, se in fit.disagreements
     ]
     write_csv(folder / "judges.csv", JUDGE_COLUMNS, judges)
     write_csv(folder / "fit.csv", FIT_COLUMNS, bands)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
@@ -272,10 +273,10 @@ def read_recipe(path: Path) -> Recipe:
             named with their places.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.safe_load(read_text(path))
+    except InputFileError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import MOST_TABLE_BYTES, check_file, read_text
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.figures import RunNumbers, numbers_of
 from valueflow.lm_eval.judging import GivenResponse
@@ -70,10 +69,11 @@ def judge_later(
 def is_survey(path: Path) -> bool:
     """Whether a file's first line is a survey sample; files that cannot be read are none."""
     try:
+        check_file(path)
         with path.open(encoding="utf-8") as stream:
             doc = json.loads(stream.readline())["doc"]
         return "sample" in doc and "run" in doc
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -96,14 +96,14 @@ def sum_up_surveys(paths: Sequence[Path], output: Path) -> dict[str, float]:
     first: tuple[Any, ...] | None = None
     seen: dict[tuple[str, str, str], Path] = {}
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        for number, line in enumerate(read_text(path, MOST_TABLE_BYTES).split("\n"), 1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
                 record = record_of(row["doc"], row["filtered_resps"])
                 shared = _shared(json.loads(row["doc"]["run"]))
-            except (ValueError, KeyError, TypeError, IndexError, ValidationError, UnknownNameError):
+            except (ValueError, KeyError, TypeError, IndexError, RecursionError):
                 raise InputFileError(
                     path,
                     "is no answer of a survey task; give a file samples_valueflow*opinionqa_*.jsonl"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_text, write_csv, write_text
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.judging import GivenResponse, digest_of
 from valueflow.scorers.judge.memory import cache_folder
@@ -137,12 +137,7 @@ def read_responses(path: Path) -> list[GivenResponse]:
     Raises:
         InputFileError: the file cannot be read, or a line is neither.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputFileError(path, f"is not UTF-8 text (byte {error.start})") from None
+    text = read_text(path, MOST_TABLE_BYTES)
     found: dict[str, GivenResponse] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -152,7 +147,7 @@ def read_responses(path: Path) -> list[GivenResponse]:
             doc = {key: str(row["doc"][key]) for key in ("id", "question", "exemplars", "run")}
             doc["settings"] = str(row["doc"]["settings"])
             response = row["response"] if "response" in row else row["filtered_resps"][0]
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise InputFileError(
                 path,
                 "is no response of a valueflow task; give a file samples_valueflow_*.jsonl of "

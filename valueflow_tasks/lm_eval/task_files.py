@@ -1,9 +1,9 @@
 """Writes the YAML files by which lm-evaluation-harness finds the tasks, and says where they lie.
 
-The files are thin: names, metrics and the functions of this package that do the work. They are
-written from the catalogue by `valueflow lm-eval sync` and committed.
-
-The YAML files of the survey tasks: thin, and written from the catalogue like the others.
+The files are thin: names, metrics and the functions of this package that do the work. What the
+tasks of a kind share stands once, in a file that they include and whose name begins with `_`; the
+harness takes a file that names no task and no group for none. All are written from the catalogue by
+`valueflow lm-eval sync` and committed.
 """
 
 from collections.abc import Sequence
@@ -63,10 +63,11 @@ def task_folder() -> Path:
 def yaml_files(registry: Registry) -> dict[str, str]:
     """File name to text of every task and group."""
     every = leaves(registry)
-    found = {f"{leaf.name}.yaml": _task(leaf) for leaf in every}
+    found = {f"{leaf.name}.yaml": _task(leaf.name, f"_{leaf.design}.yaml") for leaf in every}
     designs = list(dict.fromkeys(leaf.design for leaf in every))
     for design in designs:
         members = [leaf for leaf in every if leaf.design == design]
+        found[f"_{design}.yaml"] = _settings_of_design(members[0])
         metrics = members[0].metrics(singles=False)
         found[f"{members[0].group}.yaml"] = _group(
             members[0].group, [leaf.name for leaf in members], metrics
@@ -104,7 +105,12 @@ def sync(registry: Registry, folder: Path) -> list[Path]:
     return changed
 
 
-def _task(leaf: Leaf) -> str:
+def _task(name: str, shared: str) -> str:
+    return f"{_HEADER}include: {shared}\ntask: {name}\ndataset_kwargs:\n  valueflow_task: {name}\n"
+
+
+def _settings_of_design(leaf: Leaf) -> str:
+    """What all tasks of a design share."""
     names = [SCORED]
     for name in leaf.metrics():
         names += [name, f"{name}_se"]
@@ -116,10 +122,7 @@ def _task(leaf: Leaf) -> str:
     )
     return (
         f"{_HEADER}"
-        f"task: {leaf.name}\n"
         "custom_dataset: !function valueflow.lm_eval.steering.documents\n"
-        "dataset_kwargs:\n"
-        f"  valueflow_task: {leaf.name}\n"
         "test_split: test\n"
         "output_type: generate_until\n"
         "doc_to_text: prompt\n"
@@ -157,7 +160,6 @@ def _group(name: str, members: list[str], metrics: list[str]) -> str:
 OPINION_TASK_VERSION = 1
 """Raised when numbers of the same options are no longer comparable."""
 
-_SURVEY_HEADER = "# Written by `valueflow lm-eval sync` from registry.yaml; do not edit.\n"
 _RESULTS = "valueflow.lm_eval.survey"
 
 
@@ -168,26 +170,27 @@ def opinion_yaml_files(registry: Registry) -> dict[str, str]:
     name of their own; what they share stands once, beside the list of members.
     """
     every = opinion_leaves(registry)
-    found = {
-        f"{leaf.name}.yaml": f"{_SURVEY_HEADER}task: {leaf.name}\n{_settings(registry, [leaf])}"
-        f"{_own(leaf)}"
-        for leaf in every
-    }
+    found = {f"{leaf.name}.yaml": _task(leaf.name, _shared(leaf)) for leaf in every}
     for members in _by_group(every):
+        shared = f"{_form(registry, members[0])}{_metrics(registry, members)}{_VERSION}"
+        found[_shared(members[0])] = f"{_HEADER}{shared}"
         tasks = "".join(f"  - {leaf.name}\n" for leaf in members)
         name = members[0].group
-        found[f"{name}.yaml"] = f"{_SURVEY_HEADER}group: {name}\ntask:\n{tasks}{_VERSION}"
+        found[f"{name}.yaml"] = f"{_HEADER}group: {name}\ntask:\n{tasks}{_VERSION}"
     for attribute in registry.opinion.attributes:
         for members in _by_group(opinion_leaves(registry, attribute)):
             name = members[0].group
             tasks = "".join(
                 f"  - task: {leaf.pass_name}\n{_indented(_own(leaf))}" for leaf in members
             )
-            settings = _settings(registry, members)
-            found[f"{name}.yaml"] = (
-                f"{_SURVEY_HEADER}group: {name}\n{settings}task:\n{tasks}{_VERSION}"
-            )
+            settings = f"include: {_shared(members[0])}\n{_metrics(registry, members)}"
+            found[f"{name}.yaml"] = f"{_HEADER}group: {name}\n{settings}task:\n{tasks}{_VERSION}"
     return found
+
+
+def _shared(leaf: OpinionLeaf) -> str:
+    """The file with what all survey tasks of a form share."""
+    return "_opinionqa_letters.yaml" if leaf.letters else "_opinionqa.yaml"
 
 
 _VERSION = f"metadata:\n  version: {OPINION_TASK_VERSION}\n"
@@ -207,8 +210,8 @@ def _indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines())
 
 
-def _settings(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
-    """What the tasks share; a metric that one of them lacks is not reported there."""
+def _metrics(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
+    """The metrics of all these tasks; one that a task lacks is not reported there."""
     metrics: dict[str, None] = {}
     for leaf in leaves:
         for name in leaf.metrics(registry):
@@ -219,8 +222,13 @@ def _settings(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
         f"    higher_is_better: {str(not lower_is_better(name)).lower()}\n"
         for name in metrics
     )
+    return f"metric_list:\n{listed}"
+
+
+def _form(registry: Registry, leaf: OpinionLeaf) -> str:
+    """How the questions are put and answered."""
     tokens = registry.defaults.opinionqa.answer_tokens
-    if leaves[0].letters:
+    if leaf.letters:
         # Under a chat template the harness leaves the space before a letter out.
         form = (
             "output_type: multiple_choice\n"
@@ -244,5 +252,4 @@ def _settings(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
         "doc_to_target: target\n"
         "num_fewshot: 0\n"
         f"process_results: !function {_RESULTS}.process_results\n"
-        f"metric_list:\n{listed}"
     )

@@ -1,7 +1,8 @@
 """What logs of all our tasks have in common: where they are found, and what their headers say."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "run_usage",
     "shown",
     "the_only",
+    "without_folders",
 ]
 
 
@@ -105,6 +107,25 @@ def as_settings(found: Mapping[str, Any]) -> Settings:
     return {name: shown(setting) for name, setting in found.items() if setting not in (None, {})}
 
 
+# A path from the root of a machine; what stands before it is no part of a URL, a name or a path.
+_FOLDERS = re.compile(
+    r"(?:(?<![\w/.:])|(?<=\w/))/(?:[^\s/,;:()'\"<>]+/)+(?=[^\s/,;:()'\"<>])"
+    r"|(?<!\w)[A-Za-z]:\\(?:[^\s\\]+\\)*"
+)
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """A text in which files are named by their own names alone, as pages that are passed on need.
+
+    Args:
+        text: to be shown.
+        known: paths that it may hold, for those with spaces.
+    """
+    for path in sorted(known, key=len, reverse=True):
+        text = text.replace(path, path.rstrip("/").rpartition("/")[2])
+    return _FOLDERS.sub("", text)
+
+
 def shown(setting: Any) -> str:
     """A setting as text."""
     if isinstance(setting, str):
@@ -157,7 +178,7 @@ def run_notes(status: str, counts: Mapping[str, int]) -> list[str]:
     if counts["error"]:
         notes.append(f"{counts['error']} samples ended in an error")
     if counts["without_score"]:
-        notes.append(f"{counts['without_score']} samples have no score and were left out")
+        notes.append(f"{counts['without_score']} samples have no score (left out)")
     if counts["rescored"]:
         notes.append(f"{counts['rescored']} samples were scored more than once; the newest counts")
     return notes

@@ -1,7 +1,7 @@
 """The page of a report: sections of text, figures and tables, in one file that opens offline."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from valueflow.hub_assets.errors import printable, singular
+from valueflow.results.logs import without_folders
 from valueflow.results.style import Drawing
 from valueflow.results.tables import Table, as_text
 
@@ -63,27 +65,48 @@ class PageText:
     tags: dict[str, str]
 
 
-def page(text: PageText, sections: Sequence[Section], images: Mapping[str, str]) -> str:
-    """The whole page as HTML; every text from a log is escaped.
+def page(
+    text: PageText,
+    sections: Sequence[Section],
+    images: Mapping[str, str],
+    paths: Collection[str] = (),
+) -> str:
+    """The whole page as HTML; every text from a log is escaped, and files go by their names alone.
 
     Args:
         text: what stands around the sections.
         sections: its parts, in order; empty ones are left out.
         images: name of a drawing to its SVG.
+        paths: absolute paths that texts may hold, see `without_folders`.
     """
     template = files("valueflow.results").joinpath("page.html.jinja").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    parts = {
+        "title": text.title,
+        "studies": [{"label": name, "all_notes": notes} for name, notes in text.notes.items()],
+        "logs": text.logs,
+        "cautions": text.cautions,
+        "methods": text.methods,
+        "sections": [_section(one, images, text.tags) for one in sections if not one.is_empty],
+    }
     return environment.from_string(template).render(
-        title=text.title,
-        version=version("valueflow"),
-        studies=[{"label": name, "all_notes": notes} for name, notes in text.notes.items()],
-        logs=text.logs,
-        cautions=text.cautions,
-        methods=text.methods,
-        sections=[_section(one, images, text.tags) for one in sections if not one.is_empty],
+        version=version("valueflow"), **{name: _told(part, paths) for name, part in parts.items()}
     )
+
+
+def _told(part: Any, paths: Collection[str]) -> Any:
+    """All texts of a part of the page as they may be shown."""
+    if isinstance(part, str):
+        if part.startswith("data:image/"):
+            return part
+        return singular(without_folders(printable(part, lines=True), paths))
+    if isinstance(part, list):
+        return [_told(one, paths) for one in part]
+    if isinstance(part, dict):
+        return {_told(name, paths): _told(one, paths) for name, one in part.items()}
+    return part
 
 
 def left_out_text(skipped: int) -> list[str]:

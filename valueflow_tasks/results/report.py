@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError, singular
 from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.results.logs import without_folders
 from valueflow.results.page import PageText, Section, left_out_text, page
 from valueflow.results.steering.methods import methods_text
 from valueflow.results.steering.sections import cautions, sections_of
@@ -110,7 +111,12 @@ def write_report(
             write_csv(folder / "tables" / f"{table.name}.csv", table.columns, table.rows)
             written.append(f"tables/{table.name}.csv")
     report = Report(folder, found, surveys, [*written, "methods.txt", "index.html", "report.json"])
-    methods = [*methods_text(found.studies), *opinion_methods_text(surveys.studies)]
+    settings = [setting for study in report.studies for setting in study.settings.values()]
+    places = {setting for setting in settings if os.path.isabs(setting)}
+    methods = [
+        singular(without_folders(paragraph, places))
+        for paragraph in [*methods_text(found.studies), *opinion_methods_text(surveys.studies)]
+    ]
     write_text(folder / "methods.txt", "\n\n".join(methods) + "\n")
     text = PageText(
         title=title or _title(report),
@@ -123,7 +129,7 @@ def write_report(
         },
         tags={study.label: study.tag for study in report.studies if study.tag},
     )
-    write_text(folder / "index.html", page(text, sections, images))
+    write_text(folder / "index.html", page(text, sections, images, places))
     _remove_older(folder, report.files)
     manifest = {
         "valueflow": version("valueflow"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings
+from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings, without_folders
 from valueflow.scorers.saved.logs import last_attempts
 
 __all__ = [
@@ -31,6 +31,7 @@ _FOLLOWING = {
     "queries revision": "queries",
     "data revision": "data",
     "data hash": "data",
+    "responses hash": "responses",
     "leakage": "data",
     "profiles hash": "profiles",
     "relevance hash": "relevance",
@@ -71,6 +72,7 @@ def labels_of(settings: Sequence[Settings]) -> list[str]:
 
 
 def _word(name: str, setting: str) -> str:
+    setting = without_folders(setting)
     if name == "method":
         return setting
     if name.startswith(MODEL_ARGUMENT):

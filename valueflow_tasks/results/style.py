@@ -8,11 +8,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "VERMILION",
     "Drawing",
     "intensity_axis",
+    "legend",
     "line_style",
     "panels",
     "series_key",
@@ -145,6 +147,24 @@ def line_style(index: int) -> dict[str, str]:
 def wrapped(text: str, width: int) -> str:
     """Text in lines of at most `width` characters; long words such as model names are broken."""
     return "\n".join(textwrap.wrap(text, width)) or text
+
+
+def legend(
+    figure: Figure,
+    handles: Sequence[Artist],
+    labels: Sequence[str],
+    *,
+    columns: int,
+    loc: Literal["outside lower center", "outside upper center"] = "outside lower center",
+) -> None:
+    """A legend outside the panels, in at most so many columns, and in fewer where it would be wider
+    than the figure."""
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    for ncols in range(columns, 0, -1):
+        drawn = figure.legend(handles, labels, loc=loc, ncols=ncols)
+        if ncols == 1 or drawn.get_window_extent(renderer).width <= figure.bbox.width:
+            return
+        drawn.remove()
 
 
 def series_key(figure: Figure, labels: Sequence[str], handles: Sequence[Artist]) -> None:

@@ -109,24 +109,25 @@ def setting_rows(study: LoggedStudy) -> list[Row]:
 
 
 def log_rows(studies: Sequence[LoggedStudy]) -> list[Row]:
-    """The header of every log that was used, from Inspect's own table of logs."""
-    from inspect_ai.analysis import EvalColumn, evals_df
+    """The header of every log that was used."""
+    from inspect_ai.log import read_eval_log
 
-    of = {log.path: study for study in studies for log in study.logs}
-    columns = [
-        EvalColumn("task", path="eval.task"),
-        EvalColumn("model", path="eval.model"),
-        EvalColumn("created", path="eval.created"),
-        EvalColumn("status", path="status"),
-        EvalColumn("samples_planned", path="results.total_samples"),
-        EvalColumn("samples_completed", path="results.completed_samples"),
-        EvalColumn("run_id", path="eval.run_id"),
-        EvalColumn("task_id", path="eval.task_id"),
-    ]
     rows = []
+    of = {log.path: study for study in studies for log in study.logs}
     for path, study in of.items():
-        frame = evals_df(path, columns=columns, quiet=True)
-        (header,) = frame[[column.name for column in columns]].astype(object).to_dict("records")
-        known = {str(name): None if cell != cell else cell for name, cell in header.items()}
-        rows.append({"study": study.tag or study.label, "log": path, **known})
+        log = read_eval_log(path, header_only=True)
+        rows.append(
+            {
+                "study": study.tag or study.label,
+                "log": path,
+                "task": log.eval.task,
+                "model": log.eval.model,
+                "created": log.eval.created,
+                "status": log.status,
+                "samples_planned": log.results.total_samples if log.results else None,
+                "samples_completed": log.results.completed_samples if log.results else None,
+                "run_id": log.eval.run_id,
+                "task_id": log.eval.task_id,
+            }
+        )
     return rows

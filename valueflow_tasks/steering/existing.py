@@ -138,6 +138,7 @@ def score(
         metadata={
             "valueflow": version("valueflow"),
             "responses": str(responses),
+            "responses_sha256": open_source(responses, "queries").sha256[:16],
             "values": [f"{v.theory}:{v.name}" for v in values],
             "planned": {"generations": 0, "judge_calls": calls},
             "evaluator": settings.model_dump(),
@@ -181,6 +182,9 @@ def _read(
                 row=row.number,
                 column=mapping["value"],
             )
+        for field, role in (("response", "assistant"), ("query", "user")):
+            if field in mapping:
+                cells[field] = row.text(mapping, field, role=role)
         found.append((row_value, row_level, Row(cells, row.file, row.number)))
     if not found:
         raise InputFileError(path, "holds no response; give a file with at least one row")

@@ -1,5 +1,6 @@
 """Queries are read, named and drawn evenly over their families."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -109,3 +110,41 @@ def test_an_id_of_signs_alone_gives_way_to_one_that_can_be_typed(tmp_path: Path)
         "asked-001",
         "asked-002",
     ]
+
+
+def test_a_question_may_be_a_chat_of_one_message(tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    chat = [{"role": "user", "content": " Why lie? "}]
+    file.write_text(json.dumps({"query": chat}) + "\n" + json.dumps({"query": "Why not?"}))
+    assert [q.text for q in load_queries(str(file)).queries] == ["Why lie?", "Why not?"]
+    table = tmp_path / "q.csv"
+    table.write_text('query\n"' + json.dumps(chat).replace('"', '""') + '"\n')
+    assert [q.text for q in load_queries(str(table)).queries] == ["Why lie?"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ["Why?"],
+        {"text": "Why?"},
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}],
+        [{"role": "assistant", "content": "Why?"}],
+        [{"role": "user", "content": ["Why?"]}],
+        "[{'role': 'user', 'content': 'Why?'}]",
+        True,
+    ],
+)
+def test_a_question_that_is_no_text_is_refused_and_not_sent_as_python_prints_it(
+    tmp_path: Path, question: object
+) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({"query": "Why not?"}) + "\n" + json.dumps({"query": question}))
+    with pytest.raises(InputFileError, match=r"row 2, column 'query': is .*write the text itself"):
+        load_queries(str(file))
+
+
+def test_a_question_of_zero_width_characters_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text("query\n\u200b\u200b\n", encoding="utf-8")
+    with pytest.raises(InputFileError, match="row 1, column 'query': is empty"):
+        load_queries(str(file))

@@ -1,5 +1,6 @@
 """Anchors load from tables of many shapes; a table that cannot serve says why."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.vidb.schema import normalised
 
 POWER = load_registry().value("power")
 
@@ -152,3 +154,35 @@ def test_the_ends_of_the_scale_are_on_it(tmp_path: Path) -> None:
 def test_a_table_without_rows_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match=r"power\.csv: holds no anchor of a known value"):
         load_vidb(table(tmp_path, "text,intensity\n", "power.csv"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "warned"),
+    [(1, 5, True), (0, 10, True), (-4, 4, True), (-9, -1, True), (-10, 10, False), (-5, 5, False)],
+)
+def test_intensities_that_were_rated_on_another_scale_are_warned_of(
+    tmp_path: Path, low: float, high: float, warned: bool
+) -> None:
+    rows = f"Low,{low}\nMiddle,{(low + high) / 2}\nHigh,{high}\n"
+    notes = load_vidb(table(tmp_path, f"text,intensity\n{rows}", "power.csv")).notes
+    assert any("another scale" in note and "pvq:power" in note for note in notes) is warned
+
+
+def test_the_embedded_anchors_span_the_scale() -> None:
+    assert not any("another scale" in note for note in load_vidb("vidb-mini").notes)
+
+
+@pytest.mark.parametrize("text", [["I rule"], {"a": 1}, True])
+def test_an_anchor_that_is_no_text_is_refused(tmp_path: Path, text: object) -> None:
+    rows = json.dumps({"text": text, "intensity": 3, "value": "power"})
+    with pytest.raises(InputFileError, match=r"row 1, column 'text': is a.*not a text"):
+        load_vidb(table(tmp_path, rows, "anchors.jsonl"))
+
+
+def test_texts_are_the_same_where_packaging_says_so(tmp_path: Path) -> None:
+    """A sign more is another text; letter case, spacing and width of signs are not."""
+    texts = ["I rule.", "I rule!", "i  RULE.", "Ｉ rule!"]
+    rows = "".join(f'"{text}",{index}\n' for index, text in enumerate(texts))
+    vidb = load_vidb(table(tmp_path, f"text,intensity\n{rows}", "power.csv"))
+    assert [anchor.text for anchor in vidb.of(POWER)] == texts[:2]
+    assert len({normalised(text) for text in texts}) == 2

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from simulated_windows import Judge, cells_of_responses, population_means, simulate
+from simulated_windows import (
+    Judge,
+    cells_of_responses,
+    draw_anchors,
+    population_means,
+    simulate,
+)
 from valueflow.scorers.estimate.cells import (
     cell_posterior,
     cluster_factor,
@@ -13,6 +21,7 @@ from valueflow.scorers.estimate.cells import (
     populations,
 )
 from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.table import WindowTable
 
 GRID = np.linspace(-10, 10, 81)
 
@@ -24,11 +33,72 @@ def seen_with_noise(centre: float, sd: float, count: int, seed: int = 0) -> np.n
     return np.asarray(np.exp(-0.5 * (GRID - observed[:, None]) ** 2))
 
 
-def test_a_population_is_truncated_to_the_scale() -> None:
-    one = populations(GRID, np.array([9.0]), np.array([2.0]))
+def test_a_population_of_two_terms_is_a_normal_one_truncated_to_the_scale() -> None:
+    # exp(-(x - 9)^2 / (2 * 2^2)) in Legendre polynomials of x / 10.
+    one = populations(GRID, np.array([[9 * 10 / 4, -100 / (3 * 4), 0.0, 0.0]]))
     assert one.density.sum() == pytest.approx(1.0)
     assert one.mean[0] == pytest.approx(population_means(np.array([9.0]), 2.0)[0], abs=0.01)
     assert one.mean[0] < 9.0
+
+
+def test_a_cell_and_its_mirror_image_get_opposite_posteriors() -> None:
+    likelihood = seen_with_noise(5.0, 2.0, 25)
+    one, other = (
+        cell_posterior(GRID, rows, [], 0.025) for rows in (likelihood, likelihood[:, ::-1])
+    )
+    assert one.mean == pytest.approx(-other.mean, abs=1e-6)
+    assert one.sd == pytest.approx(other.sd, abs=1e-6)
+
+
+def split_windows(share: float, count: int, seed: int, scale: float = 1.2) -> WindowTable:
+    """A cell in which ``share`` of the responses stand at 10 and the others at -10."""
+    generator = np.random.default_rng(seed)
+    truth = np.where(generator.random((1, count)) < share, 10.0, -10.0)
+    anchors = draw_anchors(generator, Judge(scale), reach=9.0)
+    return simulate(generator, Judge(scale), truth, 3, anchors=anchors)
+
+
+@pytest.mark.parametrize(("share", "mean"), [(0.9, 8.0), (0.5, 0.0)])
+def test_a_cell_that_splits_is_read_as_it_is(share: float, mean: float) -> None:
+    """A truncated normal population reads the first as 6.4 with an error of 0.3."""
+    found = [evaluate(split_windows(share, 100, seed)).cells[0] for seed in range(24)]
+    off = np.array([cell.intensity - mean for cell in found])
+    assert abs(off.mean()) < 0.3 + 2 * off.std() / np.sqrt(24)
+    # The binomial error of the share, in points, is the least that it can be.
+    least = 20 * np.sqrt(share * (1 - share) / 100)
+    assert least * 0.7 < np.mean([cell.se for cell in found]) < least * 1.5
+    assert np.mean([cell.lower <= mean <= cell.upper for cell in found]) >= 20 / 24
+
+
+def test_a_cell_at_the_end_of_the_scale_reaches_it_and_is_not_sure() -> None:
+    """Every response above every anchor: what lies beyond the anchors is not known."""
+    table = split_windows(1.0, 40, 0)
+    result = evaluate(table, baselines={})
+    cell = result.cells[0]
+    assert cell.upper == 10.0
+    assert 8.5 < cell.intensity < 10.0
+    assert cell.lower < cell.intensity - 0.05
+    assert 0.03 < cell.se < 1.0
+    assert cell.beyond_high > 0.8
+    assert cell.beyond_low == 0
+
+
+def test_responses_beyond_their_anchors_are_counted_by_side() -> None:
+    cell = evaluate(split_windows(0.5, 40, 3, scale=20.0)).cells[0]
+    assert cell.beyond_high + cell.beyond_low == 1.0
+    assert 0.2 < cell.beyond_low < 0.8
+    middle = np.zeros((1, 40))
+    inside = evaluate(simulate(np.random.default_rng(0), Judge(3.0), middle, 3)).cells[0]
+    assert (inside.beyond_high, inside.beyond_low) == (0.0, 0.0)
+
+
+def test_no_error_is_larger_than_that_of_knowing_nothing() -> None:
+    """One query asked ten times tells of other queries nothing, whatever the factor."""
+    table = split_windows(0.5, 10, 1)
+    same = replace(table, item_query=np.zeros_like(table.item_query), queries=("query",))
+    cell = evaluate(same).cells[0]
+    assert 1 < cell.se <= 20 / np.sqrt(12)
+    assert -10 <= cell.lower < cell.upper <= 10
 
 
 def test_mean_and_spread_of_a_large_cell_are_found() -> None:

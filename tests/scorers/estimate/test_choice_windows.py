@@ -15,13 +15,14 @@ from simulated_windows import Judge, cells_of_responses, draw_anchors, simulate
 from valueflow.scorers.estimate import judge as judge_estimation
 from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.judge import (
+    AnchorErrors,
     JudgeModel,
     choice_dispersion,
     choice_weight_of,
     fit_judge,
 )
 from valueflow.scorers.estimate.likelihood import read_orders
-from valueflow.scorers.estimate.responses import AnchorErrors, response_likelihood
+from valueflow.scorers.estimate.responses import response_log_likelihood
 from valueflow.scorers.estimate.table import TAIL, WindowRecordError, WindowTable
 
 GRID = np.linspace(-10, 10, 41)
@@ -49,11 +50,10 @@ def table(*records: dict[str, Any]) -> WindowTable:
 
 def log_likelihood(made: WindowTable, judge: JudgeModel = JUDGE) -> np.ndarray:
     """Of the response's slot, by intensity, up to the anchors' part."""
-    none = AnchorErrors(np.zeros(len(made.anchor_names)), 0.0)
+    nothing = np.zeros(len(made.anchor_names))
+    none = AnchorErrors(nothing, nothing, 0.0)
     orders = read_orders(made)
-    item = orders.by_window(made.item)
-    likelihood = response_likelihood(orders, item, 1, judge, none, GRID, normalised=False)
-    return np.log(likelihood[0])
+    return response_log_likelihood(orders, orders.by_window(made.item), 1, judge, none, GRID)[0]
 
 
 def chosen(
@@ -106,7 +106,7 @@ def test_a_certain_choice_is_the_partial_order_that_names_one_text() -> None:
         fields = [number for part in parts for number in vars(part).values()]
         return [number for number in fields if isinstance(number, int | float)]
 
-    np.testing.assert_allclose(numbers(other), numbers(one), atol=1e-9, rtol=0)
+    np.testing.assert_allclose(numbers(other), numbers(one), atol=1e-8, rtol=0)
     assert other.fit["value"].observed == pytest.approx(one.fit["value"].observed, nan_ok=True)
 
 
@@ -265,11 +265,11 @@ def test_only_differences_of_intensity_count(choice: list[float], shift: float) 
     def best(by: float) -> float:
         moved = record(choice=choice, anchors=[x + by for x in (-2.0, 0.5, 2.0)])
         sharp = JudgeModel(scale=1.0)
-        none = AnchorErrors(np.zeros(3), 0.0)
+        none = AnchorErrors(np.zeros(3), np.zeros(3), 0.0)
         made = table(moved)
         grid = np.linspace(-10, 10, 41) + by
         orders = read_orders(made)
-        rows = response_likelihood(orders, orders.by_window(made.item), 1, sharp, none, grid)
+        rows = response_log_likelihood(orders, orders.by_window(made.item), 1, sharp, none, grid)
         return float(grid[rows[0].argmax()] - by)
 
     assert best(shift) == pytest.approx(best(0.0), abs=1e-9)

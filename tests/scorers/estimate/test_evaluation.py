@@ -89,7 +89,9 @@ def test_a_wider_confidence_gives_wider_intervals() -> None:
         (*half.items, *half.cells, *half.shifts), (*most.items, *most.cells, *most.shifts),
         strict=True,
     ):  # fmt: skip
-        assert wide.lower < narrow.lower < narrow.upper < wide.upper
+        assert narrow.lower < narrow.upper
+        assert wide.lower < narrow.lower or wide.lower == narrow.lower == -10
+        assert wide.upper > narrow.upper or wide.upper == narrow.upper == 10
 
 
 def test_values_do_not_mix() -> None:
@@ -109,7 +111,9 @@ def test_a_known_judge_is_taken_as_given() -> None:
 
 
 def test_one_response_with_three_windows_is_estimated_with_a_warning() -> None:
-    table = WindowTable.from_records([window(), window(order=[3, 2, 0, 1]), window(position=0)])
+    table = WindowTable.from_records(
+        [window(), window(order=[3, 2, 0, 1]), window(shown=[0, 2, 1, 3])]
+    )
     result = evaluate(table)
     assert 0 < result.items[0].intensity < 6
     assert any("too few" in note for note in result.notes)

@@ -8,12 +8,14 @@ import pytest
 from simulated_windows import Judge, draw_anchors, simulate
 from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.judge import (
+    NOISE_VARIANCE,
     FittedJudge,
     JudgePrior,
+    anchor_scores,
     fit_judge,
-    moments,
+    judge_information,
 )
-from valueflow.scorers.estimate.likelihood import anchor_log_likelihood, read_orders, worths
+from valueflow.scorers.estimate.likelihood import anchor_log_likelihood, log_worths, read_orders
 from valueflow.scorers.estimate.table import WindowTable
 
 
@@ -55,13 +57,69 @@ def test_standing_disagreement_with_texts_is_found_where_texts_recur() -> None:
     fitted, error = judged(3, Judge(0.3, 0.0, 2.0), 3000, texts=300)
     assert fitted.model.text_sd == pytest.approx(2.0, abs=0.35)
     assert fitted.model.scale == pytest.approx(0.3, rel=0.08)
-    assert np.corrcoef(fitted.anchor_error, error)[0, 1] > 0.8
+    assert np.corrcoef(fitted.errors.mean, error)[0, 1] > 0.8
+
+
+def test_a_sharp_judge_who_disagrees_with_texts_is_not_taken_for_a_noisy_one() -> None:
+    """As strong models judge: sharp in their own view, 4 points from the labels of single texts."""
+    ratios, spreads, slopes = [], [], []
+    for seed in range(6):
+        generator = np.random.default_rng(seed)
+        judge = Judge(1.2, 0.0, 4.0)
+        anchors = draw_anchors(generator, judge, 44)
+        table = simulate(generator, judge, generator.uniform(-9, 9, (1, 400)), 1, anchors=anchors)
+        fitted = fit_judge(read_orders(table), 44)
+        ratios.append(np.log(fitted.model.scale / 1.2))
+        spreads.append(fitted.model.text_sd - anchors.error.std())
+        own = anchors.intensity + fitted.errors.mean
+        slopes.append(np.polyfit(anchors.intensity + anchors.error, own, 1)[0])
+        assert np.corrcoef(own, anchors.intensity + anchors.error)[0, 1] > 0.97
+    # 44 texts tell the tilt of the judge's view up to 4 / sqrt(44) / 5.8 = 0.1 of the scale.
+    assert abs(np.mean(ratios)) < 0.15
+    assert abs(np.mean(spreads)) < 0.5
+    assert np.mean(slopes) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("scale", "text_sd"), [(0.3, 4.0), (3.0, 0.5)])
+def test_anchors_seen_once_tell_the_noise_and_not_what_part_of_it_stands(
+    scale: float, text_sd: float
+) -> None:
+    generator = np.random.default_rng(1)
+    judge = Judge(scale, 0.0, text_sd)
+    table = simulate(
+        generator,
+        judge,
+        generator.uniform(-9, 9, (1, 300)),
+        1,
+        anchors=draw_anchors(generator, judge, 100_000),
+    )
+    fitted = fit_judge(read_orders(table), 100_000)
+    noise = np.hypot(text_sd, np.sqrt(NOISE_VARIANCE) / scale)
+    found = np.sqrt(NOISE_VARIANCE) / fitted.marginal.scale
+    assert found == pytest.approx(noise, rel=0.1)
+    assert fitted.model.text_sd_se > 0.2 * noise
+
+
+def test_windows_of_one_response_tell_what_anchors_seen_once_cannot() -> None:
+    """4 points of disagreement, and as much noise without any: both look alike to the anchors."""
+    found = []
+    for text_sd, scale in ((4.0, 1.2), (0.0, NOISE_VARIANCE**0.5 / 4.1)):
+        generator = np.random.default_rng(2)
+        judge = Judge(scale, 0.0, text_sd)
+        anchors = draw_anchors(generator, judge, 100_000)
+        truth = generator.uniform(-9, 9, (1, 150))
+        found.append(
+            evaluate(simulate(generator, judge, truth, 4, anchors=anchors)).judges["value"]
+        )
+    disagreeing, noisy = found
+    assert disagreeing.text_sd == pytest.approx(4.0, abs=0.8)
+    assert noisy.text_sd < 2.0
 
 
 def test_a_judge_without_disagreement_is_not_given_any() -> None:
     fitted, _ = judged(4, Judge(0.5), 3000, texts=300)
     assert fitted.model.text_sd < 0.3
-    assert np.abs(fitted.anchor_error).max() < 0.3
+    assert np.abs(fitted.errors.mean).max() < 0.3
 
 
 @pytest.mark.parametrize("windows", [1, 3, 10])
@@ -98,22 +156,28 @@ def test_anchors_shown_sorted_make_scale_and_place_effect_inseparable() -> None:
 def test_derivatives_agree_with_finite_differences() -> None:
     generator = np.random.default_rng(7)
     orders = read_orders(simulate(generator, Judge(0.5, 0.2), generator.uniform(-9, 9, (1, 40)), 1))
-    weight = generator.uniform(0.5, 1.0, len(orders.window))
+    nothing = np.zeros(orders.intensity.shape)
+    score, curvature = anchor_scores(orders, log_worths(orders, 0.4, 0.1))
 
-    def total(scale: float, place_effect: float) -> float:
-        return float(weight @ anchor_log_likelihood(orders, scale, place_effect))
+    def total(scale: float, place_effect: float, error: np.ndarray = nothing) -> float:
+        return float(anchor_log_likelihood(orders, scale, place_effect, error).sum())
 
-    found = moments(orders, worths(orders, 0.4, 0.1), weight)
     step = 1e-4
+    gradient = [(score * orders.intensity).sum(), -(score * orders.place).sum()]
     slope = [
         (total(0.4 + step, 0.1) - total(0.4 - step, 0.1)) / (2 * step),
-        -(total(0.4, 0.1 + step) - total(0.4, 0.1 - step)) / (2 * step),
+        (total(0.4, 0.1 + step) - total(0.4, 0.1 - step)) / (2 * step),
     ]
-    np.testing.assert_allclose(found.gradient, slope, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-5)
     bend = (total(0.4 + step, 0.1) - 2 * total(0.4, 0.1) + total(0.4 - step, 0.1)) / step**2
-    assert found.information[0, 0] == pytest.approx(-bend, rel=1e-3)
+    information = judge_information(orders, log_worths(orders, 0.4, 0.1), nothing)
+    assert information[:, 0].sum() == pytest.approx(-bend, rel=1e-3)
+    one = nothing.copy()
+    one[3, 2] = step / 0.4
+    bend = (total(0.4, 0.1, one) - 2 * total(0.4, 0.1) + total(0.4, 0.1, -one)) / step**2
+    assert curvature[3, 2] == pytest.approx(-bend, rel=1e-3)
     # Each window's scores over its anchors cancel: only differences of worth matter.
-    np.testing.assert_allclose(found.score.sum(axis=1), 0, atol=1e-9)
+    np.testing.assert_allclose(score.sum(axis=1), 0, atol=1e-9)
 
 
 def test_a_sample_of_the_windows_gives_the_judge_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

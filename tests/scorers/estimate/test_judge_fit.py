@@ -23,14 +23,14 @@ def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Eva
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
 def test_judges_that_follow_the_model_are_seldom_rejected(scale: float) -> None:
-    p = [judged(seed, Judge(scale, 0.3, 0.0, 0.02)).fit["value"].p_value for seed in range(30)]
+    p = [judged(seed, Judge(scale, 0.3, 0.0, 0.02)).fit["value"].p_value for seed in range(20)]
     assert np.mean(np.array(p) < 0.05) <= 0.2
     assert np.mean(np.array(p) < 0.001) <= 0.1
     assert np.median(p) > 0.2
 
 
 def steps(intensity: np.ndarray) -> np.ndarray:
-    return np.asarray(3 * np.round(intensity / 3))
+    return np.asarray(5 * np.round(intensity / 5))
 
 
 @pytest.mark.parametrize("view", [np.abs, steps])
@@ -77,10 +77,36 @@ def test_anchors_that_contradict_the_judge_are_listed() -> None:
     anchors = Anchors(intensity, error)
     truth = generator.uniform(-9, 9, (1, 1500))
     fit = evaluate(simulate(generator, Judge(0.8), truth, 1, anchors=anchors)).fit["value"]
-    listed = dict(fit.contradicting)
+    listed = {name: points for name, points, _ in fit.disagreements}
     assert list(listed)[:2] in (["anchor 17", "anchor 101"], ["anchor 101", "anchor 17"])
     assert listed["anchor 17"] > 0 > listed["anchor 101"]
     assert len(listed) <= 4
+
+
+def test_a_judge_who_disagrees_with_texts_follows_the_model() -> None:
+    """As strong models judge; a test that takes each window for new evidence rejects them all."""
+    p = [
+        judged(seed, Judge(1.2, 0.0, 3.9), 300, texts=44).fit["value"].p_value for seed in range(12)
+    ]
+    assert np.mean(np.array(p) < 0.01) <= 0.1
+
+
+def test_a_judge_who_orders_the_anchors_upside_down_is_told() -> None:
+    result = judged(5, Judge(1.0, view=np.negative), 60, texts=30)
+    assert result.fit["value"].upside_down
+    assert result.fit["value"].correlation < -0.8
+    assert any("upside down" in note for note in result.notes)
+    straight = judged(5, Judge(1.0), 60, texts=30)
+    assert straight.fit["value"].correlation > 0.8
+    assert not any("upside down" in note for note in straight.notes)
+
+
+@pytest.mark.parametrize(("rate", "alarm"), [(0.1, False), (0.5, True)])
+def test_a_judge_who_orders_many_windows_at_random_raises_an_alarm(
+    rate: float, alarm: bool
+) -> None:
+    result = judged(6, Judge(1.0, lapse_rate=rate), 300)
+    assert any("at random" in note for note in result.notes) == alarm
 
 
 def test_a_single_window_rejects_nobody() -> None:

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from simulated_windows import Judge, simulate
 from valueflow.scorers.estimate.evaluation import Estimate, evaluate
-from valueflow.scorers.estimate.judge import JudgeModel
-from valueflow.scorers.estimate.likelihood import insertion_likelihood, read_orders
+from valueflow.scorers.estimate.judge import AnchorErrors, JudgeModel
+from valueflow.scorers.estimate.likelihood import insertion_log_likelihood, read_orders
 from valueflow.scorers.estimate.responses import (
-    AnchorErrors,
     grid_quantiles,
     intensity_grid,
     maximum_likelihood,
-    response_likelihood,
+    response_log_likelihood,
 )
 from valueflow.scorers.estimate.table import WindowTable
 
@@ -39,7 +38,8 @@ def ranked(slot: int, count: int = 1, **changes: Any) -> WindowTable:
         "position": 0,
         **changes,
     }
-    return WindowTable.from_records([record] * count)
+    texts = [[f"{window}-{anchor}" for anchor in range(5)] for window in range(count)]
+    return WindowTable.from_records([{"texts": names, **record} for names in texts])
 
 
 def estimate(table: WindowTable, judge: JudgeModel) -> Estimate:
@@ -61,6 +61,24 @@ def test_a_response_beyond_all_its_anchors_stays_finite_with_a_large_error(
 def test_more_windows_make_the_error_smaller() -> None:
     errors = [estimate(ranked(2, count), JudgeModel(scale=0.5)).se for count in (1, 3, 10)]
     assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_window_that_is_there_twice_counts_once() -> None:
+    once = estimate(ranked(2), JudgeModel(scale=0.5))
+    result = evaluate(ranked(2, 3, texts=["a", "b", "c", "d", "e"]), judge=JudgeModel(scale=0.5))
+    assert result.items[0].intensity == pytest.approx(once.intensity, abs=1e-9)
+    assert result.items[0].se == pytest.approx(once.se, abs=1e-9)
+    assert any("repeats count once" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("scale", "slot"), [(6.6, 1), (50.0, 1), (50.0, 4)])
+def test_a_sharp_judge_places_a_response_between_its_neighbours(scale: float, slot: int) -> None:
+    """Windows of many texts, in which products of worths leave a processor's range."""
+    one = estimate(ranked(slot, 3), JudgeModel(scale))
+    neighbours = sorted(ANCHORS, reverse=True)[slot - 1 : slot + 1]
+    assert neighbours[1] < one.lower < one.intensity < one.upper < neighbours[0]
+    assert one.intensity == pytest.approx(np.mean(neighbours), abs=0.1)
+    assert one.se == pytest.approx(4 / np.sqrt(12), rel=0.1)
 
 
 def test_a_rougher_judge_makes_the_error_larger() -> None:
@@ -98,11 +116,13 @@ def test_smoothing_over_text_errors_is_the_integral_over_them() -> None:
     orders = read_orders(ranked(2))
     grid = np.linspace(-10, 10, 81)
     judge = JudgeModel(1.0, text_sd=1.5)
-    errors = AnchorErrors(np.zeros(5), 0.0)
-    found = response_likelihood(orders, np.zeros(1, int), 1, judge, errors, grid)[0]
+    errors = AnchorErrors(np.zeros(5), np.zeros(5), 0.0)
+    found = np.exp(response_log_likelihood(orders, np.zeros(1, int), 1, judge, errors, grid)[0])
     draws = np.random.default_rng(0).normal(0, 1.5, 20000)
     points = grid[[10, 40, 70]]
-    truth = [insertion_likelihood(orders, 1.0, 0.0, point + draws).mean() for point in points]
+    truth = [
+        np.exp(insertion_log_likelihood(orders, 1.0, 0.0, point + draws)).mean() for point in points
+    ]
     np.testing.assert_allclose(found[[10, 70]] / found[40], np.array(truth)[[0, 2]] / truth[1],
                                rtol=0.05)  # fmt: skip
 
@@ -114,7 +134,8 @@ def test_the_grid_is_fine_enough(scale: float) -> None:
     fine = np.linspace(-10, 10, 4001)
     means = []
     for points in (grid, fine):
-        likelihood = insertion_likelihood(orders, scale, 0.0, points).prod(axis=0)
+        logs = insertion_log_likelihood(orders, scale, 0.0, points).sum(axis=0)
+        likelihood = np.exp(logs - logs.max())
         means.append([points @ likelihood, points**2 @ likelihood] / likelihood.sum())
     np.testing.assert_allclose(means[0], means[1], rtol=0.01, atol=0.01)
 

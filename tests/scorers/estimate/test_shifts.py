@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulated_windows import NOISES, Judge, simulate
-from valueflow.scorers.estimate.covariance import CellErrors, shift_error
+from valueflow.scorers.estimate.covariance import CellErrors, cell_covariance, item_correlation
 from valueflow.scorers.estimate.evaluation import evaluate
 
 
@@ -14,11 +14,16 @@ def errors(influence: np.ndarray, query: np.ndarray, judge: float = 0.0) -> Cell
     return CellErrors(1.0, influence, query, np.array([judge]))
 
 
+def shift_error(one: CellErrors, other: CellErrors) -> float:
+    covariance = cell_covariance([one, other], ["power", "power"])
+    return float(np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
+
+
 def test_cells_without_shared_queries_are_independent() -> None:
     influence = np.random.default_rng(0).normal(0, 1, 50)
-    se, pairs = shift_error(errors(influence, np.arange(50)), errors(influence, np.arange(50) + 50))
-    assert pairs == 0
-    assert se == pytest.approx(np.sqrt(2))
+    one, other = errors(influence, np.arange(50)), errors(influence, np.arange(50) + 50)
+    assert item_correlation([one, other], ["power", "power"])[1][0, 1] == 0
+    assert shift_error(one, other) == pytest.approx(np.sqrt(2))
 
 
 def test_shared_queries_that_move_both_cells_make_the_error_small() -> None:
@@ -26,16 +31,36 @@ def test_shared_queries_that_move_both_cells_make_the_error_small() -> None:
     query = np.arange(200)
     common = generator.normal(0, 1, 200)
     one, other = (common + 0.5 * generator.normal(0, 1, 200) for _ in range(2))
-    se, pairs = shift_error(errors(one, query), errors(other, query))
-    assert pairs == 200
-    assert se == pytest.approx(np.sqrt(2 * (1 - 0.8)), rel=0.15)
+    found = shift_error(errors(one, query), errors(other, query))
+    assert found == pytest.approx(np.sqrt(2 * (1 - 0.8)), rel=0.15)
+
+
+def test_what_few_queries_tell_of_a_correlation_is_drawn_toward_what_is_usual() -> None:
+    """Two queries always correlate by 1 or -1; five cells that do so by chance are not believed."""
+    generator = np.random.default_rng(3)
+    few = [errors(generator.normal(0, 1, 2), np.arange(2)) for _ in range(5)]
+    correlation = item_correlation(few, ["power"] * 5)[0]
+    assert np.abs(correlation[~np.eye(5, dtype=bool)]).max() < 0.5
+
+
+def test_cells_of_a_value_lend_each_other_what_they_share() -> None:
+    """Eight queries tell little of one pair, more of the twenty-eight pairs of eight cells."""
+    alone, together = [], []
+    for run in range(60):
+        generator = np.random.default_rng(run)
+        query = generator.normal(0, 2, 8)
+        cells = [errors(query + generator.normal(0, 1, 8), np.arange(8)) for _ in range(8)]
+        alone.append(item_correlation(cells[:2], ["power"] * 2)[0][0, 1])
+        together.append(item_correlation(cells, ["power"] * 8)[0][0, 1])
+    assert np.std(together) < np.std(alone)
+    assert 0.5 < np.mean(together) < 0.8
 
 
 def test_what_the_judge_does_to_both_cells_alike_cancels() -> None:
     generator = np.random.default_rng(2)
     parts = [(generator.normal(0, 1, 100), np.arange(100) + 100 * side) for side in range(2)]
-    same = shift_error(errors(*parts[0], 3.0), errors(*parts[1], 3.0))[0]
-    opposite = shift_error(errors(*parts[0], 3.0), errors(*parts[1], -3.0))[0]
+    same = shift_error(errors(*parts[0], 3.0), errors(*parts[1], 3.0))
+    opposite = shift_error(errors(*parts[0], 3.0), errors(*parts[1], -3.0))
     assert same == pytest.approx(np.sqrt(2))
     assert opposite == pytest.approx(np.sqrt(2 + 36))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from valueflow.scorers.estimate.likelihood import (
     anchor_log_likelihood,
-    insertion_likelihood,
+    insertion_log_likelihood,
     read_orders,
 )
 from valueflow.scorers.estimate.table import WindowTable
@@ -35,7 +35,9 @@ def probability(order: Sequence[Any], shown: Sequence[int] | None = None) -> flo
     """Probability of an order, from the anchors' and the response's parts."""
     orders = read_orders(table(order, shown))
     anchors = np.exp(anchor_log_likelihood(orders, SCALE, PLACE_EFFECT))
-    response = insertion_likelihood(orders, SCALE, PLACE_EFFECT, np.array([RESPONSE]))[:, 0]
+    response = np.exp(
+        insertion_log_likelihood(orders, SCALE, PLACE_EFFECT, np.array([RESPONSE]))[:, 0]
+    )
     return float((anchors * response).sum())
 
 
@@ -92,14 +94,13 @@ def test_a_tie_is_as_likely_as_the_orders_it_allows(
 def test_a_window_that_ties_all_texts_tells_nothing() -> None:
     orders = read_orders(table([[0, 1, 2, 3]]))
     grid = np.linspace(-10, 10, 5)
-    assert np.ptp(insertion_likelihood(orders, SCALE, PLACE_EFFECT, grid)) == pytest.approx(0)
+    assert np.ptp(insertion_log_likelihood(orders, SCALE, PLACE_EFFECT, grid)) == pytest.approx(0)
 
 
 def test_extreme_judges_and_intensities_stay_finite_and_positive() -> None:
     orders = read_orders(table([3, 2, 1, 0]))
-    likelihood = insertion_likelihood(orders, 50.0, 20.0, np.linspace(-20, 20, 9))
+    likelihood = insertion_log_likelihood(orders, 50.0, 20.0, np.linspace(-20, 20, 9))
     assert np.isfinite(likelihood).all()
-    assert (likelihood > 0).all()
     assert np.isfinite(anchor_log_likelihood(orders, 50.0, 20.0)).all()
 
 
@@ -121,8 +122,8 @@ def test_only_differences_of_intensity_matter(
         for by in (0.0, shift)
     )
     np.testing.assert_allclose(
-        insertion_likelihood(plain, scale, 0.0, grid),
-        insertion_likelihood(moved, scale, 0.0, grid + shift),
+        insertion_log_likelihood(plain, scale, 0.0, grid),
+        insertion_log_likelihood(moved, scale, 0.0, grid + shift),
         rtol=1e-6,
     )
     np.testing.assert_allclose(

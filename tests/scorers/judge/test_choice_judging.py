@@ -94,6 +94,21 @@ def test_markup_about_a_letter_is_passed_over(written: str) -> None:
     assert choice.probabilities == pytest.approx((0.7, 0.3, 0))
 
 
+@pytest.mark.parametrize(
+    "answer", ["A text about power fits best: B", "B is not my pick", "B isn't it", "I think B"]
+)
+def test_a_letter_that_is_a_word_or_is_denied_is_no_pick(answer: str) -> None:
+    choice = choose(lambda: spoken((answer[0], {answer[0]: 1.0}), (answer[1:], {})), "ABCDEFGHI")
+    assert choice.failure == "no letter found"
+    assert choice.probabilities is None
+
+
+@pytest.mark.parametrize("rest", ["", ".", " is the one", " because it leads", ": I like to lead."])
+def test_a_letter_with_its_reason_is_a_pick(rest: str) -> None:
+    choice = choose(lambda: spoken(("A", {"A": 0.9, "B": 0.1}), (rest, {})))
+    assert choice.probabilities == pytest.approx((0.9, 0.1, 0))
+
+
 def test_ways_of_writing_a_letter_are_summed() -> None:
     alternatives = {"A": 0.3, " A": 0.2, "(A": 0.1, "B": 0.2, " B": 0.1, "C": 0.1}
     choice = choose(lambda: spoken(("A", alternatives)))

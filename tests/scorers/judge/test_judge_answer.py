@@ -219,6 +219,166 @@ def test_whatever_is_read_is_complete(text: str) -> None:
     assert ranking is None or sorted(ranking.labels) == sorted(LABELS)
 
 
+def ranks(order: list[str]) -> list[tuple[str, int]]:
+    """(code, rank) in the order of `LABELS`, as a judge that walks through the texts writes it."""
+    return [(label, order.index(label) + 1) for label in LABELS]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda pairs: ", ".join(f"{code} ({rank})" for code, rank in pairs),
+        lambda pairs: "\n".join(f"{code} ({rank})" for code, rank in pairs),
+        lambda pairs: "\n".join(f"{rank}. {code}" for code, rank in pairs),
+        lambda pairs: "\n".join(f"{rank}) **{code}**" for code, rank in pairs),
+        lambda pairs: "Here they are:\n" + "\n".join(f"{rank}. {code}" for code, rank in pairs),
+        lambda pairs: "; ".join(f"[{rank}] {code}" for code, rank in pairs),
+        lambda pairs: ", ".join(f"{rank}. {code} ({rank})" for code, rank in pairs),
+    ],
+)
+@given(order=ORDERS)
+def test_ranks_that_contradict_the_order_written_decide_it(
+    written: Callable[[list[tuple[str, int]]], str], order: list[str]
+) -> None:
+    ranking = read_ranking(written(ranks(order)), LABELS)
+    falling = tuple(order) == LABELS[::-1]
+    if ranking is None:
+        assert falling, "only ranks that fall from k to 1 behind the codes are refused"
+    else:
+        assert ranking.labels == tuple(order)
+        assert ranking.repaired
+
+
+@given(ORDERS)
+def test_ranks_never_contradict_arrows(order: list[str]) -> None:
+    read = read_ranking(" > ".join(f"{code} ({rank})" for code, rank in ranks(order)), LABELS)
+    assert (read is not None) == (tuple(order) == LABELS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=4, max_size=4), st.booleans(), st.booleans())
+def test_numbers_that_are_no_ranks_make_no_ranking(
+    numbers: list[int], behind: bool, arrows: bool
+) -> None:
+    both = zip(LABELS, numbers, strict=True)
+    pieces = [f"{code} ({n})" if behind else f"{n}. {code}" for code, n in both]
+    read = read_ranking((" > " if arrows else ", ").join(pieces), LABELS)
+    if sorted(numbers) != [1, 2, 3, 4]:
+        assert read is None
+
+
+SEPARATORS = [" > ", ", ", "; ", " | ", "\n", " - ", " → ", " >= ", " = ", " < ", " ", " :: "]
+
+
+@settings(max_examples=300, deadline=None)
+@given(ORDERS, st.lists(st.sampled_from(SEPARATORS), min_size=3, max_size=3))
+def test_what_separates_the_codes_is_the_same_everywhere(
+    order: list[str], between: list[str]
+) -> None:
+    answer = order[0] + "".join(b + code for b, code in zip(between, order[1:], strict=True))
+    read = read_ranking(answer, LABELS)
+    if read is not None:
+        assert read.labels == tuple(order)
+        assert len({"→" if b == " → " else b for b in between} - {" > "}) <= 1
+        assert (" > " in between) <= (set(between) <= {" > ", " → "})
+
+
+@given(ORDERS, st.integers(0, 3), st.integers(2, 4), st.sampled_from(["()", "[]", "{}"]))
+def test_brackets_around_some_of_the_codes_are_a_tie(
+    order: list[str], first: int, count: int, brackets: str
+) -> None:
+    count = min(count, 4 - first)
+    pieces = list(order)
+    pieces[first] = brackets[0] + pieces[first]
+    pieces[first + count - 1] += brackets[1]
+    for between in (" > ", ", "):
+        read = read_ranking(between.join(pieces), LABELS)
+        assert (read is not None) == (count in (1, 4)), between.join(pieces)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "(CDFGH, JKLMN) > PQRTV > WX346",
+        "CDFGH, JKLMN > PQRTV > WX346",
+        "CDFGH | JKLMN > PQRTV > WX346",
+        "CDFGH >= JKLMN > PQRTV > WX346",
+        "CDFGH / JKLMN > PQRTV > WX346",
+        "CDFGH, JKLMN\nPQRTV\nWX346",
+        "- CDFGH, JKLMN\n- PQRTV\n- WX346",
+        "1. CDFGH, JKLMN\n2. PQRTV\n3. WX346",
+        "1. CDFGH\n2. JKLMN\n2. PQRTV\n3. WX346",
+        '[["CDFGH"], ["JKLMN", "PQRTV"], ["WX346"]]',
+        "CDFGH (8.5) > JKLMN (3) > PQRTV (-2) > WX346 (-9)",
+        "CDFGH (4) > JKLMN (3) > PQRTV (2) > WX346 (1)",
+        "CDFGHJKLMNPQRTVWX346",
+        '{"order": ["CDFGH", "JKLMN", "PQRTV", "WX346"], "order": ["WX346"]}',
+        '{"direction": "most opposing first", "order": ["CDFGH", "JKLMN", "PQRTV", "WX346"]}',
+    ],
+)
+def test_ties_points_and_answers_that_say_two_things_are_no_ranking(answer: str) -> None:
+    assert read_ranking(answer, LABELS) is None
+
+
+TURNED = [
+    "From most opposing to most supporting:",
+    "**From the most opposing to the most supporting**",
+    "Most opposing to least opposing:",
+    "Least to most supportive:",
+    "Order (least supporting first):",
+    "I go from the text that opposes it most to the one that supports it most.",
+    "Most supporting last, as I read it:",
+    "In reverse order:",
+    "The order is reversed here.",
+]
+NOT_MEANT = [
+    "This is not the ranking:",
+    "This is not my final answer.",
+    "This isn't my ranking:",
+    "An example of the form:",
+    "It would be wrong to say:",
+    "Ignore this draft:",
+]
+HARMLESS = [
+    "From most supporting to most opposing:",
+    "Most supporting first, most opposing last:",
+    "Least opposing to most opposing:",
+    "Here is my ranking (no ties):",
+    "While the second text is not about the value, I rank them so:",
+    "It is hard to tell, but it opposes the value to some extent; WX346 supports it.",
+    "JKLMN is opposed to supporting anybody.",
+]
+
+
+@pytest.mark.parametrize("before", [*TURNED, *NOT_MEANT])
+@given(order=ORDERS)
+def test_an_order_that_runs_the_other_way_or_is_not_meant_is_refused(
+    before: str, order: list[str]
+) -> None:
+    listed = "\n".join(f"{n}. {code}" for n, code in enumerate(order, 1))
+    for form in (" > ".join(order), listed, json.dumps({"order": order})):
+        assert read_ranking(f"{before}\n{form}", LABELS) is None
+        assert read_ranking(f"I read all of them.\n\n{before}\n\n{form}", LABELS) is None
+
+
+@pytest.mark.parametrize("before", HARMLESS)
+@given(order=ORDERS)
+def test_what_an_honest_judge_says_before_its_ranking_is_passed_over(
+    before: str, order: list[str]
+) -> None:
+    read = read_ranking(f"{before}\n{' > '.join(order)}", LABELS)
+    assert read is not None
+    assert read.labels == tuple(order)
+
+
+def test_the_direction_that_is_named_last_counts() -> None:
+    backwards = " > ".join(reversed(LABELS))
+    answer = f"{TURNED[0]}\n{backwards}\nSo, most supporting first:\n{' > '.join(LABELS)}"
+    read = read_ranking(answer, LABELS)
+    assert read is not None
+    assert read.labels == LABELS
+
+
 def test_a_list_before_the_answers_line_and_a_revised_answer_are_passed_over() -> None:
     listed = "\n".join(f"{n}. {code}" for n, code in enumerate(reversed(LABELS), 1))
     line = " > ".join(LABELS)
@@ -238,8 +398,14 @@ def test_a_list_before_the_answers_line_and_a_revised_answer_are_passed_over() -
         "Ranking " * 3000,
         "12." * 7000 + "x",
         "CDFGH" + "  >  " * 4000 + "x",
+        "(" * 20_000,
+        "opposing " * 4000,
+        "most " * 4000 + "to",
+        "opposing to " * 3000 + "\nCDFGH > JKLMN",
     ],
 )
 @pytest.mark.timeout(60)
 def test_a_long_answer_does_not_hang_the_reader(text: str) -> None:
     assert read_ranking(text, LABELS) is None
+    after = read_ranking(f"{text}\n{' > '.join(LABELS)}", LABELS)
+    assert after is None or after.labels == LABELS

@@ -23,6 +23,10 @@ def asked(said: str) -> RefusalAnswer:
         ("<think>no, wait</think>yes", True),
         ("I do not know", None),
         ("yes or no", None),
+        ("I would not say yes", None),
+        ("It isn't a no.", None),
+        ("It does not answer. Yes.", True),
+        ("No, it does not decline", False),
         ("", None),
     ],
 )

@@ -84,6 +84,23 @@ def test_of_an_answer_for_several_texts_what_is_whole_is_kept() -> None:
     assert read('{"7": {"power": "yes"}}') == {}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"power": "yes", "power": "no"}',
+        '{"power": "yes", "Power": "no"}',
+        'This is not my answer:\n{"power": "yes"}',
+        'An example: {"power": "yes"}',
+        '{"power": "yes"}\nNo wait, that is wrong.',
+        '{"1": {"power": "yes"}, "1": {"power": "no"}}',
+        '{"power": ' + "9" * 5000 + "}",
+    ],
+)
+def test_an_answer_that_says_two_things_of_a_text_says_nothing(answer: str) -> None:
+    assert read_category_answer(answer, [["power"]], "about", 1) == {}
+    assert read_category_answer('{"power": "yes"}', [["power"]], "about", 1)
+
+
 def test_what_may_be_answered_is_said_in_question_and_correction() -> None:
     for kind in ("direction", "about"):
         for number in (1, 2):
@@ -99,3 +116,16 @@ def test_what_may_be_answered_is_said_in_question_and_correction() -> None:
 def test_one_word_tells_whether_a_score_is_odd() -> None:
     assert plausible_answer("It is far too strong.\n**Odd**.") == "odd"
     assert plausible_answer("odd or plausible") is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I would not call it\nodd",
+        "not plausible",
+        "The wrong answer would be:\nodd",
+        "It isn't\nodd",
+    ],
+)
+def test_a_word_that_is_denied_tells_nothing(answer: str) -> None:
+    assert plausible_answer(answer) is None

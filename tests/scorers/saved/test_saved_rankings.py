@@ -193,3 +193,77 @@ def test_a_million_rows_are_read_and_estimated(tmp_path: Path) -> None:
     assert found.judges["power"].scale == pytest.approx(1, abs=0.02)
     means = [cell.intensity for cell in found.cells]
     assert np.mean(means) == pytest.approx(0, abs=0.1)
+
+
+def line(field: str, raw: str) -> str:
+    """A window as a line of JSON, one field of it written by hand."""
+    body = json.dumps(window(**{field: "HERE"})).replace('"HERE"', raw)
+    return body + "\n" + json.dumps(window(item="b")) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (line("anchors", "[-80, -4, 0, 4, 8]"), "row 1.*-80 is outside .-10, 10."),
+        (line("anchors", "[-8, -4, 0, 4, 1e308]"), "row 1.*1e.308 is outside"),
+        (line("anchors", "[-8, -4, 0, 4, 1e999]"), "row 1.*not finite"),
+        (line("anchors", "[-8, -4, 0, 4, " + "9" * 400 + "]"), "row 1.*list of numbers"),
+        (line("anchors", "[-8, -4, 0, 4, " + "9" * 5000 + "]"), "row 1.*not valid JSON"),
+        (line("anchors", '"12345"'), "row 1.*list of numbers"),
+        (line("anchors", "[true, -4, 0, 4, 8]"), "row 1.*list of numbers"),
+        (line("position", "[" * 100_000), "row 1.*not valid JSON"),
+        (line("position", '0, "shown": 5'), "row 1.*shown.*must be a list"),
+        (line("position", '0, "texts": 5'), "row 1.*texts.*must be a list"),
+        (line("position", '0, "texts": [1, 2, 3, 4, 5]'), "row 1.*texts.*must be a list"),
+        (line("item", "null"), "row 1.*item: must be a name"),
+        (line("cell", '{"a": 1}'), "row 1.*cell: must be a name"),
+    ],
+)
+def test_a_window_that_no_judge_can_have_ranked_is_named(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(text)
+    with pytest.raises(InputFileError, match=rf"r\.jsonl, {said}"):
+        read_rankings([file])
+
+
+def test_rankings_in_another_encoding_or_with_half_a_character(tmp_path: Path) -> None:
+    for name, text in [
+        ("r.jsonl", json.dumps(window())),
+        ("power.csv", "row_idx,ranking\n1,[1]\n"),
+    ]:
+        (tmp_path / name).write_text(text, encoding="utf-16")
+        with pytest.raises(InputFileError, match="is UTF-16 text; save it as UTF-8"):
+            read_rankings([tmp_path / name])
+    file = write_lines(tmp_path / "s.jsonl", window(item="\ud800", model="\udfff"))
+    assert read_rankings([file]).table.items == ("\ud800",)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (',"[1, 2, 3]",-5,5', "row 1, column 'row_idx': is empty"),
+        ('7,"[1, 2]",,5', "row 1, column 'db_score_1': is empty while a later one is not"),
+        ('7,"[1, 2, 3]",-5,50', "row 1.*50 is outside"),
+        ('7,"[1, 2, 3]",-5,many', "row 1.*list of numbers"),
+    ],
+)
+def test_a_row_of_the_published_tables_that_cannot_be_meant_is_named(
+    tmp_path: Path, row: str, said: str
+) -> None:
+    file = tmp_path / "power.csv"
+    file.write_text(f"row_idx,ranking,db_score_1,db_score_2\n{row}\n")
+    with pytest.raises(InputFileError, match=said):
+        read_rankings([file])
+
+
+def test_a_folder_stands_for_the_files_in_it_each_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_lines(tmp_path / "one.jsonl", window())
+    write_lines(tmp_path / "in" / "two.jsonl", window(item="b"))
+    saved = read_rankings([tmp_path, tmp_path / "one.jsonl"])
+    assert sorted(saved.table.items) == ["a", "b"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputFileError, match=r"empty: is a folder without"):
+        read_rankings([tmp_path / "empty"])

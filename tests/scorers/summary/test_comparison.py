@@ -16,6 +16,7 @@ from comparison import (
     true_differences,
     two_runs,
 )
+from scipy.special import stdtrit
 
 from simulated_windows import Judge, draw_anchors
 from valueflow.hub_assets.errors import ValueflowError
@@ -277,7 +278,8 @@ def test_a_correction_changes_p_values_and_never_a_difference(correction: str) -
         assert (row.difference, row.se, row.p_value) == (other.difference, other.se, other.p_value)
         assert row.p_adjusted >= row.p_value
         assert row.differs == (row.p_adjusted < 1 - 0.9)
-        assert row.upper - row.lower == pytest.approx(2 * 1.6448536 * row.se)
+        half = stdtrit(SMALL.queries - 1, 0.95) * row.se
+        assert row.upper - row.lower == pytest.approx(2 * half)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Figures of pairs, from cells whose means are given."""
 
 import math
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from tests.scorers.design_truth import at, given_cells
@@ -109,7 +109,7 @@ def test_a_condition_without_scores_is_left_out_and_the_rest_kept() -> None:
     )
     lost = "power+1&face+2 | face/+2"
     kept = {name: i for name, i in joint.index.items() if name != lost}
-    summary = pair_summaries(cells, type(joint)(kept, joint.mean, joint.covariance))[0][0]
+    summary = pair_summaries(cells, replace(joint, index=kept))[0][0]
     assert [point.condition for point in summary.points] == ["power+2&face+2"]
 
 
@@ -124,9 +124,8 @@ def test_an_error_that_is_not_known_gives_the_figure_without_one() -> None:
             (at(power=2, face=2), "face"): 4.0,
         },
     )
-    unknown = joint.covariance.copy()
-    unknown[0, 0] = np.inf
-    summary = pair_summaries(cells, type(joint)(joint.index, joint.mean, unknown))[0][0]
+    unknown = [replace(joint.errors[0], sd=math.inf), *joint.errors[1:]]
+    summary = pair_summaries(cells, replace(joint, errors=unknown))[0][0]
     figure = summary.points[0].figures["along"]
     assert isinstance(figure, Figure)
     assert figure.value > 0

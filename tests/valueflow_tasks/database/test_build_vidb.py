@@ -252,7 +252,7 @@ def test_killed_and_resumed_it_is_the_same_for_the_same_calls(built: Path, tmp_p
     def kill_when(there: Callable[[], bool]) -> None:
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
         while not there() and process.poll() is None:
-            time.sleep(0.001)
+            time.sleep(0.005)
         assert process.poll() is None, "it was done before it could be killed"
         process.kill()
         process.wait()

@@ -176,7 +176,7 @@ def test_seats_that_can_change_nothing_are_spared_and_the_rows_are_the_same(
     tmp_path: Path, start: str
 ) -> None:
     """One text a prompt, so that a noisy seat says the same in both."""
-    write_texts(tmp_path, spread=3)
+    write_texts(tmp_path, 40, spread=3)
     found = {}
     for every in (True, False):
         more = {"ask_all_seats": every, "start": start, "texts_per_prompt": 1}
@@ -264,7 +264,7 @@ def test_seats_that_cannot_be_read_are_counted_and_are_no_votes(tmp_path: Path) 
 def test_stopped_after_any_call_it_goes_on_without_repeating_one(
     tmp_path: Path, start: str
 ) -> None:
-    write_texts(tmp_path, 40, spread=3)
+    write_texts(tmp_path, 24, spread=3)
     judge = {"scale": 1.0, "skip_rate": 0.1, "failure_rate": 0.1}
     recipe = recipe_in(tmp_path, judge, start=start)
     counts, calls = run(recipe, tmp_path / "plain")

@@ -472,9 +472,7 @@ def test_a_survey_log_without_scores_says_how_to_score_it(mini_log: Path, tmp_pa
         write_report([changed(mini_log, tmp_path / "bare.eval", bare)], tmp_path / "out")
 
 
-def test_of_two_scores_of_a_sample_the_newest_counts_and_it_is_told(
-    mini_log: Path, tmp_path: Path
-) -> None:
+def test_of_two_scores_the_newest_counts_and_it_is_told(mini_log: Path, tmp_path: Path) -> None:
     def twice(log: EvalLog) -> None:
         for sample in log.samples or []:
             assert sample.scores is not None

@@ -69,12 +69,12 @@ def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() ->
 
 
 def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
-    found = run(steer_five(n_queries=6, singles=True), composition="fading", fade=0.25, gain_down=5)
+    found = run(steer_five(n_queries=4, singles=True), composition="fading", fade=0.25, gain_down=5)
     assert near(found, "five pvq fading", 0.75)
     assert near(found, "five pvq retained_at_-2", 0.25)
     assert near(found, "five pvq retained_at_+2", 1)
     assert found["five pvq top_share"] == 1
-    log_additive = run(steer_five(n_queries=6), gain_down=5)
+    log_additive = run(steer_five(n_queries=4), gain_down=5)
     assert near(log_additive, "five pvq fading", 0)
     assert log_additive["five rank_agreement"] > 0.85
 

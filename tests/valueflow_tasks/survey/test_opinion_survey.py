@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,11 @@ import numpy as np
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import Logprob, Logprobs, ModelOutput, TopLogprob
 from inspect_ai.scorer import Score, scorer
 
-from tests.conftest import mock_model, output
+from tests.conftest import inspect_command, mock_model, output
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.questions import load_opinions
@@ -89,26 +87,12 @@ def survey(tmp_path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def test_the_command_of_the_documentation_runs_offline(tmp_path: Path) -> None:
-    line = [
-        Path(sys.executable).with_name("inspect"),
-        "eval",
-        "valueflow/opinionqa",
-        "--model",
-        RESPONDENT,
-        "-T",
-        "groups=SEX",
-        "-T",
-        "n_questions=2",
-        "-T",
-        "threshold=0",
-        "--display=plain",
-        "--log-dir",
-        tmp_path,
-    ]
-    done = subprocess.run([*map(str, line)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "passes blind, default, profile: 10 generations" in done.stderr + done.stdout
-    assert "default accuracy" in done.stdout
+    line = f"eval valueflow/opinionqa --model {RESPONDENT} -T groups=SEX -T n_questions=2"
+    done = inspect_command(*line.split(), "-T", "threshold=0", "--log-dir", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "passes blind, default, profile: 10 generations" in done.output
+    (log,) = tmp_path.glob("*.eval")
+    assert "default accuracy" in metrics_of(read_eval_log(str(log)))
 
 
 def test_passes_lie_side_by_side_and_the_prompts_differ_by_the_persona() -> None:
@@ -155,9 +139,9 @@ def test_the_group_respondent_scores_what_its_distribution_says() -> None:
 
 
 def test_the_majority_respondent_scores_the_baseline_exactly() -> None:
-    found = metrics_of(run(groups="RELIG,SEX", n_questions=20, model_args={"opinion": "majority"}))
+    found = metrics_of(run(groups="RELIG,SEX", n_questions=8, model_args={"opinion": "majority"}))
     data = load_opinions("opinionqa-mini")
-    asked = {s["question"] for s in samples_of(groups="RELIG,SEX", n_questions=20)}
+    asked = {s["question"] for s in samples_of(groups="RELIG,SEX", n_questions=8)}
     rows = [
         row
         for row in data.rows
@@ -172,7 +156,7 @@ def test_the_majority_respondent_scores_the_baseline_exactly() -> None:
 
 def test_the_profile_respondent_moves_only_where_lines_are() -> None:
     found = metrics_of(
-        run(groups="RELIG", n_questions=20, threshold=0, model_args={"opinion": "profile"})
+        run(groups="RELIG", n_questions=10, threshold=0, model_args={"opinion": "profile"})
     )
     assert found["default accuracy"] == found["blind accuracy"]
     assert found["profile-default difference"] != 0
@@ -329,7 +313,7 @@ def test_what_cannot_be_read_is_counted_and_is_not_wrong() -> None:
 
 
 def test_answers_in_all_forms_give_the_accuracy_of_letters() -> None:
-    options = {"groups": "RELIG", "n_questions": 20, "passes": "default"}
+    options = {"groups": "RELIG", "n_questions": 12, "passes": "default"}
     letters = run(model_args={"opinion": "majority"}, **options)
     mixed = run(model_args={"opinion": "majority", "opinion_form": "mixed"}, **options)
     assert metrics_of(mixed)["default accuracy"] == metrics_of(letters)["default accuracy"]

@@ -10,6 +10,7 @@ from typing import Any
 from valueflow.database.folder import curated_values, flag_reasons, read_lines, scored_rows
 from valueflow.database.review.decisions import Decisions, ItemKey, QueueName
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import plain_cell
 from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import load_registry
 
@@ -103,7 +104,10 @@ def _queue(folder: Path, stage: str) -> Sequence[Mapping[str, Any]]:
     path = folder / stage / "queue.csv"
     if not path.is_file():
         raise InputFileError(path, f"is not there yet; run the stage '{stage}' first")
-    return [row.cells for row in rows_of([path])]
+    return [
+        {name: plain_cell(cell or "") for name, cell in row.cells.items()}
+        for row in rows_of([path])
+    ]
 
 
 def _divided(folder: Path, decisions: Decisions) -> list[Item]:

@@ -25,7 +25,13 @@ from valueflow.hub_assets.errors import (
     UnknownNameError,
     ValueflowError,
 )
-from valueflow.hub_assets.files import write_text
+from valueflow.hub_assets.files import (
+    MOST_TABLE_BYTES,
+    plain_cell,
+    read_text,
+    spreadsheet_cell,
+    write_text,
+)
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
 
@@ -51,12 +57,7 @@ def filled_rows(path: Path, answer: str) -> Iterator[tuple[int, dict[str, str]]]
         InputFileError: it cannot be read, is not UTF-8, lacks a column, or a row has too many
             cells.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputFileError(path, "is not UTF-8 text; save it as 'CSV UTF-8'") from None
+    text = read_text(path, MOST_TABLE_BYTES)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter)
     names = set(reader.fieldnames or ())
@@ -85,9 +86,6 @@ COLUMNS = (
     "time",
 )
 SHOWN_FAULTS = 50
-
-# A spreadsheet takes a cell that begins so for a formula, and runs it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_table(
@@ -125,7 +123,9 @@ def export_table(
             if found is not None:
                 row |= {"answer": found.answer, "comment": found.comment, "time": found.time}
                 row |= {"reviewer": found.reviewer, "blind": "yes" if found.blind else "no"}
-            writer.writerow({name: _harmless(cell) for name, cell in row.items()})
+            writer.writerow(
+                {n: spreadsheet_cell(c) if isinstance(c, str) else c for n, c in row.items()}
+            )
     write_text(path, "\ufeff" + stream.getvalue())
     return answers
 
@@ -272,12 +272,7 @@ def _queue_of(cells: Mapping[str, str]) -> tuple[QueueName, str]:
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with their numbers, the header not counted."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputFileError(path, "is not UTF-8 text; save it as 'CSV UTF-8'") from None
+    text = read_text(path, MOST_TABLE_BYTES)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -311,12 +306,6 @@ def _same(before: Decision, now: Decision) -> bool:
     return (before.answer, before.comment) == (now.answer, now.comment)
 
 
-def _harmless(cell: object) -> object:
-    """Text that a spreadsheet would run, behind an apostrophe; numbers as they are."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
 def _plain(cell: str | None) -> str:
-    """A cell without spaces around it, and without the apostrophe of `_harmless`."""
-    text = (cell or "").strip()
-    return text[1:].strip() if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+    """A cell without spaces around it, and without the apostrophe of `spreadsheet_cell`."""
+    return plain_cell((cell or "").strip()).strip()

@@ -102,6 +102,7 @@ def _settings(
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
     found["responses"] = metadata.get("responses")
+    found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")
     found["queries revision"] = metadata.get("queries_revision")
     found["queries hash"] = metadata.get("queries_sha256")

@@ -24,8 +24,10 @@ def methods_text(studies: Sequence[Study]) -> list[str]:
         "A judge model orders each response among anchors, texts whose intensity on the value is "
         "known on a scale from -10 (opposes) to 10 (supports). The orders enter a Plackett-Luce "
         "model whose scale and place effect are estimated for each value from the order of the "
-        "anchors; the mean of a cell (a value at a level) is that of a population of responses, "
-        "and shifts from the unsteered default are paired by question. Questions are the "
+        "anchors; the mean of a cell (a value at a level) is that of a population of responses "
+        "with a flexible density (g-modelling; Efron 2016), shifts from the unsteered default are "
+        "paired by question, and sign accuracy and monotonicity are those of the populations, two "
+        "levels joined by a normal copula over questions. Questions are the "
         "clusters of all standard errors; intervals are at 95%. Refused responses are counted, "
         "and are not scored unless stated. Intensities of different values share no unit, and "
         "averages over values are for orientation.",
@@ -90,7 +92,10 @@ def _study_text(study: Study) -> str:
 def _questions(study: Study, queries: int) -> str:
     settings = study.settings
     if "responses" in settings:
-        return f"Responses made elsewhere were read from {settings['responses']}."
+        return (
+            f"Responses made elsewhere were read from {settings['responses']} (SHA-256 "
+            f"{settings.get('responses hash', 'not stated')}...)."
+        )
     if "queries" not in settings:
         return f"Questions: {queries}."
     return (

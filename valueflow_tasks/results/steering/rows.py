@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from valueflow.results.steering.series import (
+    Ranked,
     Series,
     bounds,
     interval,
@@ -41,7 +42,7 @@ __all__ = [
     "value_rows",
 ]
 
-FIGURES = ("up", "down", "range", "asymmetry", "monotonicity", "slope")
+FIGURES = ("up", "down", "range", "asymmetry", "room_up", "room_down", "monotonicity", "slope")
 
 
 def put(row: Row, name: str, figure: Figure | None) -> None:
@@ -69,6 +70,8 @@ def cell_rows(study: Study) -> list[Row]:
             "lower": lower,
             "upper": upper,
             "spread": cell.spread,
+            "beyond_high": cell.beyond_high,
+            "beyond_low": cell.beyond_low,
         }
         put(row, "shift", cell.shift)
         put(row, "shift_with_refusals", cell.with_refusals)
@@ -106,19 +109,27 @@ def ranking_rows(series: Sequence[Series]) -> list[Row]:
             rows.append(
                 {
                     "theory": theory,
-                    "rank": place,
+                    "rank": None if one.saturated else place,
                     "study": one.series.label,
                     "mean_range": one.range.value,
                     "mean_range_se": one.range.se,
                     "lower": lower,
                     "upper": upper,
-                    "regime": one.regime or "none: levels do not go from -2 to +2",
+                    "regime": _regime(one),
+                    "beyond": one.beyond,
                     "lowest_level": one.levels[0],
                     "highest_level": one.levels[1],
                     "values": len(one.values),
                 }
             )
     return rows
+
+
+def _regime(one: Ranked) -> str:
+    if one.saturated:
+        share = f"{100 * one.beyond:.0f} %"
+        return f"not ranked: {share} of the outer levels' responses lie beyond every anchor"
+    return one.regime or "none: levels do not go from -2 to +2"
 
 
 def count_row(study: Study) -> Row:

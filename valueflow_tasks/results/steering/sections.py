@@ -122,7 +122,9 @@ def regimes_text() -> str:
         f"strong from {STRONG:g}. The paper names the three regimes without cut-offs; these are "
         "this project's: there are four steps between levels −2 and +2, so that a weakly steerable "
         "model moves less than one point a step and a strongly steerable one at least two. Where "
-        "an interval crosses a cut-off, the regime is not settled and the table says so. Ranks "
+        "an interval crosses a cut-off, the regime is not settled and the table says so. A model "
+        "of which more than a fifth of the responses at the outer levels lie beyond every anchor "
+        "is not ranked: the scale ends before its range does. Ranks "
         "compare models only where judge, anchors, questions and values are the same."
     )
 

@@ -19,7 +19,9 @@ __all__ = [
     "Ranked",
     "Series",
     "ValueLevels",
+    "beyond",
     "interval",
+    "is_censored",
     "ranking",
     "regime",
     "series_of",
@@ -31,7 +33,9 @@ MODERATE, STRONG = 4.0, 8.0
 """Cut-offs of the mean range in points: from level -2 to +2 there are four steps, so that a model
 below 4 moves less than one point a step, and one from 8 on two points a step or more."""
 
-Z95 = 1.959964
+MANY_BEYOND = 0.2
+"""Share of the responses at the outer levels that lie beyond all their anchors from which a series
+is saturated: how far its values go is then not known, and it is not ranked."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,9 @@ class Ranked:
     Attributes:
         range: mean over values of the range, in points.
         regime: see `regime`.
+        beyond: share of the responses at the lowest and the highest level that lie beyond every
+            anchor, averaged over values; a series with more than `MANY_BEYOND` comes last and has
+            no rank.
         levels: lowest and highest level.
         values: how many values.
     """
@@ -98,6 +105,12 @@ class Ranked:
     regime: str
     levels: tuple[int, int]
     values: tuple[str, ...]
+    beyond: float = 0.0
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the scale ends before the series does."""
+        return self.beyond > MANY_BEYOND
 
 
 def value_rank(theory: str, value: str) -> tuple[int, int, str]:
@@ -159,7 +172,18 @@ def interval(cell: CellSummary) -> tuple[float, float]:
 
 def bounds(figure: Figure) -> tuple[float, float]:
     """95% interval of a figure."""
-    return figure.value - Z95 * figure.se, figure.value + Z95 * figure.se
+    return figure.interval
+
+
+def beyond(cell: CellSummary) -> float:
+    """Share of a cell's responses that stand above, or below, every anchor; 0 where not known."""
+    share = cell.beyond_high + cell.beyond_low
+    return 0.0 if math.isnan(share) else share
+
+
+def is_censored(cell: CellSummary) -> bool:
+    """Whether a picture shows a cell as an arrow, since how far beyond it lies is not told."""
+    return beyond(cell) > MANY_BEYOND
 
 
 def regime(figure: Figure, levels: tuple[int, int]) -> str:
@@ -191,9 +215,11 @@ def ranking(series: Sequence[Series], theory: str) -> list[Ranked]:
         spans = {(min(v.cells), max(v.cells)) for v in values}
         levels = (max(low for low, _ in spans), min(high for _, high in spans))
         figure = _mean_range(one, theory)
-        shown = regime(figure, levels) if len(spans) == 1 else ""
-        found.append(Ranked(one, figure, shown, levels, tuple(v.value for v in values)))
-    return sorted(found, key=lambda ranked: -ranked.range.value)
+        share = sum(beyond(cell) for v in values for cell in (v.low, v.high)) / (2 * len(values))
+        shown = regime(figure, levels) if len(spans) == 1 and share <= MANY_BEYOND else ""
+        names = tuple(v.value for v in values)
+        found.append(Ranked(one, figure, shown, levels, names, share))
+    return sorted(found, key=lambda ranked: (ranked.saturated, -ranked.range.value))
 
 
 def _mean_range(series: Series, theory: str) -> Figure:

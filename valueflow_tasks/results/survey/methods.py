@@ -126,7 +126,7 @@ def _communities(study: OpinionStudy) -> str:
 def _answers(study: OpinionStudy) -> str:
     counts = study.summary.counts
     lost = study.counts["planned"] - study.counts["in_log"]
-    lost += study.counts["without_score"]
+    lost += study.counts["error"] + study.counts["without_score"]
     told = (
         f"Answers: {counts['answers']:,}, of which {counts['refused']:,} declined and "
         f"{counts['unparsed']:,} could not be read ({counts['truncated']:,} of them at the limit "

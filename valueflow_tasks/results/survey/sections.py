@@ -108,7 +108,8 @@ def opinion_cautions(found: OpinionStudies) -> list[str]:
         )
     told += [f"{name}: {note}" for name, note in _invented(studies).items()]
     for study in studies:
-        lost = study.counts["planned"] - study.counts["in_log"] + study.counts["without_score"]
+        lost = study.counts["planned"] - study.counts["in_log"]
+        lost += study.counts["error"] + study.counts["without_score"]
         if lost > 0:
             told.append(
                 f"{study.label}: {lost:,} of {study.counts['planned']:,} planned samples failed, "

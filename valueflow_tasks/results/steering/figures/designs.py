@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from valueflow.results.steering.series import Z95, theory_title
+from valueflow.results.steering.series import theory_title
 from valueflow.results.steering.studies import Study
 from valueflow.results.style import (
     BLUE,
@@ -18,6 +18,7 @@ from valueflow.results.style import (
     Drawing,
     flat,
     intensity_axis,
+    legend,
     line_style,
     panels,
     wrapped,
@@ -56,9 +57,8 @@ def pair_planes(studies: Sequence[Study]) -> list[Drawing]:
         labels = [] if flat_pair else [_levels_name(found[0][1], one) for one in conditions]
         handles = [_key(looks[levels]) for levels in conditions[: len(labels)]]
         handles.append(Line2D([], [], marker="o", color="black", linestyle="none"))
-        figure.legend(
-            handles, [*labels, "default"], loc="outside lower center",
-            ncols=2 if len(found) > 1 else 1,
+        legend(figure, handles, [*labels, "default"],
+            columns=2 if len(found) > 1 else 1,
         )  # fmt: skip
         drawings.append(
             Drawing(
@@ -100,9 +100,9 @@ def _plane(axes: Axes, pair: PairSummary, looks: dict[tuple[int, int], dict[str,
                         "linestyle": look["linestyle"], "shrinkA": 0, "shrinkB": 0},
             zorder=3,
         )  # fmt: skip
-        first, second = (Z95 * figure.se for figure in point.mean)
-        axes.plot([end[0] - first, end[0] + first], [end[1]] * 2, color=look["color"], lw=0.8)
-        axes.plot([end[0]] * 2, [end[1] - second, end[1] + second], color=look["color"], lw=0.8)
+        first, second = (figure.interval for figure in point.mean)
+        axes.plot(first, [end[1]] * 2, color=look["color"], lw=0.8)
+        axes.plot([end[0]] * 2, second, color=look["color"], lw=0.8)
         axes.plot(*end, marker=look["marker"], color=look["color"], markersize=5, zorder=4)
     axes.plot(*start, marker="o", color="black", markersize=6, zorder=5)
 
@@ -116,8 +116,7 @@ def _line(axes: Axes, pair: PairSummary, looks: dict[tuple[int, int], dict[str, 
             arrowprops={"arrowstyle": "-|>", "color": look["color"], "linewidth": 1.5,
                         "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
-        half = Z95 * end.se
-        axes.plot([end.value - half, end.value + half], [row] * 2, color=look["color"], lw=0.8)
+        axes.plot(end.interval, [row] * 2, color=look["color"], lw=0.8)
         axes.plot(end.value, row, marker=look["marker"], color=look["color"], markersize=5)
         axes.plot(start, row, marker="o", color="black", markersize=5, zorder=5)
     axes.set_ylim(len(pair.points) - 0.4, -0.6)
@@ -251,7 +250,10 @@ def composite_curves(studies: Sequence[Study]) -> list[Drawing]:
                     axes.errorbar(
                         [level + (0.07 if color == VERMILION else -0.07) for level, _ in points],
                         [shift.value for _, shift in points],
-                        yerr=[Z95 * shift.se for _, shift in points],
+                        yerr=[
+                            [shift.value - shift.interval[0] for _, shift in points],
+                            [shift.interval[1] - shift.value for _, shift in points],
+                        ],
                         color=color, marker=marker, linestyle=dash, markersize=4.5,
                         linewidth=1.2, elinewidth=0.9, capsize=2.5,
                     )  # fmt: skip
@@ -263,14 +265,14 @@ def composite_curves(studies: Sequence[Study]) -> list[Drawing]:
             axes.set_ylabel("shift (points)")
             tag = f"{study.tag}: " if study.tag else ""
             axes.set_title(f"{tag}{composite.value}", loc="left")
-        figure.legend(
+        legend(
+            figure,
             [
                 Line2D([], [], color=BLUE, marker="o", markersize=4.5),
                 Line2D([], [], color=VERMILION, marker="s", linestyle="--", markersize=4.5),
             ],
             ["by its children", "steered directly"],
-            loc="outside lower center",
-            ncols=2,
+            columns=2,
         )
         drawings.append(
             Drawing(

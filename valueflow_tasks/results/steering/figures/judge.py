@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 
 from valueflow.results.steering.rows import fit_by_distance, judge_rows
-from valueflow.results.steering.series import Z95, value_rank
+from valueflow.results.steering.series import value_rank
 from valueflow.results.steering.studies import Study
 from valueflow.results.style import (
     BLUE,
@@ -14,9 +14,11 @@ from valueflow.results.style import (
     VERMILION,
     Drawing,
     flat,
+    legend,
     panels,
     wrapped,
 )
+from valueflow.scorers.figures import Z95
 
 __all__ = ["judge_fits", "judge_parameters"]
 
@@ -47,15 +49,15 @@ def judge_fits(studies: Sequence[Study]) -> list[Drawing]:
         axes.set_title(
             wrapped(f"{study.label}; judge {study.judge.get('model', '')}", 46), loc="left"
         )
-    figure.legend(
+    legend(
+        figure,
         [
             Line2D([], [], color=BLUE, marker="o", linewidth=1.1),
             Line2D([], [], color=VERMILION, linestyle="--", marker="_"),
             Line2D([], [], color=GREY, linestyle=":"),
         ],
         ["observed, 95% interval", "expected of the fitted judge", "chance"],
-        loc="outside lower center",
-        ncols=3,
+        columns=3,
     )
     return [
         Drawing(
@@ -117,14 +119,14 @@ def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
             else:
                 axes.set_xlim(-widest * 1.08, widest * 1.08)
                 axes.axvline(0, color="#777777", linewidth=0.8)
-    figure.legend(
+    legend(
+        figure,
         [
             Line2D([], [], color=BLUE, marker="o"),
             Line2D([], [], color=VERMILION, marker="s", markerfacecolor="white"),
         ],
         ["judge follows the model", f"does not (p below {POOR_FIT:g})"],
-        loc="outside lower center",
-        ncols=2,
+        columns=2,
     )
     return [
         Drawing(

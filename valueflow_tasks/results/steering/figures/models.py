@@ -21,6 +21,7 @@ from valueflow.results.style import (
     VERMILION,
     Drawing,
     flat,
+    legend,
     line_style,
     panels,
     series_key,
@@ -32,6 +33,12 @@ __all__ = ["refusal_rates", "refusal_shifts", "steerability"]
 
 _UNLIKE = (
     " Not all were measured on the same values, so that these ranks do not compare like with like."
+)
+
+
+_ARROWS = (
+    " An arrow is a model that is not ranked: more than a fifth of its responses at the outer "
+    "levels lie beyond every anchor, and its range is at least what the arrow's start says."
 )
 
 
@@ -61,6 +68,15 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
             )  # fmt: skip
         for row, one in enumerate(ranked):
             axes.plot(bounds(one.range), [row, row], color=BLACK, linewidth=1.4, zorder=2)
+            if one.saturated:
+                # The range is at least so long: an arrow from its lower bound, without a dot.
+                start = min(bounds(one.range)[0], one.range.value)
+                axes.annotate(
+                    "", xy=(right - 0.2, row), xytext=(start, row), zorder=3,
+                    arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 1.6,
+                                "shrinkA": 0, "shrinkB": 0},
+                )  # fmt: skip
+                continue
             # Where no regime can be told, the dot is hollow.
             axes.plot(
                 one.range.value, row, marker="o", markersize=7, color=BLUE,
@@ -78,9 +94,11 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
                 caption=f"Mean over values of the range, with 95% interval. Shades are the regimes "
                 f"weak (below {MODERATE:g} points), moderate, and strong (from {STRONG:g}). A "
                 "hollow dot has no regime, because its levels do not go from −2 to +2."
+                + (_ARROWS if any(r.saturated for r in ranked) else "")
                 + (_UNLIKE if len({r.values for r in ranked}) > 1 else ""),
                 alt="; ".join(
-                    f"{r.series.label}: {r.range.value:.1f} points, {r.regime or 'no regime'}"
+                    f"{r.series.label}: {'at least ' * r.saturated}{r.range.value:.1f} points, "
+                    f"{'saturated' if r.saturated else r.regime or 'no regime'}"
                     for r in ranked
                 ),
                 figure=figure,
@@ -156,15 +174,13 @@ def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:
         axes.set_xlabel("level of the target")
         axes.set_ylabel("mean shift (points)")
         axes.set_title(wrapped(one.label, 40), loc="left")
-    figure.legend(
-        [
+    legend(figure, [
             Line2D([], [], color=BLUE, marker="o", markersize=4.5),
             Line2D([], [], color=VERMILION, marker="s", markersize=4.5, linestyle="--",
                    markerfacecolor="white"),
         ],
         ["without refusals", "with refusals"],
-        loc="outside lower center",
-        ncols=2,
+        columns=2,
     )  # fmt: skip
     return [
         Drawing(

@@ -1,6 +1,6 @@
 """Values one by one: bars from strong-negative to strong-positive, and dose-response curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -8,9 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from valueflow.results.steering.series import (
+    MANY_BEYOND,
     Series,
     ValueLevels,
     interval,
+    is_censored,
     theories_of,
     theory_title,
     value_rank,
@@ -21,6 +23,7 @@ from valueflow.results.style import (
     Drawing,
     flat,
     intensity_axis,
+    legend,
     line_style,
     lowest,
     panels,
@@ -35,6 +38,11 @@ _READING = (
     "Each bar runs from the mean at the lowest level (hollow square) to the mean at the highest "
     "(filled triangle); the black dot is the default, without steering. Thin lines are 95% "
     "intervals."
+)
+
+_ARROWS = (
+    " An arrow in place of a mark points from the inner end of the interval to where more than a "
+    "fifth of the responses lie, beyond every anchor: how far beyond is not known."
 )
 
 
@@ -54,12 +62,13 @@ def bars_by_model(series: Sequence[Series]) -> list[Drawing]:
             axes.set_ylim(len(names) - 0.4, -0.6)
             intensity_axis(axes, "x", label=axes in lowest(grid))
             axes.set_title(wrapped(one.label, 44), loc="left")
-        figure.legend(*_marks(shown, theory), loc="outside lower center", ncols=4)
+        legend(figure, *_marks(shown, theory), columns=4)
         drawings.append(
             Drawing(
                 name=f"values_by_model_{theory}",
                 title=f"{theory_title(theory)}: how far each value goes, by model",
-                caption=f"{_READING} Values of different rows share no unit.",
+                caption=f"{_READING}{_arrows(shown, theory)} Values of different rows share no "
+                "unit.",
                 alt=f"Bars of mean intensity per value of {theory_title(theory)}, one panel per "
                 f"model and method: {'; '.join(one.label for one in shown)}.",
                 figure=figure,
@@ -89,7 +98,7 @@ def bars_by_value(series: Sequence[Series]) -> list[Drawing]:
                 axes.set_xlabel("mean intensity")
             axes.set_title(name, loc="left")
         handles, labels = _marks(shown, theory)
-        figure.legend(handles, labels, loc="outside upper center", ncols=4)
+        legend(figure, handles, labels, loc="outside upper center", columns=4)
         series_key(
             figure, [one.label for one in shown], [Line2D([], [], linestyle="none") for _ in shown]
         )
@@ -97,8 +106,8 @@ def bars_by_value(series: Sequence[Series]) -> list[Drawing]:
             Drawing(
                 name=f"models_by_value_{theory}",
                 title=f"{theory_title(theory)}: the models side by side, value by value",
-                caption=f"{_READING} Within a panel, models can be compared where they have the "
-                "same judge, anchors and questions.",
+                caption=f"{_READING}{_arrows(shown, theory)} Within a panel, models can be "
+                "compared where they have the same judge, anchors and questions.",
                 alt=f"Bars of mean intensity per model, one panel per value of "
                 f"{theory_title(theory)}.",
                 figure=figure,
@@ -129,7 +138,11 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
                 low, high = zip(*(interval(value.cells[level]) for level in at), strict=True)
                 look = line_style(index)
                 axes.fill_between(at, low, high, color=look["color"], alpha=shade, linewidth=0)
-                axes.plot(at, means, markersize=4, linewidth=1.3, **look)  # type: ignore[arg-type]
+                axes.plot(
+                    at, means, linewidth=1.3, color=look["color"], linestyle=look["linestyle"]
+                )
+                for level in at:
+                    _point(axes, level, value.cells[level], look)
             intensity_axis(axes, "y", label=False)
             axes.set_xlim(-2.25, 2.25)
             axes.set_xticks([-2, -1, 0, 1, 2], ["−2", "−1", "0", "+1", "+2"])
@@ -150,7 +163,7 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
                 caption="Mean intensity (−10 opposes, 10 supports) at each level of the target, "
                 "0 being no "
                 "steering. Bands are pointwise 95% intervals of the mean; lines join the levels "
-                "and claim nothing between them.",
+                f"and claim nothing between them.{_arrows(shown, theory)}",
                 alt=f"Curves of mean intensity over levels for each value of "
                 f"{theory_title(theory)}.",
                 figure=figure,
@@ -179,16 +192,52 @@ def _bar(axes: Axes, row: int, value: ValueLevels | None) -> None:
             linewidth=0.6, zorder=1,
         )  # fmt: skip
     look: dict[str, Any] = {"linestyle": "none", "zorder": 4}
+    square = {"marker": "s", "markersize": 4.5, "markerfacecolor": "white", "markeredgewidth": 1.3}
     if low.level < 0:
-        _interval(axes, low, row + 0.17, VERMILION)
-        axes.plot(low.mean.value, row + 0.17, marker="s", markersize=4.5, markerfacecolor="white",
-                  markeredgecolor=VERMILION, markeredgewidth=1.3, **look)  # fmt: skip
+        _mark(axes, low, row + 0.17, VERMILION, {**square, "markeredgecolor": VERMILION, **look})
     if high.level > 0:
-        _interval(axes, high, row - 0.17, BLUE)
-        axes.plot(high.mean.value, row - 0.17, marker=">", markersize=6, color=BLUE, **look)
+        triangle = {"marker": ">", "markersize": 6, "color": BLUE}
+        _mark(axes, high, row - 0.17, BLUE, {**triangle, **look})
     if default is not None:
-        _interval(axes, default, row, "black")
-        axes.plot(default.mean.value, row, marker="o", markersize=4.5, color="black", **look)
+        dot = {"marker": "o", "markersize": 4.5, "color": "black"}
+        _mark(axes, default, row, "black", {**dot, **look})
+
+
+def _mark(axes: Axes, cell: CellSummary, height: float, color: str, look: dict[str, Any]) -> None:
+    """A cell's interval and its mark; an arrow to the end where its responses lie beyond."""
+    _interval(axes, cell, height, color)
+    if not is_censored(cell):
+        axes.plot(cell.mean.value, height, **look)
+        return
+    for share, inner, end in (
+        (cell.beyond_high, cell.lower, 10.3),
+        (cell.beyond_low, cell.upper, -10.3),
+    ):
+        if share > MANY_BEYOND / 2:
+            axes.annotate(
+                "", xy=(end, height), xytext=(inner, height), zorder=4,
+                arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 1.5,
+                            "shrinkA": 0, "shrinkB": 0},
+            )  # fmt: skip
+
+
+def _point(axes: Axes, level: int, cell: CellSummary, look: Mapping[str, Any]) -> None:
+    """A point of a dose-response curve; a hollow arrow head where responses lie beyond."""
+    if not is_censored(cell):
+        axes.plot(level, cell.mean.value, markersize=4, **{**look, "linestyle": "none"})
+        return
+    for share, marker in ((cell.beyond_high, "^"), (cell.beyond_low, "v")):
+        if share > MANY_BEYOND / 2:
+            axes.plot(
+                level, cell.mean.value, marker=marker, markersize=6, color=look["color"],
+                markerfacecolor="white", linestyle="none",
+            )  # fmt: skip
+
+
+def _arrows(series: Sequence[Series], theory: str) -> str:
+    """What the caption says of arrows, where there are any."""
+    cells = [c for one in series for value in one.of(theory) for c in value.cells.values()]
+    return _ARROWS if any(is_censored(cell) for cell in cells) else ""
 
 
 def _interval(axes: Axes, cell: CellSummary, height: float, color: str) -> None:
