@@ -28,6 +28,7 @@ EDGES = {
         "judge.probe",
         "judge.response",
         "judge.scoring",
+        "judge.spending",
         "saved.logs",
         "saved.rankings",
         "summary.while_running",

@@ -112,7 +112,7 @@ def test_another_judge_and_other_options_score_a_log_from_the_command_line() -> 
     ]:
         refused = scored_with(wrong)
         assert refused.exit_code == 1
-        assert message in " ".join(refused.output.split())
+        assert message in " ".join(refused.stderr.split())
 
     done = scored_with("windows=2", "refusals=rank", "word_limit=3")
     assert done.exit_code == 0, done.output
