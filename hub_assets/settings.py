@@ -311,6 +311,11 @@ class ResponseSettings(Settings):
         description="`exclude`, or `rank`: refused responses are ranked too, so that results are "
         "there with and without them",
     )
+    cut: Literal["rank", "exclude"] = Field(
+        default="rank",
+        description="responses that the token limit cut: `rank` them like whole ones, or `exclude` "
+        "them; they are counted either way",
+    )
     catalogue: Annotated[str, BeforeValidator(_absolute)] | None = Field(
         default=None,
         description="YAML file with values, theories, pairs, squares and anchor tables of your own",
@@ -318,7 +323,7 @@ class ResponseSettings(Settings):
 
     def rules(self) -> dict[str, str]:
         """The settings that say which responses are ranked, for the log."""
-        return {"refusal_check": self.refusal_check, "refusals": self.refusals}
+        return {"refusal_check": self.refusal_check, "refusals": self.refusals, "cut": self.cut}
 
 
 class PriceSettings(Settings):

@@ -125,6 +125,7 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
             sample_id=str(state.sample_id),
             epoch=state.epoch,
             filtered=bool(output.choices) and output.stop_reason == "content_filter",
+            cut=bool(output.choices) and output.stop_reason in ("max_tokens", "model_length"),
             exemplars=frozenset(state.store.get(EXEMPLARS_KEY) or []),
         )
         record = await score_response(answer, sample, judging)

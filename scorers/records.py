@@ -97,9 +97,10 @@ class JudgeUsed(TypedDict):
 class ResponseRecord(TypedDict):
     """One response with all its windows.
 
-    `unscored` says why there are none: `refusal`, `no_response`, or `grader_failed` where every
-    window failed; None where the response was ranked at least once on every value. `targets` are
-    (theory, value or child, level); `design` and `part_of` say what several targets belong to.
+    `cut` is there, and true, where the token limit ended the model's answer. `unscored` says why
+    there are none: `refusal`, `no_response`, `cut`, or `grader_failed` where every window failed;
+    None where the response was ranked at least once on every value. `targets` are (theory, value
+    or child, level); `design` and `part_of` say what several targets belong to.
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
     is known in two logs.
     """
@@ -118,6 +119,7 @@ class ResponseRecord(TypedDict):
     refusal_check: NotRequired[str]
     refusal_raw: NotRequired[str]
     truncated: NotRequired[bool]
+    cut: NotRequired[bool]
     response_sha256: NotRequired[str]
     judge: NotRequired[dict[str, Any]]
     judge_used: NotRequired[JudgeUsed]

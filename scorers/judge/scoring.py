@@ -64,6 +64,7 @@ class Answer:
         sample_id, epoch: name the response within its run.
         filtered: whether the provider stopped it with its filter.
         exemplars: texts that steered it, which are never its anchors.
+        cut: whether the token limit ended it.
     """
 
     text: str
@@ -72,6 +73,7 @@ class Answer:
     epoch: int = 1
     filtered: bool = False
     exemplars: frozenset[str] = frozenset()
+    cut: bool = False
 
 
 @dataclass
@@ -194,11 +196,16 @@ async def _score_response(
         "truncated": len(response) > defaults.judge_characters,
         "versions": judging.versions,
     }
+    if answer.cut:
+        record["cut"] = True
+        if response and sample.cut == "exclude":
+            record["unscored"] = "cut"
     shown = response[: defaults.judge_characters]
     values = [registry.value(name, theory) for theory, name in sample.score_on]
     judged = [value_record(value, sample) for value in values]
     try:
-        await _note_refusal(record, answer, shown, sample, judging)
+        if record["unscored"] != "cut":
+            await _note_refusal(record, answer, shown, sample, judging)
         if record["refusal"] and not (response and sample.refusals == "rank"):
             record["unscored"] = "refusal"
         if record["unscored"] is None:

@@ -43,7 +43,7 @@ class CellSummary:
             anchor that they were shown with: of them the windows tell no more than that.
         with_refusals: the shift with refusals among the responses: as they were ranked, where they
             were, else as responses that the steering did not move; None where none was refused.
-        refusals, unscored, over_word_limit: responses of that kind.
+        refusals, unscored, over_word_limit, cut: responses of that kind; `cut` by the token limit.
         responses: all responses, scored or not.
     """
 
@@ -69,6 +69,7 @@ class CellSummary:
     refusals: int
     unscored: int
     over_word_limit: int
+    cut: int = 0
     beyond_high: float = math.nan
     beyond_low: float = math.nan
 
@@ -178,6 +179,7 @@ def cell_summaries(
             scored = not response["refusal"] and any(is_judged(w) for w in record["windows"])
             counts["unscored"] += not scored
             counts["over"] += response["over_word_limit"]
+            counts["cut"] += bool(response.get("cut"))
     summaries = []
     for cell, key in cells.items():
         found, counts = means.get(cell), tally[cell]
@@ -214,6 +216,7 @@ def cell_summaries(
                 refusals=counts["refusals"],
                 unscored=counts["unscored"],
                 over_word_limit=counts["over"],
+                cut=counts["cut"],
             )
         )
     return summaries

@@ -6,6 +6,7 @@ knows single responses only, what is read within a query comes from its response
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -106,7 +107,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         overall=overall,
         counts=run_counts(records),
         evaluation=evaluation,
-        notes=[*lost_note(records), *(evaluation.notes if evaluation else [])],
+        notes=[*lost_note(records), *cut_note(records), *(evaluation.notes if evaluation else [])],
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
@@ -175,6 +176,29 @@ def lost_note(records: Iterable[ResponseRecord]) -> list[str]:
     ]
 
 
+def cut_note(records: Iterable[ResponseRecord]) -> list[str]:
+    """A sentence on the responses that the token limit cut, by condition; none where none was."""
+    cut: Counter[str] = Counter()
+    ranked = 0
+    for record in records:
+        if record.get("cut"):
+            ranked += record["unscored"] is None
+            cut.update({value["cell"] for value in record["values"].values()})
+    if not cut:
+        return []
+    cells = ", ".join(f"{cell} ({count})" for cell, count in cut.most_common(TOLD))
+    more = f" and {len(cut) - TOLD} more cells" if len(cut) > TOLD else ""
+    what = (
+        f"{ranked} of them ranked like whole ones; `cut=exclude` leaves them out"
+        if ranked
+        else "they are left out"
+    )
+    return [
+        f"The token limit cut responses in {cells}{more}, {what}. A higher max_tokens of the "
+        "evaluated model avoids it"
+    ]
+
+
 def _calls(response: ResponseRecord) -> int:
     """Calls that reached the judge's provider."""
     used = response.get("judge_used")
@@ -198,6 +222,7 @@ def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
         "refusals": sum(response["refusal"] for response in records),
         "unscored": sum(response["unscored"] is not None for response in records),
         "over_word_limit": sum(response["over_word_limit"] for response in records),
+        "cut": sum(bool(response.get("cut")) for response in records),
         "truncated": sum(bool(response.get("truncated")) for response in records),
         "windows": len(windows),
         "windows_failed": sum(not is_judged(window) for window in windows),
@@ -237,6 +262,7 @@ def flatten(summary: RunSummary) -> dict[str, float]:
             flat[f"{name} beyond_low"] = cell.beyond_low
         flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
         flat[f"{name} unscored"] = cell.unscored
+        flat[f"{name} cut"] = cell.cut
         flat[f"{name} over_word_limit"] = cell.over_word_limit / cell.responses
     for value in summary.values:
         for figure_name, figure in value.figures.items():
@@ -272,6 +298,7 @@ def flatten(summary: RunSummary) -> dict[str, float]:
     for name in (
         "responses",
         "unscored",
+        "cut",
         "truncated",
         "windows",
         "windows_failed",

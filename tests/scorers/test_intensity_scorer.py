@@ -19,6 +19,7 @@ from valueflow.hub_assets.settings import read_sample
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.prompt import judge_prompt, read_judge_prompt
 from valueflow.scorers.records import METADATA_KEY
+from valueflow.scorers.summary.run import cut_note
 from valueflow.steering.tasks import steer
 
 
@@ -69,6 +70,31 @@ def test_a_judge_that_fails_half_the_time_costs_retries_but_no_response() -> Non
     # One window in eight fails three times running; hardly a response loses all three windows.
     assert metric(log, "unscored") <= 1
     assert metric(log, "power range") > 4
+
+
+@pytest.mark.parametrize("cut", ["rank", "exclude"])
+def test_responses_that_the_token_limit_cut_are_counted_and_left_out_on_request(cut: str) -> None:
+    def answer(messages: list[Any], *_: Any) -> Any:
+        steered = "power" in messages[-1].text or len(messages) > 1
+        return output("I would take charge of it and", "max_tokens" if steered else "stop")
+
+    judge = CountingJudge(obedient)
+    log = run(mock_model(answer), judge.model, cut=cut)
+    assert log.status == "success"
+    found = {next(iter(r["values"].values()))["level"]: r for r in records(log)}
+    assert {level: bool(record.get("cut")) for level, record in found.items()} == {
+        0: False,
+        2: True,
+    }
+    assert metric(log, "cut") == metric(log, "power/+2 cut") == 1
+    assert metric(log, "power/0 cut") == 0
+    left_out = cut == "exclude"
+    assert found[2]["unscored"] == ("cut" if left_out else None)
+    assert metric(log, "windows") == (3 if left_out else 6)
+    assert judge.calls - PROBE == (3 if left_out else 6)
+    (note,) = cut_note(records(log))
+    assert "power/+2 (1)" in note
+    assert ("left out" in note) == left_out
 
 
 PROBE = 1

@@ -51,6 +51,7 @@ CELL_COLUMNS = [
     "sign_accuracy_se",
     "refusals",
     "unscored",
+    "cut",
     "over_word_limit",
 ]
 

@@ -81,7 +81,12 @@ def test_an_option_that_cannot_be_is_named_wherever_it_is_given(
 
 def test_what_is_not_given_has_a_default_and_numbers_come_in_every_form() -> None:
     found = response_settings({"word_limit": "40", "windows": 9})
-    assert found == {"word_limit": 40, "refusal_check": "phrases", "refusals": "exclude"}
+    assert found == {
+        "word_limit": 40,
+        "refusal_check": "phrases",
+        "refusals": "exclude",
+        "cut": "rank",
+    }
     with pytest.raises(OptionError, match="word_limit"):
         response_settings({"word_limit": "many"})
 
