@@ -113,6 +113,7 @@ def main() -> None:
         model_roles={"grader": options.judge},
         log_dir=str(options.log_dir),
         display=options.display,
+        max_retries=6,  # Inspect's default tries a call again for ever
     )
     done = [log for log in logs if log.status == "success"]
     done.sort(key=lambda log: -figures_of(log).get("range", float("-inf")))

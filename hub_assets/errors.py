@@ -18,10 +18,12 @@ import click
 __all__ = [
     "InputFileError",
     "OptionError",
+    "ScorerOptionError",
     "TaskOptionError",
     "UnknownNameError",
     "ValueflowError",
     "clear_errors",
+    "clear_scorer_errors",
     "printable",
     "singular",
 ]
@@ -143,16 +145,31 @@ class UnknownNameError(ValueflowError):
 
 
 class TaskOptionError(click.ClickException, ValueflowError):
-    """A task or scorer cannot be made; `inspect eval` shows its message without a traceback."""
+    """A task cannot be made; `inspect eval` shows its message without a traceback."""
+
+
+class ScorerOptionError(click.ClickException):
+    """A scorer cannot be made; `inspect score` shows its message.
+
+    It is no `ValueError`, of which Inspect says only that the scorer could not be loaded.
+    """
 
 
 def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Lets Inspect's command line show a `ValueflowError` as one message.
+    """Lets Inspect's command line show a `ValueflowError` of a task as one message.
 
     Inspect's commands are click commands, so a click error ends them with `Error: ...` and exit
     status 1; from Python it remains a `ValueflowError`.
     """
+    return _clear(function, TaskOptionError)
 
+
+def clear_scorer_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """`clear_errors` for a scorer; what it raises is a `ScorerOptionError`, from Python too."""
+    return _clear(function, ScorerOptionError)
+
+
+def _clear(function: Callable[P, R], error_of: type[click.ClickException]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
@@ -161,7 +178,7 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
         except TaskOptionError:
             raise
         except ValueflowError as error:
-            raise TaskOptionError(str(error)) from None
+            raise error_of(str(error)) from None
 
     wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return wrapped

@@ -38,13 +38,16 @@ __all__ = [
     "EXEMPLARS_KEY",
     "JUDGE_MODES",
     "SAMPLE_KEY",
+    "SCORED",
     "Columns",
     "Count",
     "EvaluatorSettings",
     "Positive",
+    "PriceSettings",
     "ResponseSettings",
     "SampleSettings",
     "Settings",
+    "SpendingSettings",
     "Text",
     "check_overrides",
     "column_names",
@@ -318,6 +321,31 @@ class ResponseSettings(Settings):
         return {"refusal_check": self.refusal_check, "refusals": self.refusals}
 
 
+class PriceSettings(Settings):
+    """What models cost."""
+
+    prices: Text | None = Field(
+        default=None,
+        description="table of prices of your own (`model`, `input`, `output` in US dollars per "
+        "million tokens), which go before the embedded ones",
+    )
+
+
+class SpendingSettings(PriceSettings):
+    """What scoring may cost; no number depends on it but how many responses are scored."""
+
+    max_judge_calls: Count | None = Field(
+        default=None,
+        description="most calls of the judge; responses beyond them are unscored (`budget`), and "
+        "scoring the log again goes on",
+    )
+    max_cost: Positive | None = Field(
+        default=None,
+        description="most US dollars: a run sets those of its generations aside, and judge calls "
+        "stop when the rest is spent",
+    )
+
+
 class SampleSettings(ResponseSettings):
     """One sample: what it was steered toward, and what its response is scored on.
 
@@ -379,9 +407,13 @@ def condition_name(targets: Sequence[tuple[str, str, int]]) -> str:
     return "&".join(f"{name}{level:+d}" for _, name, level in targets)
 
 
+SCORED = (EvaluatorSettings, ResponseSettings, SpendingSettings)
+"""Options of the scorer, and so of every task whose responses are measured."""
+
+
 def evaluator_options() -> dict[str, FieldInfo]:
-    """Every option of the evaluator by its name, in the order of their declaration."""
-    return {**EvaluatorSettings.model_fields, **ResponseSettings.model_fields}
+    """Every option of the scorer by its name, in the order of their declaration."""
+    return {name: field for model in SCORED for name, field in model.model_fields.items()}
 
 
 def described(options: Mapping[str, FieldInfo]) -> list[tuple[str, str, str]]:
@@ -409,7 +441,8 @@ def option_problem(error: ValidationError, inside: str = "") -> OptionError:
     cause = (first.get("ctx") or {}).get("error")
     place = ".".join(map(str, first["loc"]))
     if isinstance(cause, OptionError):
-        above = f"{place}." if place else ""
+        inner = cause.option == place.rpartition(".")[2]
+        above = place.removesuffix(cause.option) if inner else f"{place}." if place else ""
         return OptionError(above + cause.option, str(cause).removeprefix(f"{cause.option}: "))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "literal_error":
@@ -517,7 +550,7 @@ def check_overrides(options: Mapping[str, Any]) -> None:
     Raises:
         OptionError: one that cannot be used with any others.
     """
-    for model in (EvaluatorSettings, ResponseSettings):
+    for model in SCORED:
         try:
             model.model_validate({n: raw for n, raw in options.items() if n in model.model_fields})
         except ValidationError as error:

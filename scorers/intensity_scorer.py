@@ -19,12 +19,13 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
-from valueflow.hub_assets.errors import clear_errors
+from valueflow.hub_assets.errors import clear_scorer_errors
 from valueflow.hub_assets.settings import (
     EXEMPLARS_KEY,
-    EvaluatorSettings,
-    ResponseSettings,
+    SCORED,
+    SpendingSettings,
     check_overrides,
+    read_options,
     read_sample,
     with_options,
 )
@@ -41,6 +42,7 @@ from valueflow.scorers.summary.while_running import figures_while_running, note_
 
 __all__ = [
     "intensity",
+    "intensity_score",
     "steering_summary",
 ]
 
@@ -95,8 +97,8 @@ PROVISIONAL_RATING_JUDGE = assumed_rating_judge(slope=1.0, text_sd=0.0, noise_sd
 
 
 @scorer(metrics=[steering_summary()])
-@clear_errors
-@with_options(EvaluatorSettings, ResponseSettings)
+@clear_scorer_errors
+@with_options(*SCORED)
 def intensity(*, options: Mapping[str, Any]) -> Scorer:
     """Ranks each response against anchors and estimates its intensity in [−10, 10].
 
@@ -105,14 +107,14 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
     settings, and `-S windows=5` replaces one of them.
 
     Args:
-        options: those of `EvaluatorSettings` and `ResponseSettings`, each a parameter of its own.
+        options: those of `valueflow.hub_assets.settings.SCORED`, each a parameter of its own.
 
     Raises:
         OptionError: an option that cannot be used; together with the sample's own, options are
             checked again when a sample is scored.
     """
     check_overrides(options)
-    judging = Judging(grader_model)
+    judging = Judging(grader_model, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_sample(state.metadata, options)
@@ -127,12 +129,12 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
         )
         record = await score_response(answer, sample, judging)
         note_scored(state.store)
-        return _score(record, strip_reasoning(output.completion))
+        return intensity_score(record, strip_reasoning(output.completion))
 
     return score
 
 
-def _score(record: ResponseRecord, response: str) -> Score:
+def intensity_score(record: ResponseRecord, response: str) -> Score:
     """The Inspect score: intensity and standard error per value, NaN where there is none."""
     numbers: dict[str, float] = {}
     table = WindowTable.from_records(window_records([record]))

@@ -5,6 +5,8 @@ without the code that wrote it. `window_records` turns responses into the rankin
 `WindowTable.from_records` reads.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NotRequired
 
@@ -12,16 +14,21 @@ from typing_extensions import TypedDict
 
 __all__ = [
     "METADATA_KEY",
+    "JudgeUsed",
     "ResponseRecord",
     "ValueRecord",
     "WindowRecord",
     "baseline_name",
     "cell_name",
     "is_judged",
+    "judge_usage",
+    "lost_windows",
     "measured",
     "window_records",
 ]
 
+
+_IDENTIFIERS = re.compile(r"\b(?=\w*\d)[\w-]{5,}")
 
 METADATA_KEY = "valueflow"
 """Where a score's metadata keeps its response's record."""
@@ -74,6 +81,19 @@ class ValueRecord(TypedDict):
     repeated: int
 
 
+class JudgeUsed(TypedDict):
+    """What a response's questions took: calls that the provider of the judge `model` answered, that
+    a cache answered, and that failed; tokens and US dollars of the first alone."""
+
+    model: str
+    asked: int
+    cached: int
+    failed: int
+    tokens_in: int
+    tokens_out: int
+    cost: float
+
+
 class ResponseRecord(TypedDict):
     """One response with all its windows.
 
@@ -100,6 +120,7 @@ class ResponseRecord(TypedDict):
     truncated: NotRequired[bool]
     response_sha256: NotRequired[str]
     judge: NotRequired[dict[str, Any]]
+    judge_used: NotRequired[JudgeUsed]
     versions: NotRequired[dict[str, str]]
 
 
@@ -131,6 +152,47 @@ def is_judged(window: WindowRecord) -> bool:
     """Whether a judge ordered the window, rated it, or gave the probabilities of a choice."""
     given = (window["order"], window.get("choice"), window.get("ratings"))
     return any(judgement is not None for judgement in given)
+
+
+def judge_usage(responses: Iterable[ResponseRecord]) -> dict[str, JudgeUsed]:
+    """What was asked of each judge, by its name, and what it took.
+
+    A record names the judge that made it, so that after a new judge has scored a log its own calls
+    and tokens stand here and none of the earlier one's. Records of earlier versions say nothing.
+    """
+    found: dict[str, JudgeUsed] = {}
+    for response in responses:
+        used = response.get("judge_used")
+        if used is None:
+            continue
+        name = used["model"]
+        if name not in found:
+            found[name] = {**used}
+            continue
+        total = found[name]
+        total["asked"] += used["asked"]
+        total["cached"] += used["cached"]
+        total["failed"] += used["failed"]
+        total["tokens_in"] += used["tokens_in"]
+        total["tokens_out"] += used["tokens_out"]
+        total["cost"] += used["cost"]
+    return found
+
+
+def lost_windows(responses: Iterable[ResponseRecord]) -> Counter[str]:
+    """Why windows have no ranking, the commonest first: the provider's words where it failed.
+
+    Words that differ in numbers and identifiers alone, as requests have them, count together.
+    """
+    words: dict[str, str] = {}
+    lost: Counter[str] = Counter()
+    for response in responses:
+        for record in response["values"].values():
+            for window in record["windows"]:
+                if not is_judged(window):
+                    why = window["error"] or window["failure"] or "not judged"
+                    lost[words.setdefault(_IDENTIFIERS.sub("#", why), why)] += 1
+    return Counter(dict(lost.most_common()))
 
 
 def measured(responses: Iterable[ResponseRecord]) -> Iterator[ResponseRecord]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import anyio
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, GenerateConfig
@@ -28,13 +28,18 @@ class ChatServer:
 
     Attributes:
         asked: how often each model gave an answer.
+        requests: how often each model was asked, answered or not.
         fails: statuses that the next requests get, first to last, in place of an answer.
+        breaks: what a model gives in place of an answer, and after how many requests: a status, the
+            empty text, or an answer without choices.
     """
 
     def __init__(self, models: Mapping[str, Mapping[str, Any]]) -> None:
         self.models = {name: SimulatedModel(name, **dict(args)) for name, args in models.items()}
         self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.fails: list[int] = []
+        self.breaks: dict[str, tuple[int, int | Literal["empty text", "no choices"]]] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -58,23 +63,32 @@ class ChatServer:
         name = str(body["model"])
         if name not in self.models:
             return 404, {"error": {"message": f"there is no model {name}"}}
+        self.requests[name] += 1
+        after, broken = self.breaks.get(name, (0, None))
+        if self.requests[name] <= after:
+            broken = None
+        if isinstance(broken, int):
+            return broken, {"error": {"message": f"the account of {name} is empty"}}
         messages: list[ChatMessage] = [
             _ROLES[message["role"]](content=_text(message["content"]))
             for message in body["messages"]
         ]
         output = anyio.run(self.models[name].generate, messages, [], "none", GenerateConfig())
-        self.asked[name] += 1
+        self.asked[name] += broken is None
         usage = output.usage
+        text = "" if broken == "empty text" else output.completion
         assert usage is not None
         return 200, {
             "id": "chat",
             "object": "chat.completion",
             "created": 0,
             "model": name,
-            "choices": [
+            "choices": []
+            if broken == "no choices"
+            else [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": output.completion},
+                    "message": {"role": "assistant", "content": text},
                     "finish_reason": "stop",
                 }
             ],

@@ -12,6 +12,7 @@ from valueflow.commands.build_database import build_command
 from valueflow.commands.compare import compare_command
 from valueflow.commands.hub import package_command, pull_command, push_command
 from valueflow.commands.lm_eval import lm_eval_commands
+from valueflow.commands.repair import repair_command
 from valueflow.commands.report import report_command
 from valueflow.commands.review import review_command
 from valueflow.commands.screen import form_options, say, show_tables
@@ -46,6 +47,7 @@ def _examples(*lines: str) -> str:
         "valueflow selfcheck                          truth beside estimate",
         "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
+        "valueflow repair logs/RUN.eval               ask again for rankings that are missing",
         "valueflow report logs -o report              pictures and tables of any number of runs",
         "valueflow compare A.eval B.eval              what changed, and what is noise",
         "valueflow build vidb recipe.yaml -o build    a database from your own texts and judges",
@@ -406,6 +408,7 @@ def plan_command(
 main.add_command(build_command)
 main.add_command(compare_command)
 main.add_command(lm_eval_commands)
+main.add_command(repair_command)
 main.add_command(review_command)
 
 

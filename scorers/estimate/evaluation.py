@@ -162,7 +162,9 @@ def evaluate(
         result.cells.extend(cells)
         errors.update(parts)
         if estimator == "population" and one is not None:
-            result.notes.extend(notes_on_judge(value.name, value.orders, one.model, fit))
+            result.notes.extend(
+                notes_on_judge(value.name, value.orders, one.model, fit, tests=len(judged))
+            )
             result.notes.extend(notes_on_choices(value.name, value.orders))
             if value.orders.probability is not None:
                 result.choice_weights[value.name] = value.orders.choice_weight

@@ -281,8 +281,15 @@ LAPSE_ALARM = 0.3
 """Share of windows in random order from which a judge is not to be trusted."""
 
 
-def notes_on_judge(value: str, orders: Orders, judge: JudgeModel, fit: JudgeFit) -> list[str]:
-    """What a user of this value's numbers must be told about its judge."""
+def notes_on_judge(
+    value: str, orders: Orders, judge: JudgeModel, fit: JudgeFit, *, tests: int = 1
+) -> list[str]:
+    """What a user of this value's numbers must be told about its judge.
+
+    ``tests`` is the number of values whose fit the run tests: a note on the fit is made where the
+    p-value, times it (Bonferroni), is below 0.01, so that a run whose judge follows the model makes
+    any in at most one of a hundred.
+    """
     notes = []
     if fit.upside_down:
         notes.append(
@@ -318,9 +325,10 @@ def notes_on_judge(value: str, orders: Orders, judge: JudgeModel, fit: JudgeFit)
             f"{value}: the response is always shown at the same place, so the correction for the "
             "place effect rests on the anchors alone."
         )
-    if fit.p_value < 0.01:
+    if fit.p_value * tests < 0.01:
+        among = f" among {tests} values tested" if tests > 1 else ""
         notes.append(
-            f"{value}: the judge does not follow the model (p = {fit.p_value:.2g}); see the "
+            f"{value}: the judge does not follow the model (p = {fit.p_value:.2g}{among}); see the "
             "observed and expected orders by distance."
         )
     return notes

@@ -3,8 +3,8 @@
 Every question of this project that a judge answers goes through `ask`: rankings, choices, refusals,
 a panel's categories and marks, relevance. An answer that cannot be read is followed by a
 correction; one cut by the token limit is asked for again with four times the room; an error of the
-provider (after Inspect's own retries) ends the question and is in the reply; Inspect's limits and a
-spent budget are raised. Answers come from a memory where they can, so that scoring a log again
+provider (after Inspect's own retries) or a spent budget ends the question and is in the reply;
+Inspect's limits are raised. Answers come from a memory where they can, so that scoring a log again
 costs nothing.
 """
 
@@ -36,7 +36,9 @@ from valueflow.scorers.judge.memory import (
     Call,
     JudgeGone,
     JudgeState,
+    Used,
     calling,
+    entries,
     is_empty,
     judge_with,
     state_of,
@@ -101,30 +103,6 @@ NOTHING_SAID = "the judge answered with nothing"
 T = TypeVar("T")
 
 
-@dataclass
-class Used:
-    """What was really asked of a judge's provider, and what it took.
-
-    Attributes:
-        asked: calls that the provider answered; the others a memory did.
-        tokens_in, tokens_out: tokens that it read and wrote in these.
-        cost: what it said they cost, in US dollars.
-    """
-
-    asked: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
-
-    def add(self, output: ModelOutput) -> None:
-        """Adds a call that the provider answered."""
-        self.asked += 1
-        if output.usage is not None:
-            self.tokens_in += output.usage.input_tokens
-            self.tokens_out += output.usage.output_tokens
-            self.cost += getattr(output.usage, "total_cost", None) or 0.0
-
-
 @dataclass(frozen=True)
 class Reply(Generic[T]):
     """What a judge answered to one question.
@@ -136,7 +114,8 @@ class Reply(Generic[T]):
         used: what its provider answered of them.
         output: its last answer as it came; None where there was none.
         cut: whether the last answer was cut by the token limit.
-        error: the provider's error, which ended the question; or that it answered with nothing.
+        error: the provider's error, which ended the question; that it answered with nothing; or
+            that it was not asked, and why.
     """
 
     found: T | None
@@ -182,7 +161,6 @@ async def ask(
 
     Raises:
         LimitExceededError: one of Inspect's limits (tokens, time, cost) is reached.
-        BudgetSpent: the judge's budget is spent.
     """
     if state_of(model) is None:
         model = judge_with(model, JudgeState())
@@ -238,9 +216,9 @@ async def _ask(
         policy = judge_cache(model, attempt, version=version, again=again)
         try:
             output = await _answer(model, messages, now, policy, again > 0, named, used)
-        except (LimitExceededError, BudgetSpent):
+        except LimitExceededError:
             raise
-        except JudgeGone as error:
+        except (BudgetSpent, JudgeGone) as error:
             return Reply(None, tuple(raw), attempt, used, output, cut, str(error))
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"[:500]
@@ -252,7 +230,7 @@ async def _ask(
             return Reply(found, tuple(raw), attempt + 1, used, output)
         if cut:
             room *= 4
-        elif correct is not None:
+        elif correct is not None and not is_empty(output):
             # The bad answer goes along, so that a judge at temperature 0 does not repeat it.
             said = output.completion.strip() or "(no answer)"
             messages = [
@@ -288,6 +266,8 @@ async def _answer(
         named.add(call.name)
         if kept is not None:
             state.found += 1
+            for entry in (used, *entries()):
+                entry.cached += 1
             return kept
         policy = False
     if policy is False:
@@ -301,11 +281,16 @@ async def _answer(
             raise
         except Exception as error:
             state.failed(f"{type(error).__name__}: {error}"[:500])
+            for entry in (used, *entries()):
+                entry.failed += 1
             raise
         if not call.outputs:
             state.found += 1
+            for entry in (used, *entries()):
+                entry.cached += 1
             return output
-        used.add(output)
+        for entry in (used, *entries()):
+            entry.add(output)
         if state.budget is not None and output.usage is not None:
             state.budget.tokens_in += output.usage.input_tokens
             state.budget.tokens_out += output.usage.output_tokens

@@ -38,6 +38,8 @@ __all__ = [
     "JudgeGone",
     "JudgeState",
     "Memory",
+    "Used",
+    "accounting",
     "cache_folder",
     "check_cache_folder",
     "is_empty",
@@ -94,6 +96,53 @@ class Budget:
             self.refused = True
             raise BudgetSpent(f"the budget of {self.most:,} calls is spent")
         self.calls += 1
+
+
+@dataclass
+class Used:
+    """What was asked of a judge, and what it took.
+
+    Attributes:
+        asked: calls that its provider answered.
+        cached: calls that a memory answered in its place, which cost nothing.
+        failed: calls that ended in an error of the provider.
+        tokens_in, tokens_out: tokens that the provider read and wrote.
+        cost: what the provider said it cost, in US dollars; 0 where it does not say.
+    """
+
+    asked: int = 0
+    cached: int = 0
+    failed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    def add(self, output: ModelOutput) -> None:
+        """Adds a call that the provider answered."""
+        self.asked += 1
+        if output.usage is not None:
+            self.tokens_in += output.usage.input_tokens
+            self.tokens_out += output.usage.output_tokens
+            self.cost += getattr(output.usage, "total_cost", None) or 0.0
+
+
+_open_entries: ContextVar[tuple[Used, ...]] = ContextVar("entries", default=())
+
+
+@contextmanager
+def accounting() -> Iterator[Used]:
+    """Within it, everything that judges are asked is added up, in tasks that it starts too."""
+    entry = Used()
+    token = _open_entries.set((*_open_entries.get(), entry))
+    try:
+        yield entry
+    finally:
+        _open_entries.reset(token)
+
+
+def entries() -> tuple[Used, ...]:
+    """The accounts that are open."""
+    return _open_entries.get()
 
 
 class Memory(Protocol):

@@ -19,11 +19,11 @@ from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_w
 from valueflow.scorers.judge.choice import ask_choice, in_window_order
 from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
 from valueflow.scorers.judge.rating import RATING_SCALE, placement_prompt, rating_prompt
-from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name
+from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
 from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
 from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
 
-__all__ = ["ResponseToJudge", "judge_response", "value_record"]
+__all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,29 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record["windows"] = judged
     record["borrowed"], record["repeated"] = drawn.borrowed, drawn.repeated
     return record
+
+
+async def judge_again(response: ResponseToJudge, value: Value, record: ValueRecord) -> int:
+    """Asks again about the windows of a record that have no ranking, and about no other.
+
+    The windows are those of the record: the same anchors in the same places under the same codes.
+
+    Returns:
+        How many were asked about; those that have a ranking now have it in the record.
+    """
+    failed = [n for n, window in enumerate(record["windows"]) if not is_judged(window)]
+
+    async def one(number: int) -> WindowRecord:
+        told = record["windows"][number]
+        pairs = zip(told["texts"], told["anchors"], strict=True)
+        window = Window(tuple(Anchor(text, at) for text, at in pairs), tuple(told["shown"]))
+        return await _judge(response, value, window, number)
+
+    asked = [one(number) for number in failed]
+    judged = [await asked[0]] if len(asked) == 1 else await collect(*asked)
+    for number, window in zip(failed, judged, strict=True):
+        record["windows"][number] = window
+    return len(failed)
 
 
 async def _adaptive(

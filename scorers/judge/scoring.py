@@ -7,7 +7,7 @@ comes out. The judge is asked through Inspect's model interface, inside an Inspe
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from logging import getLogger
 from typing import Any
@@ -16,11 +16,18 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.settings import SampleSettings
+from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.memory import JudgeState, judge_with, state_of
+from valueflow.scorers.judge.memory import (
+    BudgetSpent,
+    JudgeState,
+    Used,
+    accounting,
+    judge_with,
+    state_of,
+)
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge.rating import (
     PLACEMENT_PROMPT_VERSION,
@@ -33,10 +40,16 @@ from valueflow.scorers.judge.refusals import (
     count_words,
     is_refusal,
 )
-from valueflow.scorers.judge.response import ResponseToJudge, judge_response, value_record
-from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged
+from valueflow.scorers.judge.response import (
+    ResponseToJudge,
+    judge_again,
+    judge_response,
+    value_record,
+)
+from valueflow.scorers.judge.spending import budget_of
+from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
 
-__all__ = ["Answer", "Judging", "score_response"]
+__all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
 logger = getLogger(__name__)
 
@@ -69,14 +82,19 @@ class Judging:
         grader: gives the judge and whether it was named, see `grader_model`; called only for a
             response that has to be judged.
         without_logprobs: judges found to return no logprobs.
+        spending: what it may cost.
         states: of its judges, by name: how they fare, see `JudgeState`.
+        asked: name of the judge that was asked last.
     """
 
     grader: Callable[[], tuple[Model, bool]]
     without_logprobs: set[str] = field(default_factory=set)
+    spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
+    asked: str | None = None
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
+    _told_spent: bool = False
 
     @property
     def versions(self) -> dict[str, str]:
@@ -98,9 +116,23 @@ class Judging:
     def judge(self) -> tuple[Model, bool]:
         """The judge, asked under a state of this run, and whether it was named."""
         model, named = self.grader()
+        self.asked = str(model)
         if state_of(model) is not None:
             return model, named
-        return judge_with(model, self.states.setdefault(str(model), JudgeState())), named
+        name = str(model)
+        if name not in self.states:
+            self.states[name] = JudgeState(budget=budget_of(self.spending, model))
+        return judge_with(model, self.states[name]), named
+
+    def spent(self, why: str) -> None:
+        """Says once that the budget is spent, and how to go on."""
+        if not self._told_spent:
+            self._told_spent = True
+            logger.warning(
+                f"{why}: responses from here on are unscored (budget). What was judged is kept; "
+                "to go on, score the log again with a budget for the rest: inspect score LOG "
+                "--scorer valueflow/intensity --action overwrite"
+            )
 
     def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
         """What a log says of the judge and of how it was asked; built once for each of both."""
@@ -123,13 +155,24 @@ async def score_response(
     """Judges a response on every value that its sample names.
 
     A refusal or an empty response is not ranked (a refusal is, where the sample's `refusals` say
-    `rank`), and costs no call beyond the question whether it is one.
+    `rank`), and costs no call beyond the question whether it is one. A response that the budget
+    does not cover is unscored (`budget`), with no window; those that were judged are remembered.
 
     Args:
         answer: the response.
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
+    with accounting() as used:
+        record = await _score_response(answer, sample, judging)
+    if judging.asked is not None and used != Used():
+        record["judge_used"] = {"model": judging.asked, **asdict(used)}  # type: ignore[typeddict-item]
+    return record
+
+
+async def _score_response(
+    answer: Answer, sample: SampleSettings, judging: Judging
+) -> ResponseRecord:
     registry = sample.registry
     defaults = registry.defaults.evaluator
     response = sendable(strip_reasoning(answer.text))
@@ -152,32 +195,79 @@ async def score_response(
         "versions": judging.versions,
     }
     shown = response[: defaults.judge_characters]
-    await _note_refusal(record, answer, shown, sample, judging)
-    if record["refusal"] and not (response and sample.refusals == "rank"):
-        record["unscored"] = "refusal"
     values = [registry.value(name, theory) for theory, name in sample.score_on]
-    if record["unscored"] is None:
-        model, named = judging.judge()
-        record["judge"] = judging.record(model, named, sample)
-        judged = await judge_response(
-            ResponseToJudge(
-                text=shown,
-                sample_id=answer.sample_id,
-                epoch=answer.epoch,
-                sample=sample,
-                exemplars=answer.exemplars,
-                model=model,
-                named=named,
-                without_logprobs=judging.without_logprobs,
-            ),
-            values,
-        )
-        if not all(map(_ranked, judged)):
-            record["unscored"] = "grader_failed"
-    else:
-        judged = [value_record(value, sample) for value in values]
+    judged = [value_record(value, sample) for value in values]
+    try:
+        await _note_refusal(record, answer, shown, sample, judging)
+        if record["refusal"] and not (response and sample.refusals == "rank"):
+            record["unscored"] = "refusal"
+        if record["unscored"] is None:
+            model, named = judging.judge()
+            record["judge"] = judging.record(model, named, sample)
+            judged = await judge_response(
+                ResponseToJudge(
+                    text=shown,
+                    sample_id=answer.sample_id,
+                    epoch=answer.epoch,
+                    sample=sample,
+                    exemplars=answer.exemplars,
+                    model=model,
+                    named=named,
+                    without_logprobs=judging.without_logprobs,
+                ),
+                values,
+            )
+            if not all(map(_ranked, judged)):
+                record["unscored"] = "grader_failed"
+    except* BudgetSpent as spent:  # Of several windows at once.
+        record["unscored"] = "budget"
+        judging.spent(_first(spent))
     record["values"] = {one["value"]: one for one in judged}
     return record
+
+
+async def repair_response(
+    record: ResponseRecord, text: str, sample: SampleSettings, judging: Judging
+) -> int:
+    """Asks again about the windows of a record that have no ranking, in place.
+
+    Args:
+        record: of a response that was scored.
+        text: the response, with reasoning, if there is any.
+        sample: what it was steered toward and is scored on.
+        judging: the judge that made the record.
+
+    Returns:
+        How many windows were asked about.
+    """
+    registry = sample.registry
+    model, named = judging.judge()
+    identity, _, epoch = record["item"].rpartition("#")
+    response = ResponseToJudge(
+        text=sendable(strip_reasoning(text))[: registry.defaults.evaluator.judge_characters],
+        sample_id=identity,
+        epoch=int(epoch),
+        sample=sample,
+        exemplars=frozenset(),
+        model=model,
+        named=named,
+        without_logprobs=judging.without_logprobs,
+    )
+    asked = 0
+    with accounting() as used:
+        for value in record["values"].values():
+            if all(map(is_judged, value["windows"])):
+                continue
+            node = registry.value(value["value"], value["theory"])
+            asked += await judge_again(response, node, value)
+    before = judge_usage([record]).get(str(model))
+    total = {"model": str(model), **asdict(used)}
+    if before is not None:
+        total |= {name: total[name] + before[name] for name in asdict(used)}  # type: ignore[literal-required]
+    record["judge_used"] = total  # type: ignore[typeddict-item]
+    if record["unscored"] == "grader_failed" and all(map(_ranked, record["values"].values())):
+        record["unscored"] = None
+    return asked
 
 
 async def _note_refusal(
@@ -204,6 +294,13 @@ async def _note_refusal(
 
 _PROMPT_VERSIONS = {"rating": RATING.version, "placement": PLACEMENT.version}
 """Versions of the prompts of modes in which no ranking is asked for."""
+
+
+def _first(group: BaseException) -> str:
+    """The words of the first error in a group."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return str(group)
 
 
 def _ranked(record: ValueRecord) -> bool:

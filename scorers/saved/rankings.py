@@ -28,7 +28,13 @@ from valueflow.hub_assets.files import check_file, not_utf8
 from valueflow.hub_assets.registry.loading import load_registry, slug
 from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
-from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
+from valueflow.scorers.records import (
+    ResponseRecord,
+    is_judged,
+    lost_windows,
+    measured,
+    window_records,
+)
 
 __all__ = ["SavedRankings", "read_rankings"]
 
@@ -324,6 +330,7 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
     from valueflow.scorers.saved.logs import ScoredLog, left_out
 
     log = ScoredLog(path)
+    failed: list[ResponseRecord] = []
     reading.one_source("evaluated model", log.header.eval.model)
     for number, (_, found) in enumerate(log.samples(), start=1):
         if found is None:
@@ -337,8 +344,12 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 why = "refusal" if response["refusal"] else response["unscored"]
                 reading.failed.setdefault(key, why or "grader_failed")
                 reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
+        if lost_windows([response]):
+            failed.append(response)
         for record in window_records(measured([response])):
             yield reading.keep(number, record)
+    for why, count in lost_windows(failed).items():
+        reading.dropped[f"windows without a ranking ({why})"] += count
     reading.dropped.update(left_out(log.counts))
     if log.counts["rescored"]:
         reading.dropped["older scores of samples that were scored again"] += log.counts["rescored"]

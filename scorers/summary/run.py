@@ -13,7 +13,13 @@ from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.records import ResponseRecord, is_judged, measured, window_records
+from valueflow.scorers.records import (
+    ResponseRecord,
+    is_judged,
+    lost_windows,
+    measured,
+    window_records,
+)
 from valueflow.scorers.summary.cells import (
     CellKey,
     CellSummary,
@@ -100,7 +106,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         overall=overall,
         counts=run_counts(records),
         evaluation=evaluation,
-        notes=list(evaluation.notes) if evaluation else [],
+        notes=[*lost_note(records), *(evaluation.notes if evaluation else [])],
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
@@ -150,6 +156,35 @@ def _add_designs(summary: RunSummary, joint: JointCells) -> None:
         summary.overall.update({f"{prefix} {name}": figure for name, figure in figures.items()})
 
 
+TOLD = 3
+"""Kinds of errors that a note names, the commonest."""
+
+
+def lost_note(records: Iterable[ResponseRecord]) -> list[str]:
+    """A sentence on the windows that have no ranking and why; none where all have one."""
+    lost = lost_windows(records)
+    if not lost:
+        return []
+    count = sum(lost.values())
+    told = "; ".join(f"{why} ({times:,})" for why, times in lost.most_common(TOLD))
+    more = len(lost) - TOLD
+    others = f"; and {more:,} other {'error' if more == 1 else 'errors'}" if more > 0 else ""
+    return [
+        f"{count:,} {'window has' if count == 1 else 'windows have'} no ranking: {told}{others}. "
+        "`valueflow repair` asks for them again, and for no other"
+    ]
+
+
+def _calls(response: ResponseRecord) -> int:
+    """Calls that reached the judge's provider."""
+    used = response.get("judge_used")
+    if used is not None:
+        return used["asked"] + used["failed"]
+    # Earlier records do not tell which of them a cache answered.
+    windows = [w for record in response["values"].values() for w in record["windows"]]
+    return sum(window["calls"] for window in windows) + ("refusal_raw" in response)
+
+
 def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
     """How many responses, windows and calls there are, and how many of each kind."""
     windows = [
@@ -166,9 +201,8 @@ def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
         "truncated": sum(bool(response.get("truncated")) for response in records),
         "windows": len(windows),
         "windows_failed": sum(not is_judged(window) for window in windows),
-        # The question whether a response declines is one call more.
-        "judge_calls": sum(window["calls"] for window in windows)
-        + sum("refusal_raw" in response for response in records),
+        "judge_calls": sum(map(_calls, records)),
+        "judge_cached": sum(r["judge_used"]["cached"] for r in records if "judge_used" in r),
         "judge_retries": sum(max(window["calls"] - 1, 0) for window in windows),
         "judge_repairs": sum(window["repaired"] for window in windows),
         "choice_fallbacks": sum(window.get("fallback") is not None for window in windows),
@@ -242,6 +276,7 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         "windows",
         "windows_failed",
         "judge_calls",
+        "judge_cached",
         "judge_retries",
         "judge_repairs",
         "choice_fallbacks",

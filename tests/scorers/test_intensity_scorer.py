@@ -71,11 +71,20 @@ def test_a_judge_that_fails_half_the_time_costs_retries_but_no_response() -> Non
     assert metric(log, "power range") > 4
 
 
+PROBE = 1
+"""The question that is put to a judge before the first generation."""
+
+
+def without_account(log: EvalLog) -> list[dict[str, Any]]:
+    """The records but for what the judge's provider was asked: the second time, nothing."""
+    return [{k: v for k, v in record.items() if k != "judge_used"} for record in records(log)]
+
+
 def test_scoring_a_log_again_repeats_settings_and_costs_nothing() -> None:
     judge = CountingJudge(obedient)
     log = run("valueflow/respondent", judge.model, windows=2, window_size=4, seed=5)
     calls = judge.calls
-    assert calls == 2 * 2
+    assert calls == 2 * 2 + PROBE
     again = inspect_score(
         read_eval_log(log.location),
         intensity(),
@@ -86,7 +95,7 @@ def test_scoring_a_log_again_repeats_settings_and_costs_nothing() -> None:
     assert judge.calls == calls
     windows = [w for r in records(again) for w in r["values"]["power"]["windows"]]
     assert all(len(window["order"]) == 4 for window in windows)
-    assert records(again) == records(log)
+    assert without_account(again) == without_account(log)
 
 
 def test_another_judge_and_other_options_score_a_log_from_the_command_line() -> None:
@@ -103,7 +112,7 @@ def test_another_judge_and_other_options_score_a_log_from_the_command_line() -> 
     ]:
         refused = scored_with(wrong)
         assert refused.exit_code == 1
-        assert message in " ".join(refused.output.split())
+        assert message in " ".join(refused.stderr.split())
 
     done = scored_with("windows=2", "refusals=rank", "word_limit=3")
     assert done.exit_code == 0, done.output
@@ -168,7 +177,7 @@ def test_awkward_responses_are_ranked_like_any_other(response: str, too_long: bo
     log = run(mock_model(lambda *_: output(response)), judge.model)
     found = records(log)
     assert metric(log, "unscored") == 0
-    assert judge.calls == 6
+    assert judge.calls == 6 + PROBE
     for record in found:
         assert record["truncated"] == (len(response) > 4000)
         for window in record["values"]["power"]["windows"]:
@@ -186,7 +195,7 @@ def test_reasoning_of_a_response_is_not_shown_to_the_judge() -> None:
 
     run(mock_model(lambda *_: output("<think>secret plan</think>I lead.")), mock_model(judge))
     assert seen
-    assert all("I lead." in text and "secret plan" not in text for text in seen)
+    assert all("I lead." in text and "secret plan" not in text for text in seen[PROBE:])
 
 
 def test_a_choice_is_read_from_logprobs_and_falls_back_visibly_without_them() -> None:

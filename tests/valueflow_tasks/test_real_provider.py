@@ -3,13 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
 from tests.chat_server import ChatServer
 from tests.valueflow_tasks.database.test_build_vidb import JUDGE, build, contents, prepare
+from valueflow.cli import main
 from valueflow.steering.tasks import steer
 
 pytest.importorskip("openai", reason="the provider's client is not installed")
@@ -54,7 +57,7 @@ def test_a_run_over_the_network_measures_what_a_run_without_it_does(
     near, far = run("valueflow", tmp_path / "near"), run("openai-api/local", tmp_path / "far")
     assert figures(far) == pytest.approx(figures(near), abs=1e-12, nan_ok=True)
     assert server.asked["respondent"] == 9
-    assert server.asked["judge"] == 9
+    assert server.asked["judge"] == 9 + 1  # one before the first generation
 
 
 def test_a_database_built_over_the_network_is_the_same_and_a_busy_server_costs_no_call_twice(
@@ -93,13 +96,33 @@ def test_a_database_built_over_the_network_is_the_same_and_a_busy_server_costs_n
 def test_a_judge_that_is_not_served_is_told_in_a_sentence_and_no_answer_is_lost(
     server: ChatServer, tmp_path: Path
 ) -> None:
-    from click.testing import CliRunner
-
-    from valueflow.cli import main
-
     rank = {"judge": {"model": "openai-api/local/gone"}, "windows_per_text": 2}
     recipe = prepare(tmp_path, texts=6, rank=rank)
     done = CliRunner().invoke(main, ["build", "vidb", str(recipe), "-o", str(tmp_path / "build")])
     assert done.exit_code == 1
     assert "there is no model gone" in done.output
     assert "run the same command again" in done.output
+
+
+@pytest.mark.parametrize("broken", ["empty text", "no choices"])
+def test_an_outage_that_answers_with_nothing_leaves_no_failed_window_in_a_database(
+    server: ChatServer, tmp_path: Path, broken: Any
+) -> None:
+    prepare(tmp_path, texts=12)
+    with ChatServer({"judge": {**JUDGE, "truth": str(tmp_path / "truth.csv")}}) as other:
+        judge = {"model": "openai-api/local/judge", "config": {"base_url": other.url}}
+        rank = {"judge": judge, "windows_per_text": 4}
+        recipe = prepare(tmp_path, texts=12, rank=rank, values=["power"])
+        other.breaks["judge"] = (3, broken)
+        line = ["build", "vidb", str(recipe), "-o", str(tmp_path / "build")]
+        done = CliRunner().invoke(main, line)
+        assert done.exit_code == 1
+        assert "the judge answered with nothing" in done.output
+        [file] = (tmp_path / "build" / "rank").glob("*.power.jsonl")
+        kept = [json.loads(row) for row in file.read_text().splitlines()]
+        assert len(kept) == 3
+        other.breaks.clear()
+        build(recipe, tmp_path / "build")
+        rows = [json.loads(row) for row in file.read_text().splitlines()]
+    assert rows[:3] == kept
+    assert all(row["order"] for row in rows)

@@ -33,7 +33,7 @@ def build_command() -> None:
     "      -o relevance.parquet\n"
     "  valueflow build relevance survey.json --judge openai/gpt-4o-mini --theory duty \\\n"
     "      -o relevance.parquet\n"
-    "  inspect eval valueflow/opinionqa --model X -T data=survey.json \\\n"
+    "  inspect eval valueflow/opinionqa --max-retries 6 --model X -T data=survey.json \\\n"
     "      -T relevance=relevance.parquet -T threshold=0.3",
 )
 @click.argument("questions")

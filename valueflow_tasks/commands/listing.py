@@ -149,9 +149,9 @@ def _options() -> Table:
     from valueflow.steering.settings import STEERED
 
     table = Table("option", "what it is", "default", title="Options of steering (-T name=...)")
-    for model in STEERED:
-        for name, meaning, default in described(model.model_fields):
-            table.add_row(name, meaning.replace("`", ""), default.replace("`", ""))
+    options = {name: field for model in STEERED for name, field in model.model_fields.items()}
+    for name, meaning, default in described(options):
+        table.add_row(name, meaning.replace("`", ""), default.replace("`", ""))
     return table
 
 

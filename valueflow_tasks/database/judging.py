@@ -238,15 +238,14 @@ async def _ask(
                 if budget.spent() or in_a_row >= GIVE_UP_AFTER or unread >= UNREADABLE_IN_A_ROW:
                     return
                 _asking.set(_Asking(journal, question.key))
-                try:
-                    row = await question.ask()
-                except BudgetSpent:
-                    return
+                row = await question.ask()
                 if journal.failed is not None:
                     # What cannot be kept would be paid for twice. No error of the provider, though
                     # it comes through its code.
                     fault = journal.failed
                     group.cancel_scope.cancel()
+                    return
+                if budget.spent() and "error" in row:
                     return
                 if "error" in row:
                     failures += 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.settings import SpendingSettings, read_options
 from valueflow.lm_eval.judging import GivenResponse, JudgedResponses, judge_responses
 from valueflow.lm_eval.leaves import METRICS, SHARES
 from valueflow.lm_eval.tables import keep_responses, write_tables
@@ -72,7 +73,12 @@ def numbers_of(
         _say(run, "not judged, since no grader is named", finish)
         return RunNumbers()
     try:
-        judged = judge_responses(responses, run["grader"], int(run["max_connections"]))
+        judged = judge_responses(
+            responses,
+            run["grader"],
+            int(run["max_connections"]),
+            read_options(SpendingSettings, run),
+        )
         summary = summarize(judged.records)
     except ValueflowError as error:
         _say(run, f"not judged: {error}", finish)

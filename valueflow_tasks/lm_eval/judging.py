@@ -15,10 +15,11 @@ import anyio
 from rich.console import Console
 from rich.progress import Progress
 
-from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
+from valueflow.hub_assets.settings import SAMPLE_KEY, SpendingSettings, read_sample
 from valueflow.scorers.judge.memory import remembering
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
+from valueflow.scorers.judge.spending import budget_of
 from valueflow.scorers.records import ResponseRecord, is_judged
 
 __all__ = ["GivenResponse", "JudgedResponses", "digest_of", "judge_responses"]
@@ -88,7 +89,10 @@ def digest_of(responses: Sequence[GivenResponse]) -> str:
 
 
 def judge_responses(
-    responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
+    responses: Sequence[GivenResponse],
+    grader: Mapping[str, Any],
+    connections: int,
+    spending: SpendingSettings,
 ) -> JudgedResponses:
     """Judges responses; waits where another process uses the same judge.
 
@@ -96,13 +100,14 @@ def judge_responses(
         responses: all responses of a run.
         grader: from `grader_spec`.
         connections: most questions in flight.
+        spending: what the judge may cost.
 
     Raises:
         ValueflowError: the judge or the cache folder cannot be used.
     """
 
     def run() -> JudgedResponses:
-        return anyio.run(_judge, responses, grader, connections)
+        return anyio.run(_judge, responses, grader, connections, spending)
 
     try:
         asyncio.get_running_loop()
@@ -114,15 +119,18 @@ def judge_responses(
 
 
 async def _judge(
-    responses: Sequence[GivenResponse], grader: Mapping[str, Any], connections: int
+    responses: Sequence[GivenResponse],
+    grader: Mapping[str, Any],
+    connections: int,
+    spending: SpendingSettings,
 ) -> JudgedResponses:
     made = make_grader(grader, connections)
     records: list[ResponseRecord | None] = [None] * len(responses)
     screen = Console(stderr=True)
     progress = Progress(console=screen, transient=True, disable=not screen.is_terminal)
-    with remembering(made, connections) as (model, state), progress:
+    with remembering(made, connections, budget_of(spending, made)) as (model, state), progress:
         bar = progress.add_task("Judging", total=len(responses))
-        judging = Judging(lambda: (model, True))
+        judging = Judging(lambda: (model, True), spending=spending)
         limit = anyio.CapacityLimiter(connections)
 
         async def judge_one(place: int) -> None:

@@ -82,6 +82,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "task": leaf.name,
         "grader": grader or NO_GRADER,
         "max_connections": connections,
+        **design.spending.model_dump(exclude_none=True),
         "singles": yes_or_no("singles", options.singles),
         "output": None if folder is None else str(folder),
         "method": design.method,

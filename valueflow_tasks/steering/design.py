@@ -18,13 +18,30 @@ from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.hub_assets.settings import SAMPLE_KEY, EvaluatorSettings, read_options
+from valueflow.hub_assets.settings import (
+    SAMPLE_KEY,
+    EvaluatorSettings,
+    SpendingSettings,
+    read_options,
+    read_sample,
+)
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
-from valueflow.solvers.steering_solver import check_method, steer_values
+from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION, Style
+from valueflow.steering.before import judge_answers
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
+from valueflow.steering.plan import (
+    TOKENS_OF_A_WORD,
+    PlannedSample,
+    check_spending,
+    counts_in,
+    end_with_plan,
+    run_size,
+    size_note,
+)
 from valueflow.steering.settings import (
+    PlanSettings,
     SteeringSettings,
     evaluator_settings,
     planned_windows,
@@ -48,6 +65,8 @@ class RunDesign:
         settings: how responses are measured.
         more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
+        spending: what scoring may cost.
+        plan: whether only the plan is wanted.
         loaded: the query set, for its source and notes.
     """
 
@@ -59,6 +78,8 @@ class RunDesign:
     method: str
     style: Style
     exemplars: int
+    spending: SpendingSettings
+    plan: bool
     loaded: Queries
 
     @property
@@ -124,6 +145,8 @@ def steering_design(
         method=made.method,
         style=next(s for s in get_args(Style) if s == made.style),
         exemplars=made.exemplars,
+        spending=read_options(SpendingSettings, options),
+        plan=read_options(PlanSettings, options).plan,
         loaded=loaded,
     )
 
@@ -149,11 +172,26 @@ def steering_task(
         for name, condition in zip(design.names, design.conditions, strict=True)
     ]
     _print_plan(design)
+    vidb = load_vidb(design.settings.vidb, design.settings.columns, design.registry)
+    if design.plan:
+        end_with_plan(
+            planned_samples(design, prompts=True),
+            design.settings,
+            vidb,
+            prices=design.spending.prices,
+        )
+    spending = check_spending(
+        design.spending,
+        planned_samples(design, prompts=design.spending.max_cost is not None),
+        design.settings,
+        vidb,
+    )
     source = design.loaded.source
     return Task(
         dataset=MemoryDataset(samples, name=name),
+        setup=judge_answers(),
         solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
-        scorer=intensity(),
+        scorer=intensity(**spending.model_dump(exclude_none=True)),
         version=TASK_VERSION,
         headline_metric=HeadlineMetric(metric=headline),
         metadata={
@@ -190,6 +228,36 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
     }
 
 
+def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[PlannedSample]:
+    """What each sample of a run asks for, in order.
+
+    Args:
+        design: the run.
+        prompts: whether the lengths of prompts are wanted, which takes a while.
+    """
+    refusal = design.more["refusal_check"] == "judge"
+    found = []
+    for index, query in enumerate(design.queries):
+        windows = design.settings.windows_of(index, len(design.queries))
+        for condition in design.conditions:
+            length = 0
+            if prompts:
+                sample = read_sample({SAMPLE_KEY: sample_settings(design, index, condition)})
+                prompt, _ = steered_prompt(
+                    sample, design.method, design.style, design.exemplars, query.text
+                )
+                length = len(prompt.system or "") + len(prompt.user)
+            found.append(
+                PlannedSample(
+                    prompt=length,
+                    windows=windows * len(condition.score_on),
+                    response=TOKENS_OF_A_WORD * design.more["word_limit"],
+                    refusal=refusal,
+                )
+            )
+    return found
+
+
 def _levels(conditions: Sequence[Condition]) -> list[int]:
     return sorted({0, *(level for condition in conditions for _, level in condition.targets)})
 
@@ -205,16 +273,18 @@ def _check_exemplars(
 
 def _print_plan(design: RunDesign) -> None:
     names = ", ".join(value.name for value in design.values)
-    planned, settings = design.planned, design.settings
+    settings, size = design.settings, run_size()
+    samples = planned_samples(design)
+    generations, calls = counts_in(size.of(samples))
     count = len(design.values)
     lines = [
         f"valueflow: {count} {'value' if count == 1 else 'values'} ({names}), levels "
         f"{', '.join(map(str, _levels(design.conditions)))}, {len(design.conditions)} conditions, "
-        f"{planned['queries']} queries",
-        f"valueflow: planned {planned['generations']:,} generations and "
-        f"{'at most ' if settings.target_se else ''}{planned['judge_calls']:,} judge calls "
-        f"({settings.sampling} windows of {settings.window_size}; retries not counted; --limit and "
-        "--epochs change both)",
+        f"{len(design.queries)} queries",
+        f"valueflow: planned {generations:,} generations and "
+        f"{'at most ' if settings.target_se else ''}{calls:,} judge calls "
+        f"({settings.sampling} windows of {settings.window_size}; retries not counted"
+        f"{size_note(size, len(samples))})",
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
     ]
     asset = design.registry.assets.get(settings.vidb)

@@ -16,16 +16,33 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput,
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
-from valueflow.hub_assets.settings import SAMPLE_KEY, with_options
+from valueflow.hub_assets.settings import (
+    SAMPLE_KEY,
+    EvaluatorSettings,
+    SpendingSettings,
+    read_options,
+    with_options,
+)
 from valueflow.options import clear_errors, columns_option
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
+from valueflow.steering.before import judge_answers
+from valueflow.steering.plan import (
+    CHARACTERS,
+    PlannedSample,
+    check_spending,
+    counts_in,
+    end_with_plan,
+    run_size,
+    size_note,
+)
 from valueflow.steering.settings import (
     MEASURED,
+    PlanSettings,
     evaluator_settings,
-    planned_windows,
     registry_of_run,
     response_settings,
 )
@@ -99,20 +116,26 @@ def score(
     settings = evaluator_settings(registry, values, options, responses=max(sizes.values()))
     more = {**response_settings(options), "evaluator": settings.model_dump()}
     samples = _samples(rows, more)
-    calls = sum(planned_windows(settings, size) for size in sizes.values())
-    if more["refusal_check"] == "judge":
-        calls += len(samples)
+    planned = _planned(samples, settings, asked=more["refusal_check"] == "judge")
+    size = run_size()
+    calls = counts_in(planned)[1]
     print(
         f"valueflow: {len(samples):,} responses, planned {'at most ' if settings.target_se else ''}"
-        f"{calls:,} judge calls ({settings.sampling} windows of {settings.window_size}; retries "
-        "not counted)",
+        f"{counts_in(size.of(planned))[1]:,} judge calls ({settings.sampling} windows of "
+        f"{settings.window_size}; retries not counted{size_note(size, len(samples))})",
         file=sys.stderr,
         flush=True,
     )
+    vidb = load_vidb(settings.vidb, settings.columns, registry)
+    spending = read_options(SpendingSettings, options)
+    if read_options(PlanSettings, options).plan:
+        end_with_plan(planned, settings, vidb, prices=spending.prices)
+    spending = check_spending(spending, planned, settings, vidb)
     return Task(
         dataset=MemoryDataset(samples, name="responses"),
+        setup=judge_answers(),
         solver=existing_response(),
-        scorer=intensity(),
+        scorer=intensity(**spending.model_dump(exclude_none=True)),
         version=1,
         metadata={
             "valueflow": version("valueflow"),
@@ -184,6 +207,24 @@ def _group(row: Row) -> str:
 def _cell(read: ReadRow) -> tuple[str, str, int]:
     value, level, row = read
     return (_group(row), value.name, level)
+
+
+def _planned(
+    samples: list[Sample], settings: EvaluatorSettings, *, asked: bool
+) -> list[PlannedSample]:
+    """What each response asks of the judge; nothing is generated."""
+    found = []
+    for sample in samples:
+        said = (sample.metadata or {})[SAMPLE_KEY]
+        found.append(
+            PlannedSample(
+                prompt=None,
+                windows=settings.windows_of(said["query_index"], said["queries"]),
+                response=len((sample.metadata or {})["response"]) / CHARACTERS,
+                refusal=asked,
+            )
+        )
+    return found
 
 
 def _samples(rows: list[ReadRow], more: dict[str, Any]) -> list[Sample]:

@@ -4,11 +4,12 @@ The options of measuring are declared in `valueflow.hub_assets.settings`; here a
 the responses. Both come as one mapping of what was given, by name.
 """
 
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, SkipValidation
+from pydantic import BeforeValidator, Field, SkipValidation
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.registry.loading import (
@@ -18,19 +19,23 @@ from valueflow.hub_assets.registry.loading import (
     open_catalogue,
 )
 from valueflow.hub_assets.settings import (
+    SCORED,
     Columns,
     Count,
     EvaluatorSettings,
+    PriceSettings,
     ResponseSettings,
     Settings,
     Text,
     read_options,
 )
+from valueflow.options import yes_or_no
 from valueflow.scorers.windows.draw import check_anchors
 
 __all__ = [
     "MEASURED",
     "STEERED",
+    "PlanSettings",
     "SteeringSettings",
     "evaluator_settings",
     "planned_windows",
@@ -72,7 +77,16 @@ class SteeringSettings(Settings):
     )
 
 
-MEASURED = (EvaluatorSettings, ResponseSettings)
+class PlanSettings(PriceSettings):
+    """Whether there is a run at all."""
+
+    plan: Annotated[bool, BeforeValidator(functools.partial(yes_or_no, "plan"))] = Field(
+        default=False,
+        description="print generations, judge calls, tokens and money, and end without any call",
+    )
+
+
+MEASURED = (*SCORED, PlanSettings)
 """Options of every task whose responses are measured."""
 
 STEERED = (SteeringSettings, *MEASURED)

@@ -7,12 +7,15 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.sample import OpinionSample
 from valueflow.scorers.survey.answers import READER_VERSION
 from valueflow.solvers.survey_wording import PROFILE_WORDING_VERSION, sample_prompt
+from valueflow.solvers.wording import Style
+from valueflow.steering.plan import PlannedSample, counts_in, run_size, size_note
 from valueflow.survey.design import OpinionDesign, counts_of
 
 __all__ = [
     "notes_of",
     "plan_lines",
     "planned_counts",
+    "planned_samples",
     "profile_notes",
     "run_metadata",
     "sample_id",
@@ -74,15 +77,36 @@ def planned_counts(design: OpinionDesign) -> dict[str, int]:
     return {**counts, "samples": counts["generations"], "generations": len(prompts)}
 
 
+def planned_samples(design: OpinionDesign, style: Style, tokens: int) -> list[PlannedSample]:
+    """What each sample asks for; one whose prompt stood before it asks for nothing.
+
+    Answers of the communities of Modular Pluralism, which are other models', are not counted.
+    """
+    messages = {"modular_pluralism": ("heard by the model",)}
+    seen = set()
+    found = []
+    for one in design.samples:
+        prompt = sample_prompt(one, style, messages.get(one.pass_name, ()))
+        again = prompt in seen
+        seen.add(prompt)
+        length = len(prompt.system or "") + len(prompt.user)
+        found.append(PlannedSample(None if again else length, 0, float(tokens), refusal=False))
+    return found
+
+
 def plan_lines(design: OpinionDesign) -> list[str]:
     """What is printed before a run, one line each: what it asks, then what a reader should know."""
     planned = planned_counts(design)
-    same = planned["samples"] - planned["generations"]
+    size = run_size()
+    run = size.of(planned_samples(design, "system", 0))
+    generations, _ = counts_in(run)
+    same = len(run) - generations
+    told = size_note(size, planned["samples"]).replace("change both", "change it")
+    told = f" ({told.removeprefix('; ')})" if told else ""
     shared = f"; {same:,} samples have the prompt and so the answer of another" if same else ""
     lines = [
         f"{planned['questions']:,} questions, {planned['groups']} groups, passes "
-        f"{', '.join(design.passes)}: {planned['generations']:,} generations (--limit and --epochs "
-        f"change it){shared}"
+        f"{', '.join(design.passes)}: {generations:,} generations{told}{shared}"
     ]
     return [f"valueflow: {line}" for line in [*lines, *profile_notes(design), *notes_of(design)]]
 

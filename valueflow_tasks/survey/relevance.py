@@ -212,18 +212,17 @@ def judge_relevance(
         best = max(theory.values, key=lambda value: ratings[value.name])
         return _row(theory, question, ratings[best.name] / 10, best, str(model), "judge")
 
-    async def every() -> list[Relevance | str | BaseException]:
+    async def every() -> list[Relevance | str]:
         with remembering(model, DEFAULT_CONNECTIONS, budget) as (judge, _):
             asked = [rate(judge, q, t) for t in theories for q in questions]
-            # Those in flight when one is refused are paid for, and are waited for.
-            return await asyncio.gather(*asked, return_exceptions=True)
+            return await asyncio.gather(*asked)
 
     found = asyncio.run(every())
-    for raised in found:
-        if isinstance(raised, BudgetSpent):
-            raise BudgetSpent(f"{raised}; what was rated is kept. Run the same command again")
-        if isinstance(raised, BaseException):
-            raise raised
+    if budget is not None and budget.spent():
+        raise BudgetSpent(
+            f"the budget of {budget.most:,} calls is spent; what was rated is kept. Run the same "
+            "command again to go on"
+        )
     rows = [row for row in found if isinstance(row, Relevance)]
     return rows, [why for why in found if isinstance(why, str)]
 

@@ -4,20 +4,24 @@ inspect eval valueflow/opinionqa --model X -T threshold=0
 """
 
 import sys
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import GenerateConfig
 
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.settings import read_options, with_options
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
 from valueflow.options import clear_errors, given, number_option, one_of
 from valueflow.scorers.survey.scorer import option_choice
 from valueflow.solvers.survey_solver import answer_as_group
 from valueflow.solvers.wording import Style
+from valueflow.steering.plan import end_with_plan
+from valueflow.steering.settings import PlanSettings
 from valueflow.survey.design import OpinionOptions, opinion_design
-from valueflow.survey.plan import plan_lines, run_metadata, sample_id
+from valueflow.survey.plan import plan_lines, planned_samples, run_metadata, sample_id
 
 __all__ = ["opinionqa"]
 
@@ -27,6 +31,7 @@ TASK_VERSION = 1
 
 @task
 @clear_errors
+@with_options(PlanSettings)
 def opinionqa(
     preset: str | None = None,
     passes: str | list[str] | None = None,
@@ -47,6 +52,8 @@ def opinionqa(
     style: str = "system",
     answer_tokens: int | None = None,
     seed: int | None = None,
+    *,
+    options: Mapping[str, Any],
 ) -> Task:
     """Answers survey questions as groups of people would, and measures how often rightly.
 
@@ -77,8 +84,11 @@ def opinionqa(
         style: where the persona stands: `system` (default), `user`, or `base` for base models.
         answer_tokens: most tokens of an answer (32).
         seed: seed of every draw (0).
+        options: `plan`: print generations, tokens and money, and end without any call; `prices`:
+            table of prices of your own.
     """
-    chosen_style = one_of("style", style, *get_args(Style))
+    named = one_of("style", style, *get_args(Style))
+    chosen_style: Style = next(s for s in get_args(Style) if s == named)
     asked = one_of("logprobs", str(logprobs).lower(), "auto", "true", "false")
     design = opinion_design(
         OpinionOptions(
@@ -107,11 +117,12 @@ def opinionqa(
         1,
     )
     print("\n".join(plan_lines(design)), file=sys.stderr, flush=True)
+    planned = read_options(PlanSettings, options)
+    if planned.plan:
+        end_with_plan(planned_samples(design, chosen_style, tokens), prices=planned.prices)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in design.samples], name="OpinionQA"),
-        solver=answer_as_group(
-            style=next(s for s in get_args(Style) if s == chosen_style), logprobs=asked
-        ),
+        solver=answer_as_group(style=chosen_style, logprobs=asked),
         scorer=option_choice(),
         config=GenerateConfig(temperature=0.0, max_tokens=tokens),
         version=TASK_VERSION,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulated_windows import Anchors, Judge, draw_anchors, simulate
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+from valueflow.scorers.estimate.judge_fit import notes_on_judge
+from valueflow.scorers.estimate.population import ValueWindows
 
 
 def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Evaluation:
@@ -37,6 +40,24 @@ def test_judges_outside_the_model_are_rejected_and_told(
     result = judged(1, Judge(2.0, view=view), 1500)
     assert result.fit["value"].p_value < 1e-3
     assert any("does not follow the model" in note for note in result.notes)
+
+
+def test_a_note_on_the_fit_counts_how_many_values_were_tested() -> None:
+    result = judged(1, Judge(2.0, view=np.abs), 1500)
+    generator = np.random.default_rng(1)
+    truth = generator.uniform(-9, 9, (1, 60))
+    orders = ValueWindows(simulate(generator, Judge(2.0), truth, 1), 0).orders
+    judge, fit = result.judges["value"], replace(result.fit["value"], p_value=0.004)
+    told = {
+        tests: [n for n in notes_on_judge("v", orders, judge, fit, tests=tests) if "follow" in n]
+        for tests in (1, 2, 3, 12)
+    }
+    assert told[1] == [
+        "v: the judge does not follow the model (p = 0.004); see the observed and expected orders "
+        "by distance."
+    ]
+    assert "(p = 0.004 among 2 values tested)" in told[2][0]
+    assert told[3] == told[12] == []
 
 
 def test_observed_and_expected_agree_by_distance() -> None:

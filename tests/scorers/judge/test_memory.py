@@ -15,7 +15,6 @@ from valueflow.scorers.judge.asking import Reply, ask
 from valueflow.scorers.judge.memory import (
     GIVE_UP_AFTER,
     Budget,
-    BudgetSpent,
     JudgeState,
     judge_with,
     remembering,
@@ -139,15 +138,16 @@ def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == 4
 
 
-def test_a_budget_is_spent_exactly_and_raised() -> None:
+def test_a_budget_is_spent_exactly_and_the_reply_says_so() -> None:
     said = Said("hm", "YES")
     budget = Budget(3)
     judge = judge_with(said.model, JudgeState(budget=budget))
     assert put(judge, "One?").found == "YES"
     assert put(judge, "Two?").found == "YES"
     assert put(judge, "One?").calls == 2  # both from Inspect's cache, which costs nothing
-    with pytest.raises(BudgetSpent, match="budget of 3 calls"):
-        put(judge, "Three?")
+    refused = put(judge, "Three?")
+    assert (refused.found, refused.error) == (None, "the budget of 3 calls is spent")
+    assert budget.spent()
     assert (budget.calls, budget.tokens_in, said.calls) == (3, 3, 3)
 
 

@@ -184,8 +184,8 @@ def test_costs_and_losses_are_counted(report: Report) -> None:
     assert int(row["unscored_refusal"]) == int(row["refusals"]) == refused
     assert int(row["generations"]) == len(other.records) == 39
     tokens = rows(report.folder / "tables" / "cost.csv")
-    judged = [r for r in tokens if r["study"] == other.label and r["name"] == "grader"]
-    assert int(judged[0]["total"]) == other.usage["role", "grader"]["total"] > 0
+    judged = [r for r in tokens if r["study"] == other.label and r["counted_by"] == "judge"]
+    assert int(judged[0]["total"]) == other.usage["judge", "valueflow/judge"]["total"] > 0
 
 
 def test_a_refused_default_counts_once_whatever_it_is_scored_on(report: Report) -> None:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from valueflow import score, steer, steer_composite, steer_five, steer_pair
-from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
+from valueflow.hub_assets.errors import OptionError, ScorerOptionError, UnknownNameError
 from valueflow.hub_assets.settings import described, evaluator_options
 from valueflow.lm_eval.options import read_options as read_metadata
 from valueflow.scorers.intensity_scorer import intensity
@@ -18,16 +18,17 @@ from valueflow.steering.settings import STEERED, SteeringSettings, response_sett
 DOCS = Path(__file__).parents[3] / "docs"
 MEASURING = list(evaluator_options())
 STEERING = [*SteeringSettings.model_fields, *MEASURING]
+PLANNED = [*STEERING, "plan"]
 
 
 @pytest.mark.parametrize(
     ("function", "options"),
     [
-        (steer, STEERING),
-        (steer_pair, STEERING),
-        (steer_five, STEERING),
-        (steer_composite, STEERING),
-        (score, MEASURING),
+        (steer, PLANNED),
+        (steer_pair, PLANNED),
+        (steer_five, PLANNED),
+        (steer_composite, PLANNED),
+        (score, [*MEASURING, "plan"]),
         (intensity, MEASURING),
     ],
 )
@@ -52,7 +53,7 @@ def test_a_name_that_is_no_option_ends_a_task(function: Callable[..., Any]) -> N
 
 
 def test_a_name_that_is_no_option_ends_the_scorer() -> None:
-    with pytest.raises(ValueflowError, match=r"unknown option of intensity 'sampeling'"):
+    with pytest.raises(ScorerOptionError, match=r"unknown option of intensity 'sampeling'"):
         intensity(sampeling="bucket")
 
 

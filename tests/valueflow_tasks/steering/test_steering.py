@@ -275,7 +275,7 @@ def test_a_model_that_refuses_everything_is_counted_and_never_ranked() -> None:
     metrics = metrics_of(log)
     assert metrics["refusal_rate"] == 1
     assert metrics["unscored"] == metrics["responses"] == 10
-    assert judge.calls == 0
+    assert judge.calls == 1  # before the first generation
     assert {r["unscored"] for r in records_of(log)} == {"refusal"}
     assert "power/+2 mean" not in metrics
 

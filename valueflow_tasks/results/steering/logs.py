@@ -22,7 +22,7 @@ from valueflow.results.logs import (
     shown,
     the_only,
 )
-from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.records import JudgeUsed, ResponseRecord, judge_usage
 from valueflow.scorers.saved.logs import ScoredLog, hidden
 
 __all__ = ["StudyLog", "read_study_log"]
@@ -65,8 +65,10 @@ def read_study_log(path: str | Path) -> StudyLog:
     versions = the_only(path, "version", [r["versions"] for r in records if r.get("versions")])
     head = log.header.eval
     metadata = dict(head.metadata or {})
+    header = header_of(log.header, path)
+    header["usage"] = _usage(header["usage"], header["model"], judge_usage(records))
     return StudyLog(
-        **header_of(log.header, path),
+        **header,
         settings=_settings(log.header, metadata, judge, versions, sample_settings),
         judge=judge,
         versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
@@ -74,6 +76,32 @@ def read_study_log(path: str | Path) -> StudyLog:
         counts=dict(log.counts),
         notes=_notes(log.header.status, log.counts, judge),
     )
+
+
+def _usage(
+    stated: dict[tuple[str, str], dict[str, int]], model: str, judges: Mapping[str, JudgeUsed]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """The log's account, with that of its judge from the records where they have one.
+
+    The log's own stays that of the first judge when another scores it again.
+    """
+    if not judges:
+        return stated
+    found = {
+        (what, name): used
+        for (what, name), used in stated.items()
+        if what == "model" and (name == model or name in judges)
+    }
+    for name, used in judges.items():
+        read, written = used["tokens_in"], used["tokens_out"]
+        found["judge", name] = {
+            "input": read,
+            "output": written,
+            "total": read + written,
+            "calls": used["asked"] + used["failed"],
+            "cached_calls": used["cached"],
+        }
+    return found
 
 
 def _without_answers(record: ResponseRecord) -> ResponseRecord:
@@ -94,7 +122,9 @@ def _settings(
 ) -> Settings:
     head = log.eval
     found = evaluated_with(log)
-    step: dict[str, Any] = log.plan.steps[0].params if log.plan.steps else {}
+    # Before the solver stands the step that asks whether the judge answers.
+    steps: list[dict[str, Any]] = [step.params for step in log.plan.steps]
+    step = next((params for params in steps if "method" in params), {})
     found["method"] = step.get("method") or metadata.get("method") or "responses made elsewhere"
     found["style"] = step.get("style")
     if found["method"] == "user_texts":

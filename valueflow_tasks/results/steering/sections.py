@@ -77,8 +77,8 @@ def sections_of(found: Studies) -> list[Section]:
 
 _COST = (
     "Generations and judge calls are counted from the samples, tokens from the logs' own accounts "
-    "by model and by role (the role grader is the judge). Answers from a cache cost no tokens and "
-    "count as calls; scoring a log again replaces its account."
+    "by model, and those of a judge from the records of its answers (in logs of earlier versions "
+    "by role: grader). What a cache answered costs no tokens and is counted apart."
 )
 
 

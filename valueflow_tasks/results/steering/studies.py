@@ -67,7 +67,7 @@ class Study:
         summary: their statistics.
         versions: of the packages and of every text that decides a score.
         logs: the logs that were pooled.
-        usage: (`model` or `role`, name) to kinds of tokens and their numbers, over all logs.
+        usage: (`model`, `judge` or `role`, name) to kinds of tokens and their numbers, of all logs.
         settings: everything that the logs share.
         counts: samples planned, in the logs, failed, without score, and generations.
         notes: what a reader must be told.

@@ -44,8 +44,8 @@ def test_logs_with_the_same_settings_are_one_study_whose_responses_stay_apart(
     power = {c.level: c for c in study.summary.cells if c.value == "power"}
     assert power[2].count == 6
     assert study.summary.counts["responses"] == 30
-    assert study.usage["role", "grader"]["total"] == sum(
-        one.usage["role", "grader"]["total"] for one in study.logs
+    assert study.usage["judge", "valueflow/judge"]["total"] == sum(
+        one.usage["judge", "valueflow/judge"]["total"] for one in study.logs
     )
     assert any("pooled" in note for note in study.notes)
     assert study.label == "valueflow/respondent"
@@ -92,7 +92,7 @@ def set_version(name: str, value: str) -> Callable[[EvalLog], None]:
 
 def set_step(name: str, value: Any) -> Callable[[EvalLog], None]:
     def change(log: EvalLog) -> None:
-        log.plan.steps[0].params[name] = value
+        log.plan.steps[-1].params[name] = value
 
     return change
 
