@@ -34,9 +34,13 @@ from simulated_windows import (
 )
 from valueflow.scorers.estimate.cells import normal_populations
 from valueflow.scorers.estimate.evaluation import evaluate
-from valueflow.scorers.estimate.judge import JudgeModel
-from valueflow.scorers.estimate.population import ValueWindows
-from valueflow.scorers.estimate.responses import AnchorErrors, intensity_grid, response_likelihood
+from valueflow.scorers.estimate.evidence.value import ValueWindows
+from valueflow.scorers.estimate.judge import JudgeModel, errors_of_known
+from valueflow.scorers.estimate.responses import (
+    intensity_grid,
+    relative_likelihood,
+    response_log_likelihood,
+)
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import mean_figure
 from valueflow.scorers.records import ResponseRecord, cell_name
@@ -67,8 +71,10 @@ def by_normal_population(table: WindowTable, judge: JudgeModel) -> list[tuple[fl
     value = ValueWindows(table, 0)
     texts = float(value.orders.present.sum(axis=1).max())
     grid = intensity_grid(judge.scale, texts, value.evidence)
-    known = AnchorErrors(np.zeros(int(table.anchor_key.max()) + 1), judge.text_sd**2)
-    rows = response_likelihood(value.orders, value.item, len(value.items), judge, known, grid)
+    known = errors_of_known(value.orders, int(table.anchor_key.max()) + 1, judge)
+    count = len(value.items)
+    logs = response_log_likelihood(value.orders, value.item, count, judge, known, grid)
+    rows = relative_likelihood(logs)
     fine = normal_populations(len(grid), float(grid[-1]), locations=241, spreads=25)
     found = []
     for members in value.members:
