@@ -5,6 +5,7 @@ without the code that wrote it. `window_records` turns responses into the rankin
 `WindowTable.from_records` reads.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from typing_extensions import TypedDict
 
 __all__ = [
     "METADATA_KEY",
+    "Distinct",
     "JudgeUsed",
     "ResponseRecord",
     "ValueRecord",
@@ -204,6 +206,43 @@ def measured(responses: Iterable[ResponseRecord]) -> Iterator[ResponseRecord]:
     refusals, and stays out of every other one, wherever records are read.
     """
     return (response for response in responses if not response["refusal"])
+
+
+class Distinct:
+    """Knows the measurements that were there before, so that the same one counts once.
+
+    A model and a judge that always answer alike give several runs the same response, shown beside
+    the same anchors and judged the same; pooled, it would tell as much as so many.
+    """
+
+    def __init__(self) -> None:
+        self.repeated = 0
+        """Responses' values that were left out, each with all of its windows."""
+        self._seen: set[str] = set()
+
+    def of(self, response: ResponseRecord) -> ResponseRecord:
+        """The response without the values whose windows were there before; itself, where none was.
+
+        A record without the response's hash is taken as new.
+        """
+        digest = response.get("response_sha256")
+        if digest is None:
+            return response
+        values = {}
+        for name, value in response["values"].items():
+            shown = [
+                [w["texts"], w["shown"], w["order"], w.get("choice"), w.get("ratings")]
+                for w in value["windows"]
+            ]
+            key = json.dumps([digest, response["query"], value["cell"], name, shown])
+            if value["windows"] and key in self._seen:
+                self.repeated += 1
+                continue
+            self._seen.add(key)
+            values[name] = value
+        return (
+            response if len(values) == len(response["values"]) else {**response, "values": values}
+        )
 
 
 def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:

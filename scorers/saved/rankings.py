@@ -29,6 +29,7 @@ from valueflow.hub_assets.registry.loading import load_registry, slug
 from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
 from valueflow.scorers.records import (
+    Distinct,
     ResponseRecord,
     is_judged,
     lost_windows,
@@ -83,6 +84,7 @@ class _Reading:
     ranked: dict[tuple[str, str], Path] = field(default_factory=dict)
     sources: dict[str, dict[str, Path]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
+    distinct: Distinct = field(default_factory=Distinct)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
@@ -346,8 +348,13 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
         if lost_windows([response]):
             failed.append(response)
-        for record in window_records(measured([response])):
+        before = reading.distinct.repeated
+        for record in window_records(measured([reading.distinct.of(response)])):
             yield reading.keep(number, record)
+        if repeated := reading.distinct.repeated - before:
+            reading.dropped["values of responses measured in another log in the same way"] += (
+                repeated
+            )
     for why, count in lost_windows(failed).items():
         reading.dropped[f"windows without a ranking ({why})"] += count
     reading.dropped.update(left_out(log.counts))

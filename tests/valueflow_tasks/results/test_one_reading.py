@@ -135,3 +135,28 @@ def test_a_folder_is_read_log_by_log(logs: tuple[Path, Path], tmp_path: Path) ->
     folder, _ = score_rankings([alone], tmp_path / "folder")
     once, _ = score_rankings([logs[0]], tmp_path / "once")
     assert folder.cells == once.cells
+
+
+def test_the_same_measurement_in_several_runs_counts_once(
+    logs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def another_run(log: EvalLog) -> None:
+        for sample in log.samples or []:
+            sample.id = f"again-{sample.id}"
+            for score in (sample.scores or {}).values():
+                assert score.metadata is not None
+                record = score.metadata["valueflow"]
+                record["item"] = f"again-{record['item']}"
+
+    again = changed(logs[0], tmp_path / "again.eval", another_run)
+    once, _ = score_rankings([logs[0]], tmp_path / "once")
+    both, saved = score_rankings([logs[0], again], tmp_path / "both")
+    assert both.judges == once.judges
+    assert both.cells == once.cells
+    repeated = "values of responses measured in another log in the same way"
+    assert saved.dropped[repeated] >= len(once.items)
+    (study,) = read_studies([logs[0], again]).studies
+    assert study.summary.evaluation is not None
+    pooled, alone = study.summary.evaluation.judges["power"], once.judges["power"]
+    assert (pooled.scale, pooled.scale_se) == pytest.approx((alone.scale, alone.scale_se))
+    assert any("count once" in note for note in study.notes)

@@ -22,7 +22,7 @@ from valueflow.results.studies import (
     tag_of,
     without_repeats,
 )
-from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.records import Distinct, ResponseRecord
 from valueflow.scorers.summary.run import RunSummary, summarize
 
 __all__ = [
@@ -137,7 +137,10 @@ def studies_of(
 
 
 def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
-    records = [record for log in logs for record in _records_of(log, prefix=len(logs) > 1)]
+    distinct = Distinct()
+    records = [
+        distinct.of(record) for log in logs for record in _records_of(log, prefix=len(logs) > 1)
+    ]
     first = logs[0]
     usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     counts: Counter[str] = Counter()
@@ -154,6 +157,11 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         )
     if len(logs) > 1:
         notes.append(f"{len(logs)} logs with the same settings are pooled")
+    if distinct.repeated:
+        notes.append(
+            f"{distinct.repeated} values of responses were measured in several logs in the same "
+            "way, and count once"
+        )
     return Study(
         tag=tag,
         label=label,
