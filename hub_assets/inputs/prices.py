@@ -1,8 +1,8 @@
-"""What models cost: an embedded table of a few list prices, and a user's own.
+"""What models cost: a user's own table, and an embedded one of what runs on one's own machine.
 
 Columns: `model` (a name of Inspect, or a pattern such as `hf/*`), `input` and `output` (US dollars
-per million tokens), and optionally `as_of`, the month that the price was looked up in. Models that
-run on one's own machine cost nothing here.
+per million tokens), and optionally `as_of`, the month that the price was looked up in. Providers'
+prices are not embedded, since they change: a plan that does not know one says so.
 """
 
 import math
