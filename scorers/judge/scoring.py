@@ -224,10 +224,13 @@ async def _score_response(
                 ),
                 values,
             )
+            if told := _over_budget(model, judged):
+                raise BudgetSpent(told)
             if not all(map(_ranked, judged)):
                 record["unscored"] = "grader_failed"
     except* BudgetSpent as spent:  # Of several windows at once.
         record["unscored"] = "budget"
+        judged = [value_record(value, sample) for value in values]
         judging.spent(_first(spent))
     record["values"] = {one["value"]: one for one in judged}
     return record
@@ -308,6 +311,15 @@ def _first(group: BaseException) -> str:
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
     return str(group)
+
+
+def _over_budget(model: Model, judged: list[ValueRecord]) -> str | None:
+    """What a window without a judgement was told, where the budget refused a call; else None."""
+    state = state_of(model)
+    if state is None or state.budget is None or not state.budget.refused:
+        return None
+    lost = (w["error"] for one in judged for w in one["windows"] if not is_judged(w))
+    return next((error for error in lost if error is not None), None)
 
 
 def _ranked(record: ValueRecord) -> bool:

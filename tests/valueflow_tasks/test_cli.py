@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.model import get_model
 
 import valueflow
 from tests.conftest import CountingJudge, obedient
@@ -173,7 +175,7 @@ def test_plan_says_what_a_study_costs() -> None:
 
 
 def test_logs_of_several_models_or_judges_are_not_taken_for_one(tmp_path: Path) -> None:
-    def log_of(model: str, judge: object, queries: str) -> str:
+    def log_of(model: Any, judge: object, queries: str) -> str:
         return inspect_eval(
             steer(values="power", levels="2", n_queries=queries),
             model=model,
@@ -186,7 +188,8 @@ def test_logs_of_several_models_or_judges_are_not_taken_for_one(tmp_path: Path) 
     judges = call("score", plain, other_judge, "-o", str(tmp_path / "out"))
     assert judges.exit_code == 1
     assert "more than one judge" in judges.output
-    twice = call("score", plain, log_of("valueflow/respondent", "valueflow/judge", "1"), "-o",
+    louder = get_model("valueflow/respondent", memoize=False, gain_up=9.0)
+    twice = call("score", plain, log_of(louder, "valueflow/judge", "1"), "-o",
                  str(tmp_path / "out"))  # fmt: skip
     assert twice.exit_code == 1
     assert "must not be taken for one" in " ".join(twice.output.split())
@@ -200,5 +203,5 @@ def test_logs_of_several_models_or_judges_are_not_taken_for_one(tmp_path: Path) 
     )
     write_eval_log(added, str(tmp_path / "added.eval"))
     result = call("score", str(tmp_path / "added.eval"), "-o", str(tmp_path / "out"))
-    assert result.exit_code == 1
-    assert "2 scores of valueflow/intensity" in " ".join(result.output.split())
+    assert result.exit_code == 0
+    assert "2 older scores of samples that were scored again" in " ".join(result.output.split())

@@ -65,7 +65,7 @@ def test_a_name_that_is_no_option_ends_the_scorer() -> None:
         ("windows", "two", "windows: 'two' is not a whole number"),
         ("windows", True, "windows: True is not a whole number"),
         ("sampling", "buckets", "'buckets' is none of bucket, random, fixed, adaptive"),
-        ("judge_mode", "rank", "judge_mode: 'rank' is none of ranking, choice"),
+        ("judge_mode", "rank", "judge_mode: 'rank' is none of ranking, rating, placement, choice"),
         ("refusals", "drop", "refusals: 'drop' is none of exclude, rank"),
         ("design_scale", "0", "design_scale: '0' is not a positive number"),
         ("vidb_columns", "text", "vidb_columns: 'text' is not a mapping"),
