@@ -5,14 +5,12 @@ from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
 from valueflow.solvers.steering_solver import steer_values
 from valueflow.solvers.survey_solver import answer_as_group
-from valueflow.steering.after import JudgeErrors
 from valueflow.steering.before import judge_answers
 from valueflow.steering.existing import existing_response, score
 from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
 from valueflow.survey.task import opinionqa
 
 __all__ = [
-    "JudgeErrors",
     "answer_as_group",
     "existing_response",
     "intensity",

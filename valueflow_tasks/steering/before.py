@@ -1,5 +1,6 @@
 """Before the first generation: whether the judge answers."""
 
+from importlib import import_module
 from logging import getLogger
 
 import anyio
@@ -27,6 +28,9 @@ def judge_answers() -> Solver:
     locks: list[anyio.Lock] = []
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
+        # every process, all hooks that are there when it begins.
+        import_module("valueflow.steering.after")
         model, named = grader_model()
         if not named:
             return state
