@@ -31,7 +31,7 @@ from inspect_ai.util import JSONSchema, LimitExceededError
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.judge.answer import Ranking, read_ranking, strip_reasoning
-from valueflow.scorers.judge.memory import (
+from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
     Call,
     JudgeGone,

@@ -19,8 +19,7 @@ from valueflow.hub_assets.inputs.anchors import vidb_of_run
 from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
-from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.memory import (
+from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
     JudgeState,
     Used,
@@ -28,6 +27,8 @@ from valueflow.scorers.judge.memory import (
     judge_with,
     state_of,
 )
+from valueflow.scorers.judge.calls.spending import budget_of
+from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
 from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
 from valueflow.scorers.judge.rating import (
     PLACEMENT_PROMPT_VERSION,
@@ -46,7 +47,6 @@ from valueflow.scorers.judge.response import (
     judge_response,
     value_record,
 )
-from valueflow.scorers.judge.spending import budget_of
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]

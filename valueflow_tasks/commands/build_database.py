@@ -86,7 +86,7 @@ def relevance_command(
         else:
             from inspect_ai.model import GenerateConfig, get_model
 
-            from valueflow.scorers.judge.memory import Budget
+            from valueflow.scorers.judge.calls.memory import Budget
             from valueflow.scorers.judge.model import MAX_RETRIES
 
             try:

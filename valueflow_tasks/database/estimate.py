@@ -14,8 +14,8 @@ from valueflow.database.recipe import Recipe
 from valueflow.database.sources import import_texts
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.registry.paths import below
+from valueflow.scorers.judge.calls.store import read_store
 from valueflow.scorers.judge.prompt import judge_prompt
-from valueflow.scorers.judge.store import read_store
 from valueflow.scorers.panel.prompts import plausible_prompt
 
 __all__ = ["Estimate", "estimate"]

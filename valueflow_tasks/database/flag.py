@@ -30,8 +30,8 @@ from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.scorers.judge.asking import ask
+from valueflow.scorers.judge.calls.store import open_store
 from valueflow.scorers.judge.prompt import draw_labels
-from valueflow.scorers.judge.store import open_store
 from valueflow.scorers.panel.prompts import (
     PLAUSIBLE_PROMPT_VERSION,
     plausible_answer,

@@ -24,15 +24,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.database.recipe import JudgeSpec, Recipe
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.scorers.judge.memory import (
+from valueflow.scorers.judge.calls.memory import (
     GIVE_UP_AFTER,
     Budget,
     BudgetSpent,
     JudgeState,
     judge_with,
 )
+from valueflow.scorers.judge.calls.store import JudgementStore, open_store
 from valueflow.scorers.judge.model import make_grader
-from valueflow.scorers.judge.store import JudgementStore, open_store
 
 __all__ = [
     "Budget",

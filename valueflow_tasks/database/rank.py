@@ -31,8 +31,8 @@ from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.scorers.judge.asking import judge_window
+from valueflow.scorers.judge.calls.store import open_store, read_store
 from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
-from valueflow.scorers.judge.store import open_store, read_store
 from valueflow.scorers.ranking.fit import fit_rankings
 from valueflow.scorers.ranking.rounds import (
     bridging_windows,

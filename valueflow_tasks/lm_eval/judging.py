@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from valueflow.hub_assets.settings import SAMPLE_KEY, SpendingSettings, read_sample
-from valueflow.scorers.judge.memory import remembering
+from valueflow.scorers.judge.calls.memory import remembering
+from valueflow.scorers.judge.calls.spending import budget_of
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
-from valueflow.scorers.judge.spending import budget_of
 from valueflow.scorers.records import ResponseRecord, is_judged
 
 __all__ = ["GivenResponse", "JudgedResponses", "digest_of", "judge_responses"]

@@ -35,7 +35,7 @@ from valueflow.lm_eval.options import (
 )
 from valueflow.lm_eval.task_files import SCORED
 from valueflow.options import yes_or_no
-from valueflow.scorers.judge.memory import check_cache_folder
+from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
 from valueflow.solvers.steering_solver import steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION

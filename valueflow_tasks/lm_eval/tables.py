@@ -16,7 +16,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_text, write_csv, write_text
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.judging import GivenResponse, digest_of
-from valueflow.scorers.judge.memory import cache_folder
+from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.scorers.records import ResponseRecord, measured, window_records
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.run import RunSummary, flatten

@@ -18,7 +18,7 @@ from valueflow.hub_assets.inputs.anchors import Vidb
 from valueflow.hub_assets.inputs.prices import Price
 from valueflow.hub_assets.settings import EvaluatorSettings, SpendingSettings
 from valueflow.scorers.judge.asking import GRADER_ROLE
-from valueflow.scorers.judge.spending import price_of
+from valueflow.scorers.judge.calls.spending import price_of
 from valueflow.scorers.windows.plan import FENCE_TOKENS, PROMPT_TOKENS
 
 __all__ = [

@@ -26,7 +26,7 @@ from valueflow.hub_assets.settings import CALL_SETTINGS, read_sample
 from valueflow.scorers.intensity_scorer import intensity_score
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import GRADER_ROLE
-from valueflow.scorers.judge.memory import Budget, JudgeState, Used, judge_with
+from valueflow.scorers.judge.calls.memory import Budget, JudgeState, Used, judge_with
 from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.scoring import Judging, repair_response
 from valueflow.scorers.records import (

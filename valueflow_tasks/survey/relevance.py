@@ -27,7 +27,7 @@ from valueflow.hub_assets.survey.questions import OpinionQuestion
 from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import ask
-from valueflow.scorers.judge.memory import Budget, BudgetSpent, remembering
+from valueflow.scorers.judge.calls.memory import Budget, BudgetSpent, remembering
 from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS
 from valueflow.scorers.judge.prompt import draw_labels, fenced
 

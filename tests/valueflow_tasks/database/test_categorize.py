@@ -20,7 +20,7 @@ from valueflow.database.stages import Run, run_stage
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.registry.paths import below, path_fault, path_to
-from valueflow.scorers.judge.store import read_store
+from valueflow.scorers.judge.calls.store import read_store
 
 PVQ = load_registry().theories["pvq"]
 SURE = {"scale": 1e6}

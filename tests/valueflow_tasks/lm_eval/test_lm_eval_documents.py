@@ -18,7 +18,7 @@ from valueflow.lm_eval.leaves import leaves, opinion_leaves
 from valueflow.lm_eval.options import judging_is_skipped, output_folder
 from valueflow.lm_eval.steering import documents
 from valueflow.lm_eval.task_files import sync, task_folder, yaml_files
-from valueflow.scorers.judge.memory import cache_folder
+from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.solvers.wording import definition_prompt
 from valueflow.steering.tasks import steer
 

@@ -17,7 +17,7 @@ from valueflow.cli import main
 from valueflow.results.steering.logs import read_study_log
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge import probe
-from valueflow.scorers.judge.memory import GIVE_UP_AFTER
+from valueflow.scorers.judge.calls.memory import GIVE_UP_AFTER
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, judge_usage, lost_windows
 from valueflow.steering.tasks import steer
 

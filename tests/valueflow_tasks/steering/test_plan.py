@@ -12,8 +12,8 @@ from tests.conftest import CountingJudge, inspect_command, obedient
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.inputs.prices import Price, load_prices, price_in
 from valueflow.scorers.intensity_scorer import intensity
-from valueflow.scorers.judge.memory import BudgetSpent
-from valueflow.scorers.judge.spending import MoneyBudget
+from valueflow.scorers.judge.calls.memory import BudgetSpent
+from valueflow.scorers.judge.calls.spending import MoneyBudget
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.steering.tasks import steer
 

@@ -15,7 +15,7 @@ from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.questions import OpinionQuestion, load_opinions, question_hash
 from valueflow.hub_assets.survey.relevance import load_relevance
-from valueflow.scorers.judge.memory import Budget, BudgetSpent
+from valueflow.scorers.judge.calls.memory import Budget, BudgetSpent
 from valueflow.scorers.judge.prompt import read_fences
 from valueflow.survey import relevance
 from valueflow.survey.relevance import (

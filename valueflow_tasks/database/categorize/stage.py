@@ -42,7 +42,7 @@ from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.registry.paths import path_to
 from valueflow.hub_assets.vidb.schema import DIRECTIONS
-from valueflow.scorers.judge.store import open_store
+from valueflow.scorers.judge.calls.store import open_store
 from valueflow.scorers.panel.prompts import CATEGORY_PROMPT_VERSION
 
 __all__ = ["QUEUE", "asked_values", "categorize", "label_of", "value_step", "value_units"]

@@ -26,7 +26,7 @@ from valueflow.database.categorize.plan import (
 from valueflow.database.judging import Budget, Question, ask_all
 from valueflow.database.recipe import Recipe
 from valueflow.scorers.judge.asking import ask
-from valueflow.scorers.judge.store import JudgementStore
+from valueflow.scorers.judge.calls.store import JudgementStore
 from valueflow.scorers.panel.prompts import (
     CATEGORY_PROMPT_VERSION,
     category_correction,

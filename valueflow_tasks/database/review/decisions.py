@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.vidb.schema import DIRECTIONS
-from valueflow.scorers.judge.store import JudgementStore, open_store, read_store
+from valueflow.scorers.judge.calls.store import JudgementStore, open_store, read_store
 
 __all__ = [
     "ANSWERS",

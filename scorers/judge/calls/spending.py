@@ -1,7 +1,7 @@
 """What a judge may cost: most calls, and most money.
 
-Calls are counted where they reach the provider (`valueflow.scorers.judge.memory`), so that answers
-that a memory gives are free. Calls in flight when the money is spent are paid for as well.
+Calls are counted where they reach the provider (`valueflow.scorers.judge.calls.memory`), so that
+answers that a memory gives are free. Calls in flight when the money is spent are paid for as well.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from inspect_ai.model import Model, get_model_info
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.prices import Price, load_prices, price_in
 from valueflow.hub_assets.settings import SpendingSettings
-from valueflow.scorers.judge.memory import Budget, BudgetSpent
+from valueflow.scorers.judge.calls.memory import Budget, BudgetSpent
 
 __all__ = ["MoneyBudget", "budget_of", "price_of"]
 

@@ -12,7 +12,7 @@ from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
 from tests.conftest import mock_model, output
 from valueflow.scorers.judge.asking import Reply, ask
-from valueflow.scorers.judge.memory import (
+from valueflow.scorers.judge.calls.memory import (
     GIVE_UP_AFTER,
     Budget,
     JudgeState,

@@ -6,7 +6,7 @@ the very step in which the provider hands it over, so that a kill a moment later
 
 What remembers: under Inspect its own cache (see `judge_cache`), which its other tools know; outside
 of a task a file of JSON lines per judge (`remembering`); in a build the journal beside the store of
-judgements. The files share one store, `valueflow.scorers.judge.store`.
+judgements. The files share one store, `valueflow.scorers.judge.calls.store`.
 """
 
 import copy
@@ -28,7 +28,7 @@ from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelAPI, Model
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.settings import CALL_SETTINGS
-from valueflow.scorers.judge.store import JudgementStore, open_store
+from valueflow.scorers.judge.calls.store import JudgementStore, open_store
 
 __all__ = [
     "CACHE_VARIABLE",

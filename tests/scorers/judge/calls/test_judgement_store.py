@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.scorers.judge.store import open_store, read_store
+from valueflow.scorers.judge.calls.store import open_store, read_store
 
 
 def test_what_was_added_is_there_again(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from valueflow.scorers.judge.store import open_store\n"
+        "from valueflow.scorers.judge.calls.store import open_store\n"
         "with open_store(Path(sys.argv[1])):\n    pass\n"
     )
     with open_store(path):

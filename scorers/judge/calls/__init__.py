@@ -1,0 +1,1 @@
+"""Calls of a judge: remembered, counted, and held to a budget."""
