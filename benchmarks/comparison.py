@@ -39,7 +39,10 @@ RESPONSE_SD = 1.5
 
 @dataclass(frozen=True)
 class Design:
-    """Two runs; ``gain`` is A minus B of the centres at each level (L,)."""
+    """Two runs; ``gain`` is A minus B of the centres at each level (L,).
+
+    ``judged_again``: B holds the responses of A, judged once more.
+    """
 
     queries: int = 20
     windows: int = 2
@@ -48,6 +51,7 @@ class Design:
     gain: tuple[float, ...] = (0.0,) * len(LEVELS)
     paired: bool = True
     two_judges: bool = False
+    judged_again: bool = False
     values: tuple[str, ...] = VALUES
 
 
@@ -132,7 +136,8 @@ def two_runs(
             for value, pool in anchors.items()
         }
     shape = (len(LEVELS), design.queries)
-    runs = []
+    runs: list[list[ResponseRecord]] = []
+    kept: dict[str, Array] = {}
     effect = {v: generator.normal(0, design.query_sd, design.queries) for v in design.values}
     for number, sign in enumerate((0.0, -1.0)):
         if number and not design.paired:
@@ -142,6 +147,8 @@ def two_runs(
             centre = CENTRES + sign * np.array(design.gain)
             noise = generator.normal(0, RESPONSE_SD, shape)
             truth[value] = np.clip(centre[:, None] + effect[value] + noise, -10, 10)
+        if design.judged_again:
+            truth = kept = kept or truth
         first = design.queries if number and not design.paired else 0
         second = number == 1 and design.two_judges
         runs.append(
@@ -155,6 +162,9 @@ def two_runs(
                 design.windows,
             )
         )
+    if design.judged_again:
+        for record in itertools.chain(*runs):
+            record["response_sha256"] = record["item"]
     return runs[0], runs[1]
 
 

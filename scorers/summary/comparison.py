@@ -337,13 +337,22 @@ def compare(
         raise ValueflowError(nothing_shared(cells))
     one_judge = same_judge(*judges) and not obstacles
     evaluations, measured = _measure(sides, one_judge)
+    same = _same_responses(sides)
     found: list[CellDifference] = []
     for what in ("mean", "shift"):
         tests = [
-            test for cell in shared if (test := _difference(what, cell, places[cell], measured))
+            test
+            for cell in shared
+            if (test := _difference(what, cell, places[cell], measured, same))
         ]
         found.extend(_decided(tests, confidence, correction))
     notes = [f"Compared although {reason}." for reason in obstacles]
+    if judged_again := [cell for cell in shared if cell in same]:
+        notes.append(
+            f"A and B hold the same responses in {_listed(judged_again)}: a difference there is "
+            "one between two judgements of the same texts, paired response by response, and says "
+            "nothing about models."
+        )
     if not one_judge and not obstacles:
         notes.append(
             f"A and B have different judges ({judges[0]['model']} and {judges[1]['model']}, or "
@@ -439,6 +448,25 @@ def _measure(
     return evaluations, measured
 
 
+def _same_responses(sides: Sequence[Sequence[ResponseRecord]]) -> frozenset[str]:
+    """The cells of which both sides have the very same scored responses, known by their hashes."""
+    held: list[dict[str, set[tuple[str, str]]]] = []
+    unknown: set[str] = set()
+    for side in sides:
+        cells: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for response in measured(side):
+            digest = response.get("response_sha256")
+            for record in response["values"].values():
+                if digest is None:
+                    unknown.add(record["cell"])
+                elif any(map(is_judged, record["windows"])):
+                    cells[record["cell"]].add((response["query"], digest))
+        held.append(cells)
+    return (
+        frozenset(cell for cell, texts in held[0].items() if texts == held[1].get(cell)) - unknown
+    )
+
+
 def _windows(name: str, side: Iterable[ResponseRecord]) -> Iterator[dict[str, Any]]:
     """The windows of a side, whose cells bear its name, so that its items do too.
 
@@ -460,10 +488,14 @@ MOST_DIRECTIONS = 8
 
 
 def _difference(
-    what: str, cell: str, place: Place, measured: _Measured
+    what: str, cell: str, place: Place, measured: _Measured, same: frozenset[str]
 ) -> tuple[CellDifference, int] | None:
     """The difference in one cell, not yet tested, and its degrees of freedom, one fewer than the
-    queries of the cell that has fewest; None where a side lacks a cell it takes."""
+    queries of the cell that has fewest; None where a side lacks a cell it takes.
+
+    ``same`` names the cells whose responses are the same on both sides: there the error is that of
+    the judgements alone, from the differences within queries.
+    """
     names = [cell]
     if what == "shift":
         default = baseline_name(cell)
@@ -479,6 +511,9 @@ def _difference(
         _figure(np.concatenate(weights), means, covariance)
         for weights in ((own, nothing), (nothing, own), (own, -own))
     )
+    if same.issuperset(names):
+        errors = [measured.errors[key] for key in keys]
+        difference = replace(difference, se=_paired_error(np.concatenate([own, -own]), errors))
     shared = frozenset.intersection(*(measured.queries[key] for key in keys))
     nan = float("nan")
     test = CellDifference(
@@ -486,6 +521,25 @@ def _difference(
         False,
     )  # fmt: skip
     return test, max(min(len(measured.queries[key]) for key in keys) - 1, 1)
+
+
+def _paired_error(weights: Array, errors: Sequence[CellErrors]) -> float:
+    """Standard error of a contrast of cells that hold the same responses.
+
+    The sums of influences over each query are set against each other as they are, so that what the
+    responses have in common cancels; their correlation is not drawn toward a common one.  The
+    judges' parts are added.
+    """
+    queries = np.unique(np.concatenate([one.query for one in errors]))
+    contrast = np.zeros(len(queries))
+    for weight, one in zip(weights, errors, strict=True):
+        sums = np.bincount(np.searchsorted(queries, one.query), one.influence, len(queries))
+        size = float(np.sqrt(sums @ sums))
+        contrast += weight * one.sd * (sums / size if size > 0 else 0.0)
+    width = max(len(one.judge) for one in errors)
+    judge = np.array([np.pad(one.judge, (0, width - len(one.judge))) for one in errors])
+    moved = weights @ judge
+    return float(np.sqrt(contrast @ contrast + moved @ moved))
 
 
 def _figure(weights: Array, means: Array, covariance: Array) -> Figure:

@@ -107,6 +107,25 @@ def test_a_run_compared_with_itself_differs_nowhere() -> None:
         assert not row.differs
 
 
+def test_the_same_responses_judged_twice_differ_by_their_judgements_alone() -> None:
+    design = Design(values=("power",), judged_again=True)
+    found = replicated(design, 12)
+    # 12 runs of 5 cells: a Monte-Carlo error of about 0.03.
+    assert 0.87 <= tally(found, true_differences(design), "mean").coverage <= 1.0
+    assert all("judgements of the same texts" in notes(one) for one in found)
+    apart = replicated(Design(values=("power",)), 6)
+    ours, theirs = ([row.se for one in runs for row in one.of("mean")] for runs in (found, apart))
+    assert np.mean(ours) < 0.8 * np.mean(theirs)
+
+
+def test_a_log_compared_with_itself_has_no_room_for_a_difference() -> None:
+    a, _ = runs(4)
+    known = [{**one, "response_sha256": one["item"]} for one in a]
+    for row in compare(known, known).of("mean"):
+        assert abs(row.difference) < 1e-8
+        assert max(abs(row.lower), abs(row.upper)) < 1e-6
+
+
 def test_shifts_are_differences_of_differences_with_errors_of_four_cells() -> None:
     a, b = runs(5)
     found = compare(a, b)
