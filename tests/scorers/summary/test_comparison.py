@@ -43,6 +43,7 @@ def null_runs() -> list[Comparison]:
     return replicated(SMALL, 80)
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_single_tests_err_at_their_level_and_holm_less_often_than_it(
     null_runs: list[Comparison],
 ) -> None:
@@ -154,6 +155,7 @@ def test_two_judges_are_estimated_apart_and_the_user_is_told() -> None:
     assert len(one.evaluations) == 1
 
 
+@pytest.mark.slow
 def test_two_judges_do_not_make_differences() -> None:
     design = Design(values=SMALL.values, two_judges=True)
     found = tally(replicated(design, 40), true_differences(design), "mean")
