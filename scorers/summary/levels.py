@@ -76,7 +76,8 @@ def order_draws(
         if shapes is not None:
             curves[cell] = _curves(shapes, np.append(0.0, off), means[:, place])
     of_value: dict[str, list[tuple[str, str]]] = {}
-    for pair in pairs:
+    # Sorted, so that the order in which cells appear changes no draw.
+    for pair in sorted(pairs):
         of_value.setdefault(joint.values[joint.index[pair[0]]], []).append(pair)
     found = {}
     for members in of_value.values():

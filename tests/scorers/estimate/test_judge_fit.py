@@ -61,7 +61,7 @@ def test_a_note_on_the_fit_counts_how_many_values_were_tested() -> None:
 
 
 def test_observed_and_expected_agree_by_distance() -> None:
-    fit = judged(2, Judge(0.4), 3000).fit["value"]
+    fit = judged(2, Judge(0.4), 6000).fit["value"]
     np.testing.assert_allclose(fit.observed, fit.expected, atol=0.03)
     assert fit.observed[0] < 0.7 < 0.98 < fit.observed[-1]
     assert len(fit.pairs) == len(fit.distance) - 1

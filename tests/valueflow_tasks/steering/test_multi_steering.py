@@ -90,7 +90,7 @@ def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> Non
 
 
 def test_composites_are_compared_with_direct_steering() -> None:
-    found = run(steer_composite(values="benevolence", levels="-2,2", n_queries=10), child_share=0.6)
+    found = run(steer_composite(values="benevolence", levels="-2,2", n_queries=24), child_share=0.6)
     assert near(found, "composite benevolence relative_size", 0.6)
     assert found["composite benevolence direction_agreement"] == 1
     assert near(found, "benevolence up", 5)
