@@ -9,8 +9,9 @@ from typing import Any
 from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
-from valueflow.lm_eval.steering import Entry, documents, process_results
-from valueflow.lm_eval.task_files import SCORED
+from valueflow.lm_eval.aggregation import Entry
+from valueflow.lm_eval.leaves import SCORED
+from valueflow.lm_eval.steering import documents, process_results
 from valueflow.simulated.models import SimulatedModel
 from valueflow.simulated.respondent import RespondentOptions, answer
 

@@ -22,6 +22,12 @@ Breslow and Efron, made for survival times, would count a tied pair twice). It d
 often a judge declares a tie. By symmetry the mean over ``d!`` orders is a mean over the subsets of
 the group that can still be unplaced, which is what is computed.
 
+:mod:`valueflow.scorers.estimate.likelihood` treats ties by another rule: there the *probability* of
+a tie is the sum over its orders, so that a tie of two texts alone teaches nothing; here it pulls
+them together. There the anchors' intensities are known, and a tie must neither blunt the judge's
+scale nor count as information on the response. Here all utilities are unknown: the logarithm of a
+sum need not be concave, and would leave texts that were only ever tied with each other unplaced.
+
 References: Luce, *Individual Choice Behavior* (1959); Plackett, *The Analysis of Permutations*,
 Applied Statistics 24 (1975); Elo, *The Rating of Chessplayers* (1978).
 """

@@ -4,20 +4,17 @@ All numbers come from `valueflow.scorers`; this module gives them the harness's 
 standard error what went wrong.
 """
 
-import math
-import sys
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import SpendingSettings, read_options
+from valueflow.lm_eval.aggregation import Numbers, attempt, say, say_written
 from valueflow.lm_eval.judging import GivenResponse, JudgedResponses, judge_responses
-from valueflow.lm_eval.leaves import METRICS, SHARES
+from valueflow.lm_eval.leaves import METRICS, SCORED, SHARES
 from valueflow.lm_eval.tables import keep_responses, write_tables
-from valueflow.lm_eval.task_files import SCORED
 from valueflow.scorers.estimate.evaluation import Estimate
 from valueflow.scorers.figures import Figure, share
 from valueflow.scorers.judge.model import NO_GRADER
@@ -28,29 +25,14 @@ __all__ = ["RunNumbers", "numbers_of"]
 
 
 @dataclass(frozen=True)
-class RunNumbers:
-    """What a run says under lm-eval.
+class RunNumbers(Numbers):
+    """What a run that steers says under lm-eval.
 
     Attributes:
-        figures: by metric; a metric that the data do not allow is missing.
-        scored: responses with a ranking, NaN where nothing was judged.
-        shown: by document id, what its entry in the samples file shows.
         summary: everything that the run says; None where nothing was judged.
     """
 
-    figures: dict[str, Figure] = field(default_factory=dict)
-    scored: float = math.nan
-    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
     summary: RunSummary | None = None
-
-    def value(self, metric: str) -> float:
-        """A metric's number, NaN where there is none; `NAME_se` is the standard error of `NAME`."""
-        if metric == SCORED:
-            return self.scored
-        if metric in self.figures:
-            return self.figures[metric].value
-        figure = self.figures.get(metric.removesuffix("_se"))
-        return math.nan if figure is None or not metric.endswith("_se") else figure.se
 
 
 def numbers_of(
@@ -58,9 +40,8 @@ def numbers_of(
 ) -> RunNumbers:
     """Judges a run, sums it up and writes its tables where the run names a folder.
 
-    An error here would lose the harness's own results, so none is raised: where the judge fails,
-    the reason goes to standard error, with the file that keeps the responses and the command that
-    finishes the job.
+    No error is raised: where the judge fails, the reason goes to standard error, with the file that
+    keeps the responses and the command that finishes the job.
 
     Args:
         responses: all responses of one run, at least one.
@@ -72,30 +53,23 @@ def numbers_of(
     if run["grader"] == NO_GRADER:
         _say(run, "not judged, since no grader is named", finish)
         return RunNumbers()
-    try:
-        judged = judge_responses(
-            responses,
-            run["grader"],
-            int(run["max_connections"]),
-            read_options(SpendingSettings, run),
-        )
+
+    def judge() -> tuple[JudgedResponses, RunSummary, RunNumbers]:
+        spending = read_options(SpendingSettings, run)
+        connections = int(run["max_connections"])
+        judged = judge_responses(responses, run["grader"], connections, spending)
         summary = summarize(judged.records)
-    except ValueflowError as error:
-        _say(run, f"not judged: {error}", finish)
+        return judged, summary, _numbers(judged, summary)
+
+    found = attempt(judge, lambda why: _say(run, f"not judged{why}", finish))
+    if found is None:
         return RunNumbers()
-    except Exception:
-        traceback.print_exc()
-        _say(run, "not judged, for the error above", finish)
-        return RunNumbers()
-    numbers = _numbers(judged, summary)
+    judged, summary, numbers = found
     _report(run, judged, numbers, finish)
     folder = output or (Path(run["output"]) if run["output"] else None)
     if folder is not None:
-        try:
-            for path in write_tables(folder, run["task"], summary, judged.records):
-                _say(run, f"wrote {path}")
-        except InputFileError as error:
-            _say(run, f"tables were not written: {error}")
+        name = run["task"]
+        say_written(name, lambda: write_tables(folder, name, summary, judged.records))
     return numbers
 
 
@@ -112,7 +86,8 @@ def _numbers(judged: JudgedResponses, summary: RunSummary) -> RunNumbers:
         if found is not None:
             figures[metric] = found
     scored = summary.counts["responses"] - summary.counts["unscored"]
-    return RunNumbers(figures, float(scored), _shown(summary, judged.records), summary)
+    figures[SCORED] = Figure(float(scored))
+    return RunNumbers(figures, _shown(summary, judged.records), summary)
 
 
 def _refused(record: ResponseRecord) -> bool:
@@ -157,7 +132,7 @@ def _report(
     _say(
         run,
         f"{judged.asked:,} judge calls, {judged.remembered:,} answers from the cache; "
-        f"{numbers.scored:,.0f} of {len(judged.records):,} responses scored",
+        f"{numbers.value(SCORED):,.0f} of {len(judged.records):,} responses scored",
     )
     for note in numbers.summary.notes if numbers.summary else ():
         _say(run, note)
@@ -181,4 +156,4 @@ def _say(run: Mapping[str, Any], message: str, unfinished: Sequence[GivenRespons
             )
         except InputFileError as error:
             message += f". The responses could not be kept: {error}"
-    print(f"valueflow: {run['task']}: {message}", file=sys.stderr, flush=True)
+    say(run["task"], message)

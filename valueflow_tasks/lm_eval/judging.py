@@ -4,7 +4,6 @@ The same functions judge them as under Inspect; here they run in an event loop o
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from valueflow.scorers.judge.model import make_grader
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import ResponseRecord, is_judged
 
-__all__ = ["GivenResponse", "JudgedResponses", "digest_of", "judge_responses"]
+__all__ = ["GivenResponse", "JudgedResponses", "judge_responses"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,11 @@ class GivenResponse:
     def id(self) -> str:
         """The document's id, which is that of Inspect's sample."""
         return self.doc["id"]
+
+    @property
+    def identity(self) -> str:
+        """Tells it from other responses, and from the same one to be judged in another way."""
+        return json.dumps([self.id, self.text, self.doc["settings"], self.doc["run"]])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -80,12 +84,6 @@ class JudgedResponses:
             for value in record["values"].values()
             for window in value["windows"]
         )
-
-
-def digest_of(responses: Sequence[GivenResponse]) -> str:
-    """A name for these responses under these settings, whatever their order."""
-    parts = sorted(json.dumps([r.id, r.text, r.doc["settings"], r.doc["run"]]) for r in responses)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def judge_responses(

@@ -12,23 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.files import MOST_TABLE_BYTES, check_file, read_text
+from valueflow.hub_assets.files import check_file
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.figures import RunNumbers, numbers_of
 from valueflow.lm_eval.judging import GivenResponse
 from valueflow.lm_eval.leaves import leaf_named
 from valueflow.lm_eval.survey import record_of
-from valueflow.lm_eval.tables import read_responses, write_opinion_tables
+from valueflow.lm_eval.tables import read_responses, read_samples, write_opinion_tables
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import check_grader, grader_spec
 from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
 from valueflow.scorers.survey.records import OptionRecord
 
-__all__ = [
-    "is_survey",
-    "judge_later",
-    "sum_up_surveys",
-]
+__all__ = ["is_survey", "judge_later", "sum_up_surveys"]
 
 
 def judge_later(
@@ -95,21 +91,11 @@ def sum_up_surveys(paths: Sequence[Path], output: Path) -> dict[str, float]:
     records: list[OptionRecord] = []
     first: tuple[Any, ...] | None = None
     seen: dict[tuple[str, str, str], Path] = {}
+    problem = (
+        "is no answer of a survey task; give a file samples_valueflow*opinionqa_*.jsonl of lm-eval"
+    )
     for path in paths:
-        for number, line in enumerate(read_text(path, MOST_TABLE_BYTES).split("\n"), 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                record = record_of(row["doc"], row["filtered_resps"])
-                shared = _shared(json.loads(row["doc"]["run"]))
-            except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-                raise InputFileError(
-                    path,
-                    "is no answer of a survey task; give a file samples_valueflow*opinionqa_*.jsonl"
-                    " of lm-eval",
-                    row=number,
-                ) from None
+        for number, (record, shared) in read_samples(path, _answer, problem):
             first = first or shared
             if shared != first:
                 raise InputFileError(
@@ -130,8 +116,10 @@ def sum_up_surveys(paths: Sequence[Path], output: Path) -> dict[str, float]:
     return flat
 
 
-def _shared(run: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What the passes of one run have in common."""
+def _answer(row: Mapping[str, Any]) -> tuple[OptionRecord, tuple[Any, ...]]:
+    """The record of an answer, and what the passes of one run have in common."""
+    run = json.loads(row["doc"]["run"])
     names = ("data_sha256", "wording", "answer_reader", "style", "holdout", "seed")
     letters = str(run["task"]).partition("::")[0]
-    return ("letters" in letters, *(run[name] for name in names))
+    shared = ("letters" in letters, *(run[name] for name in names))
+    return record_of(row["doc"], row["filtered_resps"]), shared

@@ -14,6 +14,7 @@ A metric's name has letters, digits and `_` only: the harness puts a comma after
 groups have commas of their own.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -26,18 +27,19 @@ __all__ = [
     "ANSWERS",
     "METRICS",
     "OPINION_GROUP",
+    "SCORED",
     "SHARES",
     "Leaf",
     "LeafDesign",
     "OpinionLeaf",
     "all_metrics",
     "figure_name",
-    "has_error",
     "leaf_named",
     "leaves",
     "lower_is_better",
     "opinion_leaf_named",
     "opinion_leaves",
+    "with_errors",
 ]
 
 LeafDesign = Literal["steer", "pair", "five"]
@@ -71,7 +73,8 @@ SHARES = ("refusal_rate", "unscored_share")
 NEEDS_SINGLES = ("pair_additivity",)
 """Metrics that a run has only where its members are steered alone too."""
 
-LOWER_IS_BETTER = (*SHARES, "shift_down", "five_fading")
+SCORED = "scored"
+"""Metric that counts the responses which were ranked; its sample entries hold the estimates."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,9 @@ _PROFILE = {
     "profile_built_on_scored_questions": "profile_built_on_scored_questions",
 }
 
-_NO_ERROR = {ANSWERS, "gold_ties", *_PROFILE}
+_NO_ERROR = {SCORED, ANSWERS, "gold_ties", *_PROFILE}
 _LOWER = {
+    *(*SHARES, "shift_down", "five_fading"),
     *("refused", "unparsed", "js", "emd", "baseline_js", "baseline_emd", "gold_ties"),
     "profile_built_on_scored_questions",
 }
@@ -209,9 +213,12 @@ def figure_name(name: str, pass_name: str) -> str:
     return name.replace("{}", pass_name)
 
 
-def has_error(metric: str) -> bool:
-    """Whether a metric has a standard error beside it, `METRIC_se`."""
-    return metric not in _NO_ERROR
+def with_errors(metrics: Iterable[str]) -> list[str]:
+    """Metrics, each followed by its standard error `METRIC_se` where it has one."""
+    found: list[str] = []
+    for metric in metrics:
+        found += [metric] if metric in _NO_ERROR else [metric, f"{metric}_se"]
+    return found
 
 
 def lower_is_better(metric: str) -> bool:
@@ -230,11 +237,8 @@ def opinion_leaves(registry: Registry, attribute: str | None = None) -> list[Opi
 
 def all_metrics(registry: Registry) -> set[str]:
     """Every metric of any survey task, standard errors among them."""
-    found: set[str] = set()
-    for leaf in _every_leaf(registry):
-        for metric in leaf.metrics(registry):
-            found |= {metric, f"{metric}_se"} if has_error(metric) else {metric}
-    return found
+    leaves = _every_leaf(registry)
+    return {metric for leaf in leaves for metric in with_errors(leaf.metrics(registry))}
 
 
 def opinion_leaf_named(registry: Registry, name: str) -> OpinionLeaf:

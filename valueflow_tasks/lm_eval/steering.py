@@ -4,26 +4,21 @@ The harness hands `--metadata` to this function alone, so all that the later ste
 the documents: the sample's settings (as Inspect's samples have them) and how the run is judged.
 
 The functions that the YAML files name for results: what a document yields, and one per metric.
-
-The harness collects an entry per document and metric and calls each metric's function once with all
-of them, after generation. So each entry carries its response, the first function that is called
-judges all responses, and the others find the numbers there. What an entry shows in the samples file
-is filled in then.
+All responses are judged when the first of them is called.
 """
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.figures import RunNumbers, numbers_of
-from valueflow.lm_eval.judging import GivenResponse, digest_of
-from valueflow.lm_eval.leaves import METRICS, SHARES, leaf_named
+from valueflow.lm_eval.aggregation import Entry, aggregations, entries_of, say, say_once
+from valueflow.lm_eval.figures import numbers_of
+from valueflow.lm_eval.judging import GivenResponse
+from valueflow.lm_eval.leaves import METRICS, SCORED, SHARES, leaf_named, with_errors
 from valueflow.lm_eval.options import (
     check_requests_are_new,
     clear_option_names,
@@ -33,7 +28,6 @@ from valueflow.lm_eval.options import (
     output_folder,
     read_options,
 )
-from valueflow.lm_eval.task_files import SCORED
 from valueflow.options import yes_or_no
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
@@ -42,11 +36,7 @@ from valueflow.solvers.wording import WORDING_VERSION
 from valueflow.steering.design import RunDesign, sample_settings, steering_design
 from valueflow.steering.settings import registry_of_run
 
-__all__ = [
-    "Entry",
-    "documents",
-    "process_results",
-]
+__all__ = ["documents", "process_results"]
 
 
 @clear_option_names
@@ -122,87 +112,32 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
     planned = design.planned
     calls = f"{planned['judge_calls']:,} judge calls" if judged else "no judge calls"
-    lines = [
-        f"valueflow: {task}: {planned['queries']} queries under {len(design.conditions)} "
-        f"conditions: {planned['generations']:,} generations and {calls} (--limit changes both)",
-        *(f"valueflow: queries: {note}" for note in design.loaded.notes),
-    ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    say(
+        task,
+        f"{planned['queries']} queries under {len(design.conditions)} conditions: "
+        f"{planned['generations']:,} generations and {calls} (--limit changes both)",
+    )
+    for note in design.loaded.notes:
+        say("queries", note)
     asset = design.registry.assets.get(design.settings.vidb)
     if asset is not None and asset.note:
-        _print_once(f"valueflow: anchors from {asset.name}. {asset.note}")
-
-
-@cache
-def _print_once(line: str) -> None:
-    """For what holds for all tasks of a command."""
-    print(line, file=sys.stderr, flush=True)
-
-
-class Entry(dict[str, Any]):
-    """What one document adds to one metric; as a mapping, what the samples file shows of it.
-
-    Attributes:
-        response: the response; it travels along when processes exchange their entries.
-    """
-
-    def __init__(self, shown: Mapping[str, Any], response: GivenResponse) -> None:
-        super().__init__(shown)
-        self.response = response
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Entry, (dict(self), self.response)
+        say_once(f"anchors from {asset.name}. {asset.note}")
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Entry]:
     """The entries of one document; the function `process_results` of the YAML files.
 
     Args:
-        doc: from `valueflow.lm_eval.steering`.
+        doc: from `documents`.
         results: the response, alone in a list.
     """
     text = results[0] if isinstance(results[0], str) else results[0][0]
     response = GivenResponse({key: str(cell) for key, cell in doc.items()}, text)
     run = response.run
-    leaf = leaf_named(load_registry(), run["task"])
-    entries = {SCORED: Entry({}, response)}
-    for name in leaf.metrics(singles=bool(run["singles"])):
-        for metric in (name, f"{name}_se"):
-            entries[metric] = Entry({"see": SCORED}, response)
-    return entries
+    metrics = leaf_named(load_registry(), run["task"]).metrics(singles=bool(run["singles"]))
+    return entries_of(response, with_errors([SCORED, *metrics]), SCORED, {})
 
 
-_last: dict[str, RunNumbers] = {}
-"""The numbers of the task at hand: the harness goes through its metrics one after the other."""
+_METRICS = with_errors([SCORED, *SHARES, *(name for names in METRICS.values() for name in names)])
 
-
-def _aggregate(metric: str, entries: Sequence[Entry]) -> float:
-    responses = [entry.response for entry in entries]
-    digest = digest_of(responses)
-    if digest not in _last:
-        numbers = numbers_of(responses)
-        _last.clear()
-        _last[digest] = numbers
-    numbers = _last[digest]
-    if metric == SCORED:
-        for entry in entries:
-            entry.update(numbers.shown.get(entry.response.id, {}))
-    return numbers.value(metric)
-
-
-@cache
-def _aggregation(metric: str) -> Callable[[Sequence[Entry]], float]:
-    def aggregation(entries: Sequence[Entry]) -> float:
-        return _aggregate(metric, entries)
-
-    aggregation.__name__ = aggregation.__qualname__ = metric
-    aggregation.__doc__ = f"The metric {metric} of a run; NaN where there is none."
-    return aggregation
-
-
-def __getattr__(name: str) -> Callable[[Sequence[Entry]], float]:
-    """A function for each metric, by its name."""
-    known = {*SHARES, *(metric for names in METRICS.values() for metric in names)}
-    if name != SCORED and name.removesuffix("_se") not in known:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _aggregation(name)
+__getattr__ = aggregations(__name__, _METRICS.__contains__, SCORED, numbers_of)

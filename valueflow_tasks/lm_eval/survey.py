@@ -10,27 +10,35 @@ the likeliest letter, and all figures come from `valueflow.scorers.survey.accura
 that Inspect's log has for them.
 """
 
-import hashlib
 import json
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.survey.sample import OpinionSample
+from valueflow.lm_eval.aggregation import (
+    Entry,
+    Numbers,
+    aggregations,
+    attempt,
+    entries_of,
+    say,
+    say_once,
+    say_written,
+)
 from valueflow.lm_eval.leaves import (
     ANSWERS,
     OpinionLeaf,
     all_metrics,
-    has_error,
     opinion_leaf_named,
+    with_errors,
 )
 from valueflow.lm_eval.options import (
     check_requests_are_new,
@@ -40,6 +48,7 @@ from valueflow.lm_eval.options import (
 )
 from valueflow.lm_eval.tables import write_opinion_tables
 from valueflow.options import words_option
+from valueflow.scorers.figures import Figure
 from valueflow.scorers.judge.choice import letter_shares, option_letters
 from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
 from valueflow.scorers.survey.answers import ReadAnswer, read_answer
@@ -55,12 +64,7 @@ from valueflow.survey.design import (
 )
 from valueflow.survey.plan import notes_of, profile_notes, run_metadata, sample_id
 
-__all__ = [
-    "OptionEntry",
-    "documents",
-    "process_results",
-    "record_of",
-]
+__all__ = ["documents", "process_results", "record_of"]
 
 
 @clear_option_names
@@ -174,44 +178,41 @@ def _print_plan(
     if leaf.pass_name == "profile":
         lines += [*profile_notes(design), *leakage]
     for line in lines:
-        print(f"valueflow: {leaf.name}: {line}", file=sys.stderr, flush=True)
+        say(leaf.name, line)
     if leaf.pass_name == "profile" and design.threshold == 0 and not threshold_given:
-        _print_once(
+        say_once(
             "no threshold is given, so that every profile prompt has lines; for the relevant "
             "questions alone give valueflow_relevance and valueflow_threshold"
         )
     if design.preset is not None and not leaf.letters:
-        _print_once(
+        say_once(
             f"the preset {design.preset.name} was published with room for "
             f"{design.preset.answer_tokens} tokens; here the room is that of --gen_kwargs "
             "max_gen_toks=NUMBER"
         )
     for note in notes_of(design):
         if note not in leakage:
-            _print_once(note, design.data.source.sha256)
+            say_once(note, design.data.source.sha256)
 
 
-@cache
-def _print_once(line: str, about: str = "") -> None:
-    """For what holds for several tasks of a command; `about` tells the same line of other data."""
-    print(f"valueflow: {line}", file=sys.stderr, flush=True)
-
-
-class OptionEntry(dict[str, Any]):
-    """What one document adds to one metric; as a mapping, what the samples file shows of it.
+@dataclass(frozen=True)
+class GivenAnswer:
+    """An answer as it was read.
 
     Attributes:
-        record: of the answer; it travels along when processes exchange their entries.
+        id: of its document.
+        record: what was read.
         run: what the documents say of the run.
     """
 
-    def __init__(self, shown: Mapping[str, Any], record: OptionRecord, run: str) -> None:
-        super().__init__(shown)
-        self.record = record
-        self.run = run
+    id: str
+    record: OptionRecord
+    run: str
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return OptionEntry, (dict(self), self.record, self.run)
+    @property
+    def identity(self) -> str:
+        """Tells it from other answers."""
+        return json.dumps([self.run, self.record], sort_keys=True)
 
 
 def record_of(doc: Mapping[str, Any], results: Sequence[Any]) -> OptionRecord:
@@ -234,18 +235,14 @@ def record_of(doc: Mapping[str, Any], results: Sequence[Any]) -> OptionRecord:
     return option_record(sample, answer, stated=stated, covered=covered)
 
 
-def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, OptionEntry]:
+def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Entry]:
     """The entries of one document; the function `process_results` of the YAML files.
 
     Args:
         doc, results: see `record_of`.
     """
-    record = record_of(doc, results)
-    entries = {}
-    for metric in _metrics_of(doc["run"]):
-        shown: Mapping[str, Any] = {**record} if metric == ANSWERS else {"see": ANSWERS}
-        entries[metric] = OptionEntry(shown, record, doc["run"])
-    return entries
+    answer = GivenAnswer(doc["id"], record_of(doc, results), doc["run"])
+    return entries_of(answer, _metrics_of(doc["run"]), ANSWERS, {**answer.record})
 
 
 @cache
@@ -261,69 +258,41 @@ def _metrics_of(run: str) -> tuple[str, ...]:
         for name, attribute in registry.opinion.attributes.items()
         if not asked & set(attribute.groups)
     }
-    found: list[str] = []
-    for metric in opinion_leaf_named(registry, told["task"]).metrics(registry):
-        if metric not in names:
-            found += [metric, f"{metric}_se"] if has_error(metric) else [metric]
-    return tuple(found)
+    metrics = opinion_leaf_named(registry, told["task"]).metrics(registry)
+    return tuple(with_errors(metric for metric in metrics if metric not in names))
 
 
-_last: dict[str, dict[str, float]] = {}
-"""The figures of the task at hand: the harness goes through its metrics one after the other."""
-
-
-def _aggregate(metric: str, entries: Sequence[OptionEntry]) -> float:
-    run = json.loads(entries[0].run)
-    records = [entry.record for entry in entries]
-    digest = hashlib.sha256(
-        json.dumps([entries[0].run, *records], sort_keys=True).encode()
-    ).hexdigest()
-    if digest not in _last:
-        flat = flatten_options(summarize_options(records))
-        _last.clear()
-        _last[digest] = flat
-        _write(run, records, flat)
-    names = opinion_leaf_named(load_registry(), run["task"]).metrics(load_registry())
-    if metric in names:
-        return _last[digest].get(names[metric], math.nan)
-    return _last[digest].get(f"{names[metric.removesuffix('_se')]}_stderr", math.nan)
-
-
-def _write(
-    run: Mapping[str, Any], records: Sequence[OptionRecord], flat: Mapping[str, float]
-) -> None:
-    """Writes the tables; an error here would lose the harness's own results, so it is only told."""
+def _numbers_of(answers: Sequence[GivenAnswer]) -> Numbers:
+    """Sums up a run, tells it, and writes its tables where the run names a folder."""
+    run = json.loads(answers[0].run)
+    task = run["task"]
+    records = [answer.record for answer in answers]
+    flat = attempt(
+        lambda: flatten_options(summarize_options(records)),
+        lambda why: say(task, f"not summed up{why}"),
+    )
+    if flat is None:
+        return Numbers()
     message = (
         f"{flat['answers']:,.0f} answers, {flat['refused']:,.0f} refused, "
         f"{flat['unparsed']:,.0f} unparsed"
     )
     if run.get("leakage", "").startswith("profile"):
         message += f"; {run['leakage']}"
-    _say(run, message)
+    say(task, message)
     if run["output"] is not None:
-        try:
-            for path in write_opinion_tables(Path(run["output"]), run["task"], records, flat):
-                _say(run, f"wrote {path}")
-        except InputFileError as error:
-            _say(run, f"tables were not written: {error}")
+        folder = Path(run["output"])
+        say_written(task, lambda: write_opinion_tables(folder, task, records, flat))
+    metrics = opinion_leaf_named(load_registry(), task).metrics(load_registry())
+    return Numbers(
+        {
+            metric: Figure(flat[name], flat.get(f"{name}_stderr", math.nan))
+            for metric, name in metrics.items()
+            if name in flat
+        }
+    )
 
 
-def _say(run: Mapping[str, Any], message: str) -> None:
-    print(f"valueflow: {run['task']}: {message}", file=sys.stderr, flush=True)
-
-
-@cache
-def _aggregation(metric: str) -> Callable[[Sequence[OptionEntry]], float]:
-    def aggregation(entries: Sequence[OptionEntry]) -> float:
-        return _aggregate(metric, entries)
-
-    aggregation.__name__ = aggregation.__qualname__ = metric
-    aggregation.__doc__ = f"The metric {metric} of a run; NaN where there is none."
-    return aggregation
-
-
-def __getattr__(name: str) -> Callable[[Sequence[OptionEntry]], float]:
-    """A function for each metric, by its name."""
-    if name.startswith("__") or name not in all_metrics(load_registry()):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _aggregation(name)
+__getattr__ = aggregations(
+    __name__, lambda name: name in all_metrics(load_registry()), ANSWERS, _numbers_of
+)

@@ -6,16 +6,17 @@ Files of a survey task under lm-evaluation-harness: its figures, and what each a
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_text, write_csv, write_text
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
-from valueflow.lm_eval.judging import GivenResponse, digest_of
+from valueflow.lm_eval.aggregation import digest_of
+from valueflow.lm_eval.judging import GivenResponse
 from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.scorers.records import ResponseRecord, measured, window_records
 from valueflow.scorers.summary.cells import CellSummary
@@ -26,9 +27,12 @@ __all__ = [
     "CELL_COLUMNS",
     "keep_responses",
     "read_responses",
+    "read_samples",
     "write_opinion_tables",
     "write_tables",
 ]
+
+T = TypeVar("T")
 
 CELL_COLUMNS = [
     "cell",
@@ -73,17 +77,7 @@ def write_tables(
     time = datetime.now().isoformat().replace(":", "-")
     cells = folder / f"cells_{task}_{time}.csv"
     write_csv(cells, CELL_COLUMNS, [_cell_row(cell) for cell in summary.cells])
-    flat = flatten(summary)
-    figures = folder / f"figures_{task}_{time}.csv"
-    write_csv(
-        figures,
-        ["figure", "value", "se"],
-        [
-            {"figure": name, "value": number, "se": flat.get(f"{name}_stderr")}
-            for name, number in flat.items()
-            if not name.endswith("_stderr")
-        ],
-    )
+    figures = _write_figures(folder / f"figures_{task}_{time}.csv", flatten(summary))
     windows = folder / f"windows_{task}_{time}.jsonl"
     lines = (
         json.dumps(window, ensure_ascii=False) + "\n"
@@ -91,6 +85,16 @@ def write_tables(
     )
     write_text(windows, "".join(lines))
     return [cells, figures, windows]
+
+
+def _write_figures(path: Path, flat: Mapping[str, float]) -> Path:
+    rows = [
+        {"figure": name, "value": number, "se": flat.get(f"{name}_stderr")}
+        for name, number in flat.items()
+        if not name.endswith("_stderr")
+    ]
+    write_csv(path, ["figure", "value", "se"], rows)
+    return path
 
 
 def _cell_row(cell: CellSummary) -> dict[str, Any]:
@@ -138,27 +142,38 @@ def read_responses(path: Path) -> list[GivenResponse]:
     Raises:
         InputFileError: the file cannot be read, or a line is neither.
     """
-    text = read_text(path, MOST_TABLE_BYTES)
-    found: dict[str, GivenResponse] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            doc = {key: str(row["doc"][key]) for key in ("id", "question", "exemplars", "run")}
-            doc["settings"] = str(row["doc"]["settings"])
-            response = row["response"] if "response" in row else row["filtered_resps"][0]
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            raise InputFileError(
-                path,
-                "is no response of a valueflow task; give a file samples_valueflow_*.jsonl of "
-                "lm-eval, or one that valueflow has kept",
-                row=number,
-            ) from None
-        found[doc["id"]] = GivenResponse(doc, str(response))
+    problem = (
+        "is no response of a valueflow task; give a file samples_valueflow_*.jsonl of lm-eval, or "
+        "one that valueflow has kept"
+    )
+    found = {response.id: response for _, response in read_samples(path, _response, problem)}
     if not found:
         raise InputFileError(path, "holds no response")
     return list(found.values())
+
+
+def _response(row: Mapping[str, Any]) -> GivenResponse:
+    names = ("id", "question", "exemplars", "run", "settings")
+    doc = {name: str(row["doc"][name]) for name in names}
+    response = row["response"] if "response" in row else row["filtered_resps"][0]
+    return GivenResponse(doc, str(response))
+
+
+def read_samples(
+    path: Path, read: Callable[[Mapping[str, Any]], T], problem: str
+) -> Iterator[tuple[int, T]]:
+    """Reads a file with a sample on each line; yields its number and what `read` makes of it.
+
+    Raises:
+        InputFileError: the file cannot be read; or `problem`, for a line that is no such sample.
+    """
+    for number, line in enumerate(read_text(path, MOST_TABLE_BYTES).split("\n"), 1):
+        if line.strip():
+            try:
+                found = read(json.loads(line))
+            except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+                raise InputFileError(path, problem, row=number) from None
+            yield number, found
 
 
 def write_opinion_tables(
@@ -180,16 +195,7 @@ def write_opinion_tables(
     """
     time = datetime.now().isoformat().replace(":", "-")
     name = task.replace("::", "-")
-    figures = folder / f"figures_{name}_{time}.csv"
-    write_csv(
-        figures,
-        ["figure", "value", "se"],
-        [
-            {"figure": name, "value": number, "se": flat.get(f"{name}_stderr")}
-            for name, number in flat.items()
-            if not name.endswith("_stderr")
-        ],
-    )
+    figures = _write_figures(folder / f"figures_{name}_{time}.csv", flat)
     answers = folder / f"answers_{name}_{time}.csv"
     write_csv(answers, list(OptionRecord.__annotations__), [{**record} for record in records])
     return [figures, answers]

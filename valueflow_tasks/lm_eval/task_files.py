@@ -6,7 +6,7 @@ harness takes a file that names no task and no group for none. All are written f
 `valueflow lm-eval sync` and committed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import files
 from pathlib import Path
 
@@ -14,18 +14,17 @@ from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.lm_eval.leaves import (
     ALL_GROUP,
-    LOWER_IS_BETTER,
+    SCORED,
     Leaf,
     OpinionLeaf,
-    has_error,
     leaves,
     lower_is_better,
     opinion_leaves,
+    with_errors,
 )
 
 __all__ = [
     "OPINION_TASK_VERSION",
-    "SCORED",
     "TASK_VERSION",
     "opinion_yaml_files",
     "sync",
@@ -35,9 +34,6 @@ __all__ = [
 
 TASK_VERSION = 1
 """Raised when numbers of the same options are no longer comparable."""
-
-SCORED = "scored"
-"""Metric that counts the responses which were ranked; its sample entries hold the estimates."""
 
 # A token is about three quarters of an English word; the word limit is 100.
 MAX_TOKENS = 256
@@ -111,15 +107,6 @@ def _task(name: str, shared: str) -> str:
 
 def _settings_of_design(leaf: Leaf) -> str:
     """What all tasks of a design share."""
-    names = [SCORED]
-    for name in leaf.metrics():
-        names += [name, f"{name}_se"]
-    metrics = "".join(
-        f"  - metric: {name}\n"
-        f"    aggregation: !function valueflow.lm_eval.steering.{name}\n"
-        f"    higher_is_better: {str(not _lower(name)).lower()}\n"
-        for name in names
-    )
     return (
         f"{_HEADER}"
         "custom_dataset: !function valueflow.lm_eval.steering.documents\n"
@@ -134,15 +121,21 @@ def _settings_of_design(leaf: Leaf) -> str:
         "  do_sample: false\n"
         f"  max_gen_toks: {MAX_TOKENS}\n"
         "process_results: !function valueflow.lm_eval.steering.process_results\n"
-        "metric_list:\n"
-        f"{metrics}"
+        f"{_metric_list('steering', [SCORED, *leaf.metrics()])}"
         "metadata:\n"
         f"  version: {TASK_VERSION}\n"
     )
 
 
-def _lower(name: str) -> bool:
-    return name.endswith("_se") or name in LOWER_IS_BETTER
+def _metric_list(module: str, metrics: Iterable[str]) -> str:
+    """The metrics, each with the function of `valueflow.lm_eval.MODULE` that gives its number."""
+    listed = "".join(
+        f"  - metric: {name}\n"
+        f"    aggregation: !function valueflow.lm_eval.{module}.{name}\n"
+        f"    higher_is_better: {str(not lower_is_better(name)).lower()}\n"
+        for name in with_errors(metrics)
+    )
+    return f"metric_list:\n{listed}"
 
 
 def _group(name: str, members: list[str], metrics: list[str]) -> str:
@@ -159,8 +152,6 @@ def _group(name: str, members: list[str], metrics: list[str]) -> str:
 
 OPINION_TASK_VERSION = 1
 """Raised when numbers of the same options are no longer comparable."""
-
-_RESULTS = "valueflow.lm_eval.survey"
 
 
 def opinion_yaml_files(registry: Registry) -> dict[str, str]:
@@ -212,17 +203,8 @@ def _indented(text: str) -> str:
 
 def _metrics(registry: Registry, leaves: Sequence[OpinionLeaf]) -> str:
     """The metrics of all these tasks; one that a task lacks is not reported there."""
-    metrics: dict[str, None] = {}
-    for leaf in leaves:
-        for name in leaf.metrics(registry):
-            metrics |= {name: None, **({f"{name}_se": None} if has_error(name) else {})}
-    listed = "".join(
-        f"  - metric: {name}\n"
-        f"    aggregation: !function {_RESULTS}.{name}\n"
-        f"    higher_is_better: {str(not lower_is_better(name)).lower()}\n"
-        for name in metrics
-    )
-    return f"metric_list:\n{listed}"
+    metrics = dict.fromkeys(name for leaf in leaves for name in leaf.metrics(registry))
+    return _metric_list("survey", metrics)
 
 
 def _form(registry: Registry, leaf: OpinionLeaf) -> str:
@@ -251,5 +233,5 @@ def _form(registry: Registry, leaf: OpinionLeaf) -> str:
         "doc_to_text: prompt\n"
         "doc_to_target: target\n"
         "num_fewshot: 0\n"
-        f"process_results: !function {_RESULTS}.process_results\n"
+        "process_results: !function valueflow.lm_eval.survey.process_results\n"
     )

@@ -24,9 +24,10 @@ from valueflow.hub_assets.errors import UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.questions import load_opinions
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
+from valueflow.lm_eval.aggregation import Entry
 from valueflow.lm_eval.leaves import ANSWERS, all_metrics, opinion_leaves
 from valueflow.lm_eval.steering import documents as steering_documents
-from valueflow.lm_eval.survey import OptionEntry, documents, process_results
+from valueflow.lm_eval.survey import documents, process_results
 from valueflow.lm_eval.task_files import task_folder, yaml_files
 from valueflow.simulated.survey import OpinionAnswers, OpinionAnswersOptions
 from valueflow.solvers.survey_wording import sample_prompt
@@ -50,7 +51,7 @@ def numbers_of(
     """A whole run of a task, with the harness played by hand."""
     import valueflow.lm_eval.survey as results
 
-    collected: dict[str, list[OptionEntry]] = {}
+    collected: dict[str, list[Entry]] = {}
     for doc in rows(task, **metadata):
         for metric, entry in process_results(doc, answer(doc)).items():
             collected.setdefault(metric, []).append(entry)
@@ -425,6 +426,22 @@ def test_a_folder_that_cannot_be_written_loses_no_number(
     options = {**FEW, "output": str(tmp_path / "file" / "x")}
     assert numbers_of("valueflow_opinionqa_blind", options, lambda d: [d["target"]])["accuracy"]
     assert "tables were not written" in capsys.readouterr().err
+
+
+def test_an_error_in_the_figures_gives_nan_and_its_reason_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("no such mean")
+
+    monkeypatch.setattr("valueflow.lm_eval.survey.summarize_options", broken)
+    options = {**FEW, "n_questions": 7}
+    numbers = numbers_of("valueflow_opinionqa_blind", options, lambda d: [d["target"]])
+    assert len(numbers) > 5
+    assert all(map(math.isnan, numbers.values()))
+    told = capsys.readouterr().err
+    assert told.count("ZeroDivisionError: no such mean") == 1
+    assert told.count("valueflow_opinionqa_blind: not summed up, for the error above") == 1
 
 
 def samples_file(folder: Path, name: str, **metadata: Any) -> Path:

@@ -369,6 +369,20 @@ def test_a_folder_that_cannot_be_written_loses_no_number(
     assert "tables were not written" in capsys.readouterr().err
 
 
+def test_an_error_in_the_figures_gives_nan_and_keeps_the_responses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("no such share")
+
+    monkeypatch.setattr("valueflow.lm_eval.figures.share", broken)
+    numbers = run_task("valueflow_steer_pvq", {**SMALL, "seed": 11})
+    assert all(map(math.isnan, numbers.values()))
+    errors = capsys.readouterr().err
+    assert errors.count("ZeroDivisionError: no such share") == 1
+    assert len(kept_file(errors).read_text().splitlines()) == 30
+
+
 def test_judging_works_inside_a_running_event_loop() -> None:
     import asyncio
 
