@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.lm_eval.leaves import Leaf
-from valueflow.options import levels_option, number_option, values_option, words_option, yes_or_no
+from valueflow.options import number_option, words_option, yes_or_no
 from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS
 from valueflow.steering.conditions import (
     Condition,
@@ -28,7 +28,13 @@ from valueflow.steering.conditions import (
     pair_conditions,
     single_conditions,
 )
-from valueflow.steering.names import pair_levels_option, pairs_option, squares_option
+from valueflow.steering.names import (
+    levels_option,
+    pair_levels_option,
+    pairs_option,
+    squares_option,
+    values_option,
+)
 from valueflow.steering.settings import STEERED
 from valueflow.survey.design import OpinionOptions
 
