@@ -44,7 +44,7 @@ def repair_command(
     Windows are left without a ranking when the judge is out, over its quota, or says nothing that
     can be read. Responses and rankings that are there stay; the metrics are computed anew.
     """
-    from valueflow.scorers.judge.model import grader_spec
+    from valueflow.lm_eval.options import grader_spec
     from valueflow.steering.repair import repair_log
 
     spec = grader_spec(grader) if grader is not None else None

@@ -16,11 +16,11 @@ from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.settings import SpendingSettings, read_options
 from valueflow.lm_eval.judging import GivenResponse, JudgedResponses, judge_responses
 from valueflow.lm_eval.leaves import METRICS, SHARES
+from valueflow.lm_eval.options import NO_GRADER
 from valueflow.lm_eval.tables import keep_responses, write_tables
 from valueflow.lm_eval.task_files import SCORED
 from valueflow.scorers.estimate.evaluation import Estimate
 from valueflow.scorers.figures import Figure, share
-from valueflow.scorers.judge.model import NO_GRADER
 from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary.run import RunSummary, summarize
 
