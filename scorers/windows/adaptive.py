@@ -225,14 +225,13 @@ def posterior_after(
     *,
     grid: Array = DESIGN_GRID,
     scale: float = DESIGN_SCALE,
-    judge: JudgeModel | None = None,
 ) -> Array:
     """Posterior (G,) of one response on ``grid`` given its ranked windows, flat without any.
 
     ``windows`` map ``anchors`` to intensities and ``order`` to indices from most to least
     supporting (0 is the response, i the i-th anchor), with ``position`` and ``shown`` as in
-    :meth:`WindowTable.from_records`; other fields are ignored.  ``judge`` is what is assumed of the
-    judge, by default one of the given scale without place effect that lapses now and then.
+    :meth:`WindowTable.from_records`; other fields are ignored.  The judge is assumed
+    to have the given scale, no place effect, and to lapse now and then.
 
     Raises ``WindowRecordError`` (a ``ValueError``) for a window that cannot be read.
     """
@@ -243,7 +242,7 @@ def posterior_after(
     table = WindowTable.from_records(
         {**one, **{name: window[name] for name in fields if name in window}} for window in windows
     )
-    assumed = JudgeModel(scale, lapse_rate=DESIGN_LAPSE_RATE) if judge is None else judge
+    assumed = JudgeModel(scale, lapse_rate=DESIGN_LAPSE_RATE)
     orders = read_orders(table)
     errors = errors_of_known(orders, len(table.anchor_names), assumed)
     likelihood = relative_likelihood(
