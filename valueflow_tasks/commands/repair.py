@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from valueflow.commands.screen import examples
 from valueflow.hub_assets.errors import OptionError
 
 __all__ = ["repair_command"]
@@ -11,10 +12,11 @@ __all__ = ["repair_command"]
 
 @click.command(
     "repair",
-    epilog="\b\nExamples:\n"
-    "  valueflow repair logs/2026-01-01_steer.eval\n"
-    "  valueflow repair logs/2026-01-01_steer.eval -o repaired.eval --max-calls 500\n"
-    "  valueflow repair logs/2026-01-01_steer.eval --grader openai/gpt-5",
+    epilog=examples(
+        "valueflow repair logs/2026-01-01_steer.eval",
+        "valueflow repair logs/2026-01-01_steer.eval -o repaired.eval --max-calls 500",
+        "valueflow repair logs/2026-01-01_steer.eval --grader openai/gpt-5",
+    ),
 )
 @click.argument("log", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
