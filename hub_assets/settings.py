@@ -435,13 +435,8 @@ def described(options: Mapping[str, FieldInfo]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def option_problem(error: ValidationError, inside: str = "") -> OptionError:
-    """The first of pydantic's complaints as one of ours, which names the option.
-
-    Args:
-        error: from making a model of options.
-        inside: what to call the whole, where a complaint names no field.
-    """
+def option_problem(error: ValidationError) -> OptionError:
+    """The first of pydantic's complaints about options as one of ours, which names the option."""
     first = error.errors()[0]
     cause = (first.get("ctx") or {}).get("error")
     place = ".".join(map(str, first["loc"]))
@@ -453,7 +448,7 @@ def option_problem(error: ValidationError, inside: str = "") -> OptionError:
     if first["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         message = f"{str(first['input'])!r} is none of {', '.join(allowed)}"
-    return OptionError(place or inside, message)
+    return OptionError(place, message)
 
 
 def read_options(model: type[M], given: Mapping[str, Any]) -> M:

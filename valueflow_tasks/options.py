@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from valueflow.hub_assets.errors import OptionError, TaskOptionError, clear_errors
-from valueflow.hub_assets.registry.loading import Registry, Value
 from valueflow.hub_assets.settings import column_names, whole_number
 
 __all__ = [
@@ -16,10 +15,8 @@ __all__ = [
     "clear_errors",
     "columns_option",
     "given",
-    "levels_option",
     "number_option",
     "one_of",
-    "values_option",
     "words_option",
     "yes_or_no",
 ]
@@ -33,47 +30,6 @@ def words_option(raw: object) -> list[str]:
         return []
     parts: Sequence[object] = [raw] if isinstance(raw, str | int | float) else list(raw)  # type: ignore[call-overload]
     return [word.strip() for part in parts for word in str(part).split(",") if word.strip()]
-
-
-def values_option(registry: Registry, values: object, theory: object) -> list[Value]:
-    """The values to steer, in the registry's order.
-
-    Args:
-        registry: the catalogue.
-        values: names in any spelling, or None for all of the theory.
-        theory: a theory, or None: the theories of the named values, pvq where none is named.
-
-    Raises:
-        OptionError: a value stands twice, or the list is empty.
-        UnknownNameError: an unknown value or theory.
-    """
-    words = words_option(values)
-    if values is not None and not words:
-        raise OptionError("values", "names no value; leave it out for all values of the theory")
-    if not words:
-        return list(registry.theory(theory or registry.defaults.steer.theory).values)
-    found = [registry.value(word, theory) for word in words]
-    names = [(value.theory, value.name) for value in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise OptionError("values", f"{name[0]}:{name[1]} is named twice")
-    return [value for value in registry.macro_values() if (value.theory, value.name) in names]
-
-
-def levels_option(registry: Registry, levels: object) -> list[int]:
-    """Steering levels, sorted, 0 always among them.
-
-    Raises:
-        OptionError: not a level, a level twice, or none but 0.
-    """
-    if levels is None:
-        return [level.level for level in registry.levels]
-    found = [registry.level(word).level for word in words_option(levels)]
-    if len(found) != len(set(found)):
-        raise OptionError("levels", f"a level is named twice in {words_option(levels)}")
-    if not set(found) - {0}:
-        raise OptionError("levels", "names no level but 0; give at least one of -2, -1, 1, 2")
-    return sorted({*found, 0})
 
 
 def given(raw: T | None, default: T) -> T:

@@ -118,7 +118,7 @@ class OpinionCatalogue(Record):
             raise UnknownNameError("group", name, known, "`valueflow list groups` shows them.")
         return found
 
-    def chosen_groups(self, names: Sequence[str], option: str = "groups") -> list[Group]:
+    def chosen_groups(self, names: Sequence[str]) -> list[Group]:
         """The named groups and all groups of the named attributes, in the registry's order.
 
         A command line splits `INCOME_$100,000 or more` at its comma, so neighbouring parts are
@@ -141,7 +141,7 @@ class OpinionCatalogue(Record):
             place = stop
         if len(set(found)) < len(found):
             twice = next(group for group in found if found.count(group) > 1)
-            raise OptionError(option, f"{twice.name} is named twice")
+            raise OptionError("groups", f"{twice.name} is named twice")
         return [group for group in self.groups if group in found]
 
     def _named(self, name: str) -> list[Group]:

@@ -20,7 +20,6 @@ ranked window ``posterior_after``; then ``is_precise_enough``, or ``next_window`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -55,9 +54,6 @@ LEVELS = 24
 
 JITTER = 0.3
 """Width, as a share of their distance, within which the anchors of the first window vary."""
-
-NEGLIGIBLE = 0.05
-"""Share of a cell's least possible standard error below which more windows are not worth it."""
 
 _NODES = 10
 _LOG_RATIO_STEP = 0.05
@@ -229,14 +225,13 @@ def posterior_after(
     *,
     grid: Array = DESIGN_GRID,
     scale: float = DESIGN_SCALE,
-    judge: JudgeModel | None = None,
 ) -> Array:
     """Posterior (G,) of one response on ``grid`` given its ranked windows, flat without any.
 
     ``windows`` map ``anchors`` to intensities and ``order`` to indices from most to least
     supporting (0 is the response, i the i-th anchor), with ``position`` and ``shown`` as in
-    :meth:`WindowTable.from_records`; other fields are ignored.  ``judge`` is what is assumed of the
-    judge, by default one of the given scale without place effect that lapses now and then.
+    :meth:`WindowTable.from_records`; other fields are ignored.  The judge is assumed
+    to have the given scale, no place effect, and to lapse now and then.
 
     Raises ``WindowRecordError`` (a ``ValueError``) for a window that cannot be read.
     """
@@ -247,7 +242,7 @@ def posterior_after(
     table = WindowTable.from_records(
         {**one, **{name: window[name] for name in fields if name in window}} for window in windows
     )
-    assumed = JudgeModel(scale, lapse_rate=DESIGN_LAPSE_RATE) if judge is None else judge
+    assumed = JudgeModel(scale, lapse_rate=DESIGN_LAPSE_RATE)
     orders = read_orders(table)
     errors = errors_of_known(orders, len(table.anchor_names), assumed)
     likelihood = relative_likelihood(
@@ -263,72 +258,3 @@ def is_precise_enough(posterior: Array, target_se: float, *, grid: Array = DESIG
     above the target where the real judge is noisier than assumed.
     """
     return bool(grid_moments((posterior / posterior.sum())[None], grid)[1][0] <= target_se)
-
-
-@dataclass(frozen=True)
-class CellBudget:
-    """Windows (n,) that each response of a cell should still get, and what they achieve.
-
-    ``se`` is the expected standard error of the cell's mean with them, ``least_se`` what endless
-    windows for the same responses would leave, both in points.
-    """
-
-    windows: IntArray
-    se: float
-    least_se: float
-
-
-def cell_budget(
-    information: Array,
-    gain: Array | float,
-    *,
-    spread: float,
-    target_se: float | None = None,
-    calls: int | None = None,
-    most_each: int = 20,
-) -> CellBudget:
-    """Spends windows where they make the standard error of a cell's mean smallest.
-
-    ``information`` (n,), per squared point, is what the windows so far tell about each response
-    (:func:`information_so_far`) and ``gain`` (n,), or one for all, what one more would add.
-    ``spread``, in points, is the standard deviation between the cell's responses.
-
-    A response adds 1 / (spread^2 + 1 / information) to the precision of the mean (the normal model
-    with known variances: DerSimonian and Laird 1986).  That is concave in its information, so
-    giving each next window to the response that gains most is optimal.  Windows are given until the
-    first of these is reached: ``target_se``, ``calls`` in all, ``most_each`` per response, or an
-    error within 5% of ``least_se``, beyond which only more responses would help.
-
-    Raises ``ValueError`` for no response, negative or infinite information, a gain or a spread that
-    is not positive and finite, or a negative number of calls.
-    """
-    known = np.asarray(information, dtype=np.float64)
-    more = np.broadcast_to(np.asarray(gain, dtype=np.float64), known.shape)
-    if not known.size or not (np.isfinite(known) & (known >= 0)).all():
-        raise ValueError("information must be given for each response, finite and not negative")
-    if not (np.isfinite(more) & (more > 0)).all() or not (np.isfinite(spread) and spread > 0):
-        raise ValueError("gain and spread must be positive and finite")
-    if calls is not None and calls < 0:
-        raise ValueError(f"calls must not be negative, not {calls}")
-    after = known[:, None] + more[:, None] * np.arange(most_each + 1)
-    precision = after / (1 + spread**2 * after)
-    steps = np.diff(precision, axis=1)
-    order = np.argsort(-steps.ravel(), kind="stable")
-    total = precision[:, 0].sum() + np.concatenate([[0.0], np.cumsum(steps.ravel()[order])])
-    with np.errstate(divide="ignore"):
-        errors = 1 / np.sqrt(total)
-    least = spread / float(np.sqrt(len(known)))
-    enough = max(target_se or 0.0, (1 + NEGLIGIBLE) * least)
-    reached = np.flatnonzero(errors <= enough * (1 + 1e-12))
-    spent = int(reached[0]) if len(reached) else len(order)
-    spent = spent if calls is None else min(spent, calls)
-    windows = np.bincount(order[:spent] // most_each, minlength=len(known))
-    return CellBudget(windows.astype(np.int64), float(errors[spent]), least)
-
-
-def information_so_far(posterior: Array, *, grid: Array = DESIGN_GRID) -> Array:
-    """Information (n,), per squared point, that posteriors (n, G) from a flat prior stand for."""
-    density = np.atleast_2d(posterior)
-    sd = grid_moments(density / density.sum(axis=1, keepdims=True), grid)[1]
-    flat = grid_moments(np.full((1, len(grid)), 1 / len(grid)), grid)[1]
-    return np.asarray(np.maximum(np.maximum(sd, 1e-3) ** -2 - flat**-2, 0.0))

@@ -4,7 +4,7 @@ A window is the response and k − 1 anchors of one value. `bucket` takes one an
 k − 1 equal-width intensity buckets on [−10, 10] (VALUEFLOW, arXiv 2602.03160, anchor windows);
 `random` takes any; `fixed` goes through a given panel; `adaptive` windows are chosen one after the
 other, by `valueflow.scorers.windows.adaptive`. The response's place is balanced, see
-`response_places`.
+`place_of_window`.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,7 +25,6 @@ __all__ = [
     "check_anchors",
     "draw_windows",
     "place_of_window",
-    "response_places",
     "shown_order",
 ]
 
@@ -125,7 +124,7 @@ def draw_windows(
         windows: m, how many windows.
         window_size: k, texts in a window.
         sampling: `bucket`, `random` or `fixed`.
-        places: the response's place in each window, from `response_places`.
+        places: the response's place in each window, from `place_of_window`.
         generator: seeded for (run, sample, value).
         exclude: texts that must not serve as anchors here, such as the sample's exemplars.
 
@@ -214,31 +213,22 @@ def shown_order(place: int, size: int, generator: np.random.Generator) -> tuple[
     return (*others[:place], 0, *others[place:])
 
 
-def response_places(
-    windows: int, window_size: int, index: int, seed: int, *cell: object
-) -> tuple[int, ...]:
-    """The response's places in its windows, balanced over the windows and over the cell.
+def place_of_window(number: int, window_size: int, seed: int, *cell: object) -> int:
+    """The response's place in a window, balanced over the windows of its cell.
 
     The windows of a cell are numbered in the order of its responses. Each k of them in turn use
     each of the k places once, and neighbours mirror each other about the middle, so that an effect
     of place that is linear cancels in every pair of windows (a Latin design).
 
     Args:
-        windows: m, windows per response.
+        number: the window's number within its cell, from 0.
         window_size: k.
-        index: the response's number within its cell, from 0.
         seed: the run's seed.
         cell: names of the cell; cells start at different places.
 
     Returns:
-        m places, each from 0 (shown first) to k − 1.
+        A place from 0 (shown first) to k − 1.
     """
-    numbers = range(index * windows, (index + 1) * windows)
-    return tuple(place_of_window(number, window_size, seed, *cell) for number in numbers)
-
-
-def place_of_window(number: int, window_size: int, seed: int, *cell: object) -> int:
-    """The response's place, from 0, in the window with that number in its cell; see above."""
     block, step = divmod(number, window_size)
     generator = generator_for(seed, "places", block, *cell)
     order: list[int] = []

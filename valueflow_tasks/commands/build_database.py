@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from valueflow.commands.screen import say, show_tables
+from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 
 __all__ = [
@@ -28,13 +28,15 @@ def build_command() -> None:
 
 @build_command.command(
     "relevance",
-    epilog="\b\nExamples:\n"
-    "  valueflow build relevance opinionqa-mini --model sentence-transformers/all-MiniLM-L6-v2 \\\n"
-    "      -o relevance.parquet\n"
-    "  valueflow build relevance survey.json --judge openai/gpt-4o-mini --theory duty \\\n"
-    "      -o relevance.parquet\n"
-    "  inspect eval valueflow/opinionqa --max-retries 6 --model X -T data=survey.json \\\n"
-    "      -T relevance=relevance.parquet -T threshold=0.3",
+    epilog=examples(
+        "valueflow build relevance opinionqa-mini "
+        "--model sentence-transformers/all-MiniLM-L6-v2 \\",
+        "    -o relevance.parquet",
+        "valueflow build relevance survey.json --judge openai/gpt-4o-mini --theory duty \\",
+        "    -o relevance.parquet",
+        "inspect eval valueflow/opinionqa --max-retries 6 --model X -T data=survey.json \\",
+        "    -T relevance=relevance.parquet -T threshold=0.3",
+    ),
 )
 @click.argument("questions")
 @click.option("--model", help="A sentence-transformers model, or `hives` (needs valueflow[hives]).")
@@ -145,12 +147,13 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     "vidb",
-    epilog="\b\nExamples:\n"
-    "  valueflow build vidb recipe.yaml -o build --dry-run\n"
-    "  valueflow build vidb recipe.yaml -o build --max-calls 10000\n"
-    "  valueflow build vidb recipe.yaml -o build --until curate\n"
-    "  valueflow build vidb recipe.yaml -o build --shard 1/4\n"
-    "  valueflow build vidb recipe.yaml -o build --merge shard-2 --merge shard-3",
+    epilog=examples(
+        "valueflow build vidb recipe.yaml -o build --dry-run",
+        "valueflow build vidb recipe.yaml -o build --max-calls 10000",
+        "valueflow build vidb recipe.yaml -o build --until curate",
+        "valueflow build vidb recipe.yaml -o build --shard 1/4",
+        "valueflow build vidb recipe.yaml -o build --merge shard-2 --merge shard-3",
+    ),
 )
 @_shared
 @click.option("--until", type=click.Choice(list(STAGE_HELP)), help="Stop after this stage.")

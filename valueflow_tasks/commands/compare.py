@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from valueflow.commands.screen import say, show_tables
+from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError
 
 __all__ = ["compare_command"]
@@ -13,11 +13,12 @@ __all__ = ["compare_command"]
 
 @click.command(
     "compare",
-    epilog="\b\nExamples:\n"
-    "  valueflow compare logs/before.eval logs/after.eval\n"
-    "  valueflow compare logs/model-a logs/model-b -o comparison.csv\n"
-    "  valueflow compare --logs logs --models openai/gpt-4o-mini google/gemini-2.5-flash\n"
-    "  valueflow compare A.eval B.eval --correction bh --confidence 0.9",
+    epilog=examples(
+        "valueflow compare logs/before.eval logs/after.eval",
+        "valueflow compare logs/model-a logs/model-b -o comparison.csv",
+        "valueflow compare --logs logs --models openai/gpt-4o-mini google/gemini-2.5-flash",
+        "valueflow compare A.eval B.eval --correction bh --confidence 0.9",
+    ),
 )
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[A B]")
 @click.option(

@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from valueflow.commands.screen import say, show_tables
+from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.records import Asset
 
@@ -24,12 +24,13 @@ def _say(text: str) -> None:
 
 @click.command(
     "pull",
-    epilog="\b\nExamples:\n"
-    "  valueflow pull vidb\n"
-    "  valueflow pull all\n"
-    "  valueflow pull hives --offline\n"
-    "  valueflow pull ORG/NAME@v1.1\n"
-    "  valueflow pull ORG/PROFILES@v1 --kind profiles",
+    epilog=examples(
+        "valueflow pull vidb",
+        "valueflow pull all",
+        "valueflow pull hives --offline",
+        "valueflow pull ORG/NAME@v1.1",
+        "valueflow pull ORG/PROFILES@v1 --kind profiles",
+    ),
 )
 @click.argument(
     "what",
@@ -83,11 +84,12 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
 
 @click.command(
     "package",
-    epilog="\b\nExamples:\n"
-    "  valueflow package scored.parquet -o vidb\n"
-    '  valueflow package scored.csv -o vidb --columns "{text: sentence, intensity: mark}"\n'
-    "  valueflow package scored.jsonl -o vidb --source my-texts --license CC-BY-4.0\n"
-    "  valueflow package scored.csv -o vidb --held-out test.txt --notes notes.md",
+    epilog=examples(
+        "valueflow package scored.parquet -o vidb",
+        'valueflow package scored.csv -o vidb --columns "{text: sentence, intensity: mark}"',
+        "valueflow package scored.jsonl -o vidb --source my-texts --license CC-BY-4.0",
+        "valueflow package scored.csv -o vidb --held-out test.txt --notes notes.md",
+    ),
 )
 @click.argument("table", metavar="TABLE")
 @click.option(
@@ -165,10 +167,11 @@ def push_command() -> None:
 
 @push_command.command(
     "vidb",
-    epilog="\b\nExamples:\n"
-    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.1 --dry-run\n"
-    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.1\n"
-    "  valueflow push vidb vidb --repo ORG/NAME --tag v1.2 --create-pr",
+    epilog=examples(
+        "valueflow push vidb vidb --repo ORG/NAME --tag v1.1 --dry-run",
+        "valueflow push vidb vidb --repo ORG/NAME --tag v1.1",
+        "valueflow push vidb vidb --repo ORG/NAME --tag v1.2 --create-pr",
+    ),
 )
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--repo", required=True, metavar="ORG/NAME", help="The dataset repository.")

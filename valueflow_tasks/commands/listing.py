@@ -1,4 +1,7 @@
-"""Tables for `valueflow list`, made from the registry."""
+"""The command `valueflow list`, and its tables, made from the registry.
+
+It answers at once, so nothing that needs a harness or SciPy is imported unless it is listed.
+"""
 
 import ast
 import inspect
@@ -8,13 +11,53 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.table import Table
 
 from valueflow import TASK_MODULES
+from valueflow.commands.screen import examples, form_options, show_tables
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.settings import described
 
-__all__ = ["tables"]
+__all__ = ["list_command", "tables"]
+
+
+@click.command(
+    "list",
+    epilog=examples(
+        "valueflow list",
+        "valueflow list values",
+        "valueflow list values --theory duty --all",
+        "valueflow list pairs --theory right",
+        "valueflow list assets --json",
+    ),
+)
+@click.argument(
+    "what",
+    type=click.Choice(
+        [
+            "overview",
+            "theories",
+            "values",
+            "levels",
+            "pairs",
+            "squares",
+            "composites",
+            "groups",
+            "tasks",
+            "options",
+            "assets",
+            "queries",
+        ]
+    ),
+    default="overview",
+)
+@click.option("--theory", help="Only this theory (values, pairs, squares, composites).")
+@click.option("--all", "everything", is_flag=True, help="Ancestors and children too (values).")
+@form_options
+def list_command(what: str, theory: str | None, everything: bool, form: str | None) -> None:
+    """Show the catalogue: theories, values, pairs, squares, tasks, assets and so on."""
+    show_tables(list(tables(what, theory, everything)), form)
 
 
 def tables(what: str, theory: str | None = None, everything: bool = False) -> Iterator[Table]:

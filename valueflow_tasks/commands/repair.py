@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from valueflow.commands.screen import examples
 from valueflow.hub_assets.errors import OptionError
 
 __all__ = ["repair_command"]
@@ -11,10 +12,11 @@ __all__ = ["repair_command"]
 
 @click.command(
     "repair",
-    epilog="\b\nExamples:\n"
-    "  valueflow repair logs/2026-01-01_steer.eval\n"
-    "  valueflow repair logs/2026-01-01_steer.eval -o repaired.eval --max-calls 500\n"
-    "  valueflow repair logs/2026-01-01_steer.eval --grader openai/gpt-5",
+    epilog=examples(
+        "valueflow repair logs/2026-01-01_steer.eval",
+        "valueflow repair logs/2026-01-01_steer.eval -o repaired.eval --max-calls 500",
+        "valueflow repair logs/2026-01-01_steer.eval --grader openai/gpt-5",
+    ),
 )
 @click.argument("log", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
@@ -44,7 +46,7 @@ def repair_command(
     Windows are left without a ranking when the judge is out, over its quota, or says nothing that
     can be read. Responses and rankings that are there stay; the metrics are computed anew.
     """
-    from valueflow.scorers.judge.model import grader_spec
+    from valueflow.lm_eval.options import grader_spec
     from valueflow.steering.repair import repair_log
 
     spec = grader_spec(grader) if grader is not None else None

@@ -7,19 +7,18 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from valueflow.commands.screen import say
+from valueflow.commands.screen import examples, say
 from valueflow.hub_assets.errors import ValueflowError
 
 __all__ = ["report_command"]
 
 NEEDED = ("matplotlib", "jinja2", "pandas")
 
-EXAMPLES = """\b
-Examples:
-  valueflow report logs -o report
-  valueflow report logs/2026-01-01_steer.eval logs/2026-01-02_steer.eval -o report
-  valueflow report logs other-logs -o report --title "Five models, Schwartz values"
-"""
+EXAMPLES = examples(
+    "valueflow report logs -o report",
+    "valueflow report logs/2026-01-01_steer.eval logs/2026-01-02_steer.eval -o report",
+    'valueflow report logs other-logs -o report --title "Five models, Schwartz values"',
+)
 
 
 @click.command("report", epilog=EXAMPLES)

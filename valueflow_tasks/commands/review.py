@@ -7,7 +7,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from valueflow.commands.screen import say, show_tables
+from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.lazy import need
 
@@ -18,13 +18,14 @@ QUEUES = ("directions", "ratings")
 
 @click.command(
     "review",
-    epilog="\b\nExamples:\n"
-    "  valueflow review build                                  the page, in your browser\n"
-    "  valueflow review build --queue ratings --blind --sample 200\n"
-    "  valueflow review build --export queue.csv --reviewer Ada --blind\n"
-    "  valueflow review build --import queue.csv --reviewer Ada\n"
-    "  valueflow review build --agreement -o agreement.csv\n"
-    "  valueflow build package recipe.yaml -o build            takes the ratings up",
+    epilog=examples(
+        "valueflow review build                                  the page, in your browser",
+        "valueflow review build --queue ratings --blind --sample 200",
+        "valueflow review build --export queue.csv --reviewer Ada --blind",
+        "valueflow review build --import queue.csv --reviewer Ada",
+        "valueflow review build --agreement -o agreement.csv",
+        "valueflow build package recipe.yaml -o build            takes the ratings up",
+    ),
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option(

@@ -1,18 +1,28 @@
-"""`valueflow score`: intensities from saved rankings, without any model."""
+"""The command `valueflow score`: intensities from saved rankings, without any model."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
+from rich.console import Console
+from rich.table import Table
+
+from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.records import baseline_name
-from valueflow.scorers.saved.rankings import SavedRankings, read_rankings
 
-__all__ = ["default_baselines", "score_rankings"]
+if TYPE_CHECKING:
+    from valueflow.scorers.estimate.evaluation import Evaluation
+    from valueflow.scorers.saved.rankings import SavedRankings
+
+__all__ = ["default_baselines", "score_command", "score_rankings"]
 
 ITEM_COLUMNS = [
     "item",
@@ -78,6 +88,72 @@ FIT_COLUMNS = ["value", "distance_from", "distance_to", "pairs", "observed", "ex
 CONTRADICTING_COLUMNS = ["value", "anchor", "points", "se"]
 
 
+@click.command(
+    "score",
+    epilog=examples(
+        "valueflow score logs/2026-01-01_steer.eval -o scores",
+        "valueflow score windows.jsonl -o scores --estimator reference",
+        "valueflow score benevolence_strong.csv -o scores --value benevolence --cell strong",
+    ),
+)
+@click.argument("rankings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the tables: items, cells, shifts, judges, fit.",
+)
+@click.option("--value", help="The value that was ranked (CSV of the published scripts).")
+@click.option("--cell", help="The cell of all rows (CSV of the published scripts).")
+@click.option(
+    "--estimator",
+    type=click.Choice(["population", "reference"]),
+    default="population",
+    show_default=True,
+    help="Calibrated population model, or the published scripts'.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Coverage of the intervals.",
+)
+def score_command(
+    rankings: tuple[Path, ...],
+    output: Path,
+    value: str | None,
+    cell: str | None,
+    estimator: str,
+    confidence: float,
+) -> None:
+    """Estimate intensities from saved RANKINGS, without any model.
+
+    RANKINGS are Inspect logs (.eval, .json), files with one window a line (.jsonl), ranking tables
+    of the published scripts (.csv), or folders of them; of a run and its retry, the log with more
+    responses counts. Fields of a line: item, cell, value, anchors, order,
+    position; optionally shown and query. In order, a nested list is a tie, and texts that are not
+    named come after those that are. Beside order or in its place a line may have ratings: the
+    judge's numbers, the response's first, and rating_scale, the ends of their scale.
+    """
+    with Console(stderr=True).status("Reading and estimating ..."):
+        found, saved = score_rankings(
+            rankings, output, value=value, cell=cell, estimator=estimator, confidence=confidence
+        )
+    table = Table("cell", "items", "intensity", "standard error", "spread", title="Cells")
+    for c in found.cells[:40]:
+        table.add_row(c.cell, str(c.items), f"{c.intensity:+.2f}", f"{c.se:.2f}", f"{c.spread:.2f}")
+    show_tables([table])
+    if len(found.cells) > 40:
+        say(f"... and {len(found.cells) - 40} more in {output / 'cells.csv'}")
+    for what, count in saved.dropped.items():
+        say(f"Left out: {count} {what}", err=True)
+    for note in found.notes:
+        say(f"Note: {note}", err=True)
+    say(f"{saved.table.windows:,} windows of {len(found.items):,} items; tables in {output}")
+
+
 def score_rankings(
     paths: Sequence[Path],
     folder: Path,
@@ -106,6 +182,10 @@ def score_rankings(
     Raises:
         InputFileError: a file cannot be read, or none of its windows has a ranking.
     """
+    # Imported here: SciPy takes a second, and `valueflow list` needs none of it.
+    from valueflow.scorers.estimate.evaluation import evaluate
+    from valueflow.scorers.saved.rankings import read_rankings
+
     saved = read_rankings(paths, value, cell)
     if not saved.table.windows:
         lost = "; ".join(f"{count} {what}" for what, count in saved.dropped.items())

@@ -22,11 +22,16 @@ from rich.text import Text
 from valueflow.hub_assets.errors import OptionError, printable, singular
 from valueflow.hub_assets.files import sendable, spreadsheet_cell
 
-__all__ = ["as_rows", "form_options", "say", "show", "show_tables"]
+__all__ = ["as_rows", "examples", "form_options", "say", "show", "show_tables"]
 
 _NUMBER = re.compile(r"[+\-−]?\d[\d,]*(?:\.\d+)?(?:e[+\-]?\d+)?")
 _WIDE = 100_000
 """A width, in characters, that no table needs."""
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: examples, each line as it is typed."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def form_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,10 +14,10 @@ from valueflow.hub_assets.settings import SpendingSettings, read_options
 from valueflow.lm_eval.aggregation import Numbers, attempt, say, say_written
 from valueflow.lm_eval.judging import GivenResponse, JudgedResponses, judge_responses
 from valueflow.lm_eval.leaves import METRICS, SCORED, SHARES
+from valueflow.lm_eval.options import NO_GRADER
 from valueflow.lm_eval.tables import keep_responses, write_tables
 from valueflow.scorers.estimate.evaluation import Estimate
 from valueflow.scorers.figures import Figure, share
-from valueflow.scorers.judge.model import NO_GRADER
 from valueflow.scorers.records import ResponseRecord
 from valueflow.scorers.summary.run import RunSummary, summarize
 

@@ -17,10 +17,11 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.figures import RunNumbers, numbers_of
 from valueflow.lm_eval.judging import GivenResponse
 from valueflow.lm_eval.leaves import leaf_named
+from valueflow.lm_eval.options import grader_spec
 from valueflow.lm_eval.survey import record_of
 from valueflow.lm_eval.tables import read_responses, read_samples, write_opinion_tables
 from valueflow.scorers.judge.calls.memory import check_cache_folder
-from valueflow.scorers.judge.model import check_grader, grader_spec
+from valueflow.scorers.judge.model import check_grader
 from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
 from valueflow.scorers.survey.records import OptionRecord
 

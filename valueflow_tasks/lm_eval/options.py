@@ -8,6 +8,7 @@ are wanted at all, and whether old prompts would be used again.
 """
 
 import functools
+import json
 import os
 import re
 import sys
@@ -17,29 +18,40 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from inspect_ai.model import GenerateConfig
+
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.lm_eval.leaves import Leaf
-from valueflow.options import levels_option, number_option, values_option, words_option, yes_or_no
-from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS
+from valueflow.options import number_option, words_option, yes_or_no
+from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS, GRADER, KEYS
 from valueflow.steering.conditions import (
     Condition,
     five_value_conditions,
     pair_conditions,
     single_conditions,
 )
-from valueflow.steering.names import pair_levels_option, pairs_option, squares_option
+from valueflow.steering.names import (
+    levels_option,
+    pair_levels_option,
+    pairs_option,
+    squares_option,
+    values_option,
+)
 from valueflow.steering.settings import STEERED
 from valueflow.survey.design import OpinionOptions
 
 __all__ = [
     "DEFAULT_QUERIES",
+    "GRADER_VARIABLE",
+    "NO_GRADER",
     "OUTPUT_VARIABLE",
     "LmEvalOptions",
     "SurveyOptions",
     "check_requests_are_new",
     "clear_option_names",
     "conditions_of",
+    "grader_spec",
     "judging_is_skipped",
     "max_connections",
     "output_folder",
@@ -51,6 +63,11 @@ PREFIX = "valueflow_"
 
 DEFAULT_QUERIES = 5
 """Queries of a run that names no number: a look, not a study."""
+
+GRADER_VARIABLE = "VALUEFLOW_GRADER"
+
+NO_GRADER = "none"
+"""In place of a model: generate, and judge later."""
 
 T = TypeVar("T")
 
@@ -65,7 +82,7 @@ class LmEvalOptions:
         pairs, pair_levels: of the tasks `valueflow_pair_*`.
         sets: names of squares, of the tasks `valueflow_five_*`.
         singles: also steer each member of a pair or square alone.
-        grader: the judge, see `valueflow.scorers.judge.model`.
+        grader: the judge, see `grader_spec`.
         max_connections: most judge calls in flight.
         output: folder for tables beside the results.
     """
@@ -307,3 +324,55 @@ def output_folder(named: str | None, given: Mapping[str, Any]) -> Path | None:
 
             return folder / str(sanitize_model_name(str(given[key])))
     return folder
+
+
+def grader_spec(raw: object) -> dict[str, Any] | None:
+    """Reads which judge a run has: a model of Inspect, or a mapping like Inspect's model roles.
+
+    It is named in `--metadata '{"valueflow_grader": ...}'` or in the variable `VALUEFLOW_GRADER`:
+    `openai/gpt-5`, or `{"model": "valueflow/judge", "model_args": {"scale": 0.3}}`, in which
+    fields of the model's configuration (`"max_tokens": 4000`) may stand too.
+
+    Args:
+        raw: what the user gave, or None: the variable `VALUEFLOW_GRADER` is read then.
+
+    Returns:
+        A mapping with the key `model`, and what else was given; None for `none`.
+
+    Raises:
+        OptionError: no judge is named, or the mapping cannot be read.
+        UnknownNameError: a key that is none.
+    """
+    given = os.environ.get(GRADER_VARIABLE) if raw is None else raw
+    if given is None or given == "":
+        raise OptionError(
+            GRADER,
+            "no judge is named, and responses cannot be scored without one: set "
+            f"{GRADER_VARIABLE}=PROVIDER/MODEL or give --metadata "
+            f'\'{{"{GRADER}": "PROVIDER/MODEL"}}\'. To generate now and judge later, give '
+            f'"{NO_GRADER}" or --predict_only',
+        )
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise OptionError(GRADER, f"is not valid JSON ({error})") from None
+    if isinstance(given, str):
+        return None if given.strip().lower() == NO_GRADER else {"model": given.strip()}
+    if not isinstance(given, Mapping) or not isinstance(given.get("model"), str):
+        raise OptionError(
+            GRADER, f'{given!r} names no model; write "PROVIDER/MODEL" or {{"model": ...}}'
+        )
+    spec = {str(key): setting for key, setting in given.items()}
+    if "api_key" in spec:
+        raise OptionError(
+            GRADER, "holds an api_key, which would be written into the results; set the "
+            "provider's environment variable"
+        )  # fmt: skip
+    fields = {*KEYS, *GenerateConfig.model_fields}
+    for key in spec:
+        if key not in fields:
+            raise UnknownNameError(f"key of {GRADER}", key, fields)
+    if not isinstance(spec.get("model_args", {}), Mapping):
+        raise OptionError(GRADER, "model_args must be a mapping of names")
+    return spec

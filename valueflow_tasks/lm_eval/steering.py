@@ -20,9 +20,11 @@ from valueflow.lm_eval.figures import numbers_of
 from valueflow.lm_eval.judging import GivenResponse
 from valueflow.lm_eval.leaves import METRICS, SCORED, SHARES, leaf_named, with_errors
 from valueflow.lm_eval.options import (
+    NO_GRADER,
     check_requests_are_new,
     clear_option_names,
     conditions_of,
+    grader_spec,
     judging_is_skipped,
     max_connections,
     output_folder,
@@ -30,7 +32,7 @@ from valueflow.lm_eval.options import (
 )
 from valueflow.options import yes_or_no
 from valueflow.scorers.judge.calls.memory import check_cache_folder
-from valueflow.scorers.judge.model import NO_GRADER, check_grader, grader_spec
+from valueflow.scorers.judge.model import check_grader
 from valueflow.solvers.steering_solver import steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION
 from valueflow.steering.design import RunDesign, sample_settings, steering_design

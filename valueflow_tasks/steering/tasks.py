@@ -13,7 +13,7 @@ from typing import Any
 from inspect_ai import Task, task
 
 from valueflow.hub_assets.settings import with_options
-from valueflow.options import clear_errors, levels_option, values_option, yes_or_no
+from valueflow.options import clear_errors, yes_or_no
 from valueflow.steering.conditions import (
     children_conditions,
     five_value_conditions,
@@ -21,7 +21,13 @@ from valueflow.steering.conditions import (
     single_conditions,
 )
 from valueflow.steering.design import steering_design, steering_task
-from valueflow.steering.names import pair_levels_option, pairs_option, squares_option
+from valueflow.steering.names import (
+    levels_option,
+    pair_levels_option,
+    pairs_option,
+    squares_option,
+    values_option,
+)
 from valueflow.steering.settings import STEERED, registry_of_run
 
 __all__ = [

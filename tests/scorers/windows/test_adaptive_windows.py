@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from valueflow.scorers.windows.adaptive import (
     DESIGN_GRID,
-    cell_budget,
-    information_so_far,
     is_precise_enough,
     next_window,
     posterior_after,
@@ -151,60 +149,9 @@ def test_a_posterior_is_flat_at_first_and_then_lies_where_the_response_was_put()
         density = posterior_after([window] * 3, scale=scale)
         assert density.sum() == pytest.approx(1)
         assert density @ DESIGN_GRID == pytest.approx(2, abs=0.6)
-    assert information_so_far(np.ones(161))[0] == 0
-    gathered = information_so_far(np.stack([posterior_after([window] * m) for m in (1, 3)]))
-    assert 0 < gathered[0] < gathered[1]
 
 
 def test_a_response_is_precise_enough_at_the_wanted_error_and_not_before() -> None:
     assert is_precise_enough(normal(0, 0.5), 0.51)
     assert not is_precise_enough(normal(0, 0.5), 0.49)
     assert not is_precise_enough(np.ones(161), 5)
-
-
-def test_a_cells_windows_go_where_they_help_most() -> None:
-    """Every way of spending the same calls is worse, checked by going through all of them."""
-    information, spread = np.array([0.0, 0.3, 2.0]), 1.5
-    found = cell_budget(information, 0.2, spread=spread, calls=4)
-    assert found.windows.sum() == 4
-    errors = []
-    for first in range(5):
-        for second in range(5 - first):
-            spent = np.array([first, second, 4 - first - second])
-            after = information + 0.2 * spent
-            with np.errstate(divide="ignore"):
-                errors.append((1 / (spread**2 + 1 / after)).sum() ** -0.5)
-    assert found.se == pytest.approx(min(errors))
-
-
-def test_a_cells_windows_stop_at_the_target_or_where_only_responses_would_help() -> None:
-    nothing = np.zeros(100)
-    reached = cell_budget(nothing, 0.05, spread=2.0, target_se=0.4)
-    assert reached.se <= 0.4
-    fewer = cell_budget(nothing, 0.05, spread=2.0, calls=int(reached.windows.sum()) - 1)
-    assert fewer.se > 0.4
-    # With sharp judges one window is all that a cell can use: 0.2 is what 100 responses leave.
-    spared = cell_budget(nothing, 4.0, spread=2.0, target_se=0.01)
-    assert spared.windows.max() == 1
-    assert 90 <= spared.windows.sum() <= 100
-    assert spared.least_se == pytest.approx(0.2)
-    assert spared.se < 1.05 * 0.2
-    assert cell_budget(nothing, 0.05, spread=2.0, calls=0).se == np.inf
-
-
-@pytest.mark.parametrize(
-    ("information", "gain", "spread", "calls"),
-    [
-        ([], 0.1, 2.0, 1),
-        ([-1.0], 0.1, 2.0, 1),
-        ([np.nan], 0.1, 2.0, 1),
-        ([1.0], 0.0, 2.0, 1),
-        ([1.0], 0.1, 0.0, 1),
-        ([1.0], 0.1, 2.0, -1),
-    ],
-)
-def test_a_budget_that_cannot_be_made_is_refused(
-    information: list[float], gain: float, spread: float, calls: int
-) -> None:
-    with pytest.raises(ValueError, match="must"):
-        cell_budget(np.array(information), gain, spread=spread, calls=calls)
