@@ -63,7 +63,7 @@ def test_options_of_the_response_are_replaced_too() -> None:
     raw = {SAMPLE_KEY: {**SMALLEST, "word_limit": 50, "refusals": "exclude"}}
     sample = read_sample(raw, {"refusals": "rank", "word_limit": 20, "windows": 4})
     assert (sample.refusals, sample.word_limit, sample.evaluator.windows) == ("rank", 20, 4)
-    assert sample.rules() == {"refusal_check": "phrases", "refusals": "rank"}
+    assert sample.rules() == {"refusal_check": "phrases", "refusals": "rank", "cut": "rank"}
 
 
 def test_another_sampling_leaves_out_what_belonged_to_the_old_one() -> None:
