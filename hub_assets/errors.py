@@ -59,9 +59,10 @@ _ONE_OF_MANY = re.compile(
     r"(?<![\w.,+\-−/])1(?P<between> (?:(?:judge|planned|scored|repeated|different|other|more) )?)"
     r"(?P<noun>anchor|answer|call|cell|condition|decision|epoch|field|figure|file|generation|group"
     r"|item|line|log|model|option|question|quer(?=ies)|response|retr(?=ies)|reviewer|row|sample|score"
-    r"|shift|stud(?=ies)|text|token|value|window)(?P<plural>s|ies)\b(?P<verb> (?:have|were|are)\b)?"
+    r"|shift|stud(?=ies)|text|token|value|window)(?P<plural>s|ies)\b"
+    r"(?P<verb> (?:have|were|are|stay)\b)?"
 )
-_VERB = {"have": "has", "were": "was", "are": "is"}
+_VERB = {"have": "has", "were": "was", "are": "is", "stay": "stays"}
 
 
 def singular(text: str) -> str:

@@ -149,7 +149,7 @@ def test_reviewers_who_are_divided_leave_a_row_open(folder: Path) -> None:
     decide(output, divided[:2], "support", "Ada")
     decide(output, divided[:1], "oppose", "Ben")
     told = build(recipe, output, "--until", "categorize")
-    assert "1 rows stay undecided: as many reviewers say one thing as another" in told
+    assert "1 row stays undecided: as many reviewers say one thing as another" in told
     assert divided[0]["id"] in {row["id"] for row in queue(output)}
     decide(output, divided[:1], "oppose", "Cy")
     build(recipe, output, "--until", "categorize")
@@ -209,7 +209,7 @@ def test_the_recipes_ratings_and_the_reviews_count_once_a_reviewer(folder: Path)
         writer.writerow([one["id"], "power", -3, "ADA"])
         writer.writerow([two["id"], "power", 2, ""])
     told = build(changed(folder, review={"ratings": "ratings.csv"}), output)
-    assert "1 rows were rated by the same reviewer in" in told
+    assert "1 row was rated by the same reviewer in" in told
     assert "1 ratings in" in told
     assert "name no reviewer" in told
     after = table(output)

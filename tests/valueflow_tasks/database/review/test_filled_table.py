@@ -37,7 +37,7 @@ def test_ratings_are_read_with_a_decimal_comma_and_a_typographic_minus(
     ("table", "told"),
     [
         (b"id,value,stance\na,power,support\n", "needs the columns text"),
-        ("text,value,direction\nGrüße,power,support\n".encode("latin-1"), "CSV UTF-8"),
+        ("text,value,direction\nGrüße,power,support\n".encode("latin-1"), "save it as UTF-8"),
         (b"id,value,direction\na,powr,support\n", "row 1, column 'value': unknown value 'powr'"),
         (b"id,value,direction\na,power,yes\n", "row 1, column 'direction': 'yes' is none of"),
         (b"id,value,direction\na,power,support,x\n", "row 1: has more cells"),

@@ -34,7 +34,7 @@ def other_values(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_log(tmp_path_factory.mktemp("runs"), task)
 
 
-def test_logs_with_the_same_settings_are_one_study_whose_responses_stay_apart(
+def test_logs_with_the_same_settings_are_one_study_and_the_same_measurement_counts_once(
     log: Path, other_values: Path
 ) -> None:
     (study,) = read_studies([log, other_values]).studies
@@ -42,7 +42,9 @@ def test_logs_with_the_same_settings_are_one_study_whose_responses_stay_apart(
     assert len(study.records) == 30
     assert len({record["item"] for record in study.records}) == 30
     power = {c.level: c for c in study.summary.cells if c.value == "power"}
-    assert power[2].count == 6
+    # Both runs made the same responses on power, with the same windows and judgements.
+    assert power[2].count == 3
+    assert any("values of responses were measured in several logs" in n for n in study.notes)
     assert study.summary.counts["responses"] == 30
     assert study.usage["judge", "valueflow/judge"]["total"] == sum(
         one.usage["judge", "valueflow/judge"]["total"] for one in study.logs
