@@ -150,7 +150,14 @@ def test_a_cell_of_one_query_has_the_error_of_one_query() -> None:
     assert cluster_factor(np.array([0.5, -0.5, 1.0, -1.0]), np.zeros(4, dtype=int)) == 2.0
 
 
-@pytest.mark.parametrize(("scale", "place_effect"), [(0.3, 0.0), (1.0, 1.0), (3.0, 0.3)])
+@pytest.mark.parametrize(
+    ("scale", "place_effect"),
+    [
+        pytest.param(0.3, 0.0, marks=pytest.mark.slow),
+        pytest.param(1.0, 1.0, marks=pytest.mark.slow),
+        (3.0, 0.3),
+    ],
+)
 def test_intervals_of_cells_and_responses_hold_the_truth_as_often_as_they_say(
     scale: float, place_effect: float
 ) -> None:

@@ -21,7 +21,10 @@ def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Eva
     return evaluate(simulate(generator, judge, truth, 1, anchors=anchors))
 
 
-@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "scale",
+    [pytest.param(0.3, marks=pytest.mark.slow), 1.0, pytest.param(3.0, marks=pytest.mark.slow)],
+)
 def test_judges_that_follow_the_model_are_seldom_rejected(scale: float) -> None:
     p = [judged(seed, Judge(scale, 0.3, 0.0, 0.02)).fit["value"].p_value for seed in range(20)]
     assert np.mean(np.array(p) < 0.05) <= 0.2

@@ -65,7 +65,7 @@ def test_what_the_judge_does_to_both_cells_alike_cancels() -> None:
     assert opposite == pytest.approx(np.sqrt(2 + 36))
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("correlation", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
 def test_intervals_of_shifts_hold_the_truth_as_often_as_they_say(correlation: float) -> None:
     held, widths = [], []
     for run in range(25):
@@ -87,7 +87,7 @@ def test_intervals_of_shifts_hold_the_truth_as_often_as_they_say(correlation: fl
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("scale", [0.5, 2.0])
+@pytest.mark.parametrize("scale", [pytest.param(0.5, marks=pytest.mark.slow), 2.0])
 def test_up_is_not_made_easier_than_down(noise: str, scale: float) -> None:
     asymmetries = []
     for run in range(6):
