@@ -242,7 +242,8 @@ def test_a_limit_keeps_the_first_documents() -> None:
     numbers = found["results"]["valueflow_steer_pvq"]
     assert len(asked) == numbers["scored,none"] == 5
     assert math.isfinite(numbers["range,none"])
-    assert math.isnan(numbers["range_se,none"])
+    # One response a cell says little of a population, and the error says so.
+    assert 2 < numbers["range_se,none"] < 12
 
 
 def test_the_harnesss_own_seeds_change_no_window() -> None:
