@@ -171,11 +171,11 @@ def test_order_in_the_file_changes_no_estimate(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_rows_are_read_and_estimated(tmp_path: Path) -> None:
+def test_a_hundred_thousand_rows_are_read_and_estimated(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     file = tmp_path / "many.jsonl"
     with file.open("w") as stream:
-        for start in range(0, 1_000_000, 50_000):
+        for start in range(0, 100_000, 50_000):
             anchors = rng.uniform(-9, 9, (50_000, 5)).round(2)
             response = np.repeat(rng.uniform(-6, 6, 12_500), 4)
             noise = rng.gumbel(size=(50_000, 6))
@@ -186,11 +186,11 @@ def test_a_million_rows_are_read_and_estimated(tmp_path: Path) -> None:
                     f'"position": {row % 6}, "anchors": {known}, "order": {order}}}\n'
                 )
     saved = read_rankings([file])
-    assert saved.table.windows == 1_000_000
-    assert len(saved.table.items) == 250_000
+    assert saved.table.windows == 100_000
+    assert len(saved.table.items) == 25_000
     found = evaluate(saved.table)
-    assert len(found.cells) == 1000
-    assert found.judges["power"].scale == pytest.approx(1, abs=0.02)
+    assert len(found.cells) == 100
+    assert found.judges["power"].scale == pytest.approx(1, abs=0.03)
     means = [cell.intensity for cell in found.cells]
     assert np.mean(means) == pytest.approx(0, abs=0.1)
 
