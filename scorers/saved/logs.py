@@ -295,15 +295,17 @@ def last_attempts(
         attempt_of: what a log shares with its retries alone.
         size: the number of its scored responses; asked only of logs that have a retry or copy.
     """
+    # Asked once of each: the answer may take a look into the log.
+    names = [attempt_of(log) for log in logs]
     attempts: dict[str, list[Attempt]] = {}
-    for log in logs:
-        attempts.setdefault(attempt_of(log), []).append(log)
+    for name, log in zip(names, logs, strict=True):
+        attempts.setdefault(name, []).append(log)
     # `max` keeps the first of equals.
     best = {
         name: max(reversed(several), key=size) if len(several) > 1 else several[0]
         for name, several in attempts.items()
     }
-    return [(log, best[attempt_of(log)]) for log in logs]
+    return [(log, best[name]) for name, log in zip(names, logs, strict=True)]
 
 
 def log_samples(path: str, exclude: frozenset[str] = _LARGE) -> Iterator[EvalSample]:

@@ -1,6 +1,6 @@
 """How studies are told apart: letters, labels, and what makes them incomparable."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Skipped",
     "labels_of",
+    "pooled",
     "read_each",
     "setting_warnings",
     "tag_of",
@@ -166,3 +167,14 @@ def without_repeats(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
         )
         skipped.append(Skipped(log.path, reason))
     return kept
+
+
+def pooled(logs: Sequence[RunLog]) -> tuple[Counter[str], dict[tuple[str, str], Counter[str]]]:
+    """Counts and usage of several logs, summed; see `RunLog`."""
+    counts: Counter[str] = Counter()
+    usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for log in logs:
+        counts.update(log.counts)
+        for name, used in log.usage.items():
+            usage[name].update(used)
+    return counts, usage

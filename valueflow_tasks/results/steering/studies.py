@@ -5,7 +5,7 @@ method and wording, queries, judge, anchors, evaluator and versions. Anything el
 numbers that must not be averaged.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from valueflow.results.studies import (
     Progress,
     Skipped,
     labels_of,
+    pooled,
     read_each,
     setting_warnings,
     tag_of,
@@ -142,12 +143,7 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         distinct.of(record) for log in logs for record in _records_of(log, prefix=len(logs) > 1)
     ]
     first = logs[0]
-    usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    counts: Counter[str] = Counter()
-    for log in logs:
-        counts.update(log.counts)
-        for name, used in log.usage.items():
-            usage[name].update(used)
+    counts, usage = pooled(logs)
     summary = summarize(records)
     notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
     if not any(cell.level == 0 and cell.count for cell in summary.cells):

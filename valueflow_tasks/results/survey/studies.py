@@ -15,6 +15,7 @@ from valueflow.results.studies import (
     Progress,
     Skipped,
     labels_of,
+    pooled,
     read_each,
     setting_warnings,
     tag_of,
@@ -170,16 +171,12 @@ def _all_settings(logs: Sequence[OpinionLog]) -> Settings:
 
 
 def _study(tag: str, label: str, settings: Settings, logs: Sequence[OpinionLog]) -> OpinionStudy:
-    counts: Counter[str] = Counter()
-    usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    counts, usage = pooled(logs)
     questions: dict[str, AskedQuestion] = {}
     golds: dict[tuple[str, str], tuple[float, ...]] = {}
     for log in logs:
-        counts.update(log.counts)
         questions |= log.questions
         golds |= log.golds
-        for name, used in log.usage.items():
-            usage[name].update(used)
     records = _each_once(logs)
     counts["repeated"] = sum(log.size for log in logs) - len(records)
     # Notes on the data stand in every log.
