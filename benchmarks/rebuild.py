@@ -36,9 +36,9 @@ import click
 import numpy as np
 import yaml
 
-from valueflow.database.recipe import read_recipe
-from valueflow.database.sources import import_texts
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.rebuild.database.recipe import read_recipe
+from valueflow.rebuild.database.sources import import_texts
 
 COUNTED = """
 import os, sys

@@ -38,7 +38,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, log_expit
 
-from valueflow.scorers.ranking.fit import fit_rankings
+from valueflow.scorers.database.ranking.fit import fit_rankings
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]

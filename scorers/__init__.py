@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from valueflow.scorers.database.ranking.fit import fit_rankings
     from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
     from valueflow.scorers.estimate.table import WindowTable
     from valueflow.scorers.intensity_scorer import intensity, steering_summary
-    from valueflow.scorers.ranking.fit import fit_rankings
     from valueflow.scorers.saved.rankings import read_rankings
     from valueflow.scorers.summary.run import summarize
 
@@ -32,7 +32,7 @@ __getattr__ = lazy_exports(
         "Evaluation": "valueflow.scorers.estimate.evaluation",
         "WindowTable": "valueflow.scorers.estimate.table",
         "evaluate": "valueflow.scorers.estimate.evaluation",
-        "fit_rankings": "valueflow.scorers.ranking.fit",
+        "fit_rankings": "valueflow.scorers.database.ranking.fit",
         "intensity": "valueflow.scorers.intensity_scorer",
         "read_rankings": "valueflow.scorers.saved.rankings",
         "steering_summary": "valueflow.scorers.intensity_scorer",

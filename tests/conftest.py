@@ -16,7 +16,7 @@ from inspect_ai._eval.task import log as task_log
 from inspect_ai.model import Model, ModelOutput, ModelUsage, StopReason, get_model
 
 from valueflow.hub_assets.registry import loading as registry
-from valueflow.scorers.judge.prompt import read_judge_prompt
+from valueflow.scorers.judge.questions.ranking import read_judge_prompt
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

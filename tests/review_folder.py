@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from valueflow.database.folder import hash_of, stage_file, write_lines
 from valueflow.hub_assets.files import write_csv
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
+from valueflow.rebuild.database.folder import hash_of, stage_file, write_lines
 
 DIVIDED = ("id", "text", "theory", "value", "votes", "direction", "reviewer")
 SCALED = ("id", "utility", "utility_se", "intensity", "intensity_se", "n_comparisons")

@@ -22,7 +22,7 @@ EDGES = {
     "scorers": {
         "intensity_scorer",
         "judge.asking",
-        "judge.choice",
+        "judge.questions.choice",
         "judge.calls.memory",
         "judge.model",
         "judge.probe",
@@ -41,8 +41,8 @@ EDGES = {
 # Which packages of a room a package may import; modules beside the packages are open to all.
 MAY_KNOW = {
     "valueflow_tasks": {
-        "commands": {"lm_eval", "simulated", "results", "database", "survey", "steering"},
-        "database": {"simulated"},
+        "commands": {"lm_eval", "simulated", "results", "rebuild", "survey", "steering"},
+        "rebuild": {"simulated"},
         "lm_eval": {"steering", "survey", "results"},
         "results": set(),
         "simulated": {"steering", "survey"},
@@ -50,10 +50,9 @@ MAY_KNOW = {
         "survey": {"steering"},
     },
     "scorers": {
+        "database": {"judge"},
         "estimate": set(),
         "judge": {"windows", "estimate"},
-        "panel": {"judge"},
-        "ranking": set(),
         "saved": {"estimate"},
         "summary": {"estimate"},
         "survey": {"judge", "summary"},

@@ -4,17 +4,18 @@ from typing import Any
 
 import click
 
-from valueflow.commands.build_database import build_command
-from valueflow.commands.compare import compare_command
-from valueflow.commands.hub import package_command, pull_command, push_command
 from valueflow.commands.listing import list_command
 from valueflow.commands.lm_eval import lm_eval_commands
-from valueflow.commands.plan import plan_command, selfcheck_command
-from valueflow.commands.repair import repair_command
-from valueflow.commands.report import report_command
-from valueflow.commands.review import review_command
-from valueflow.commands.score import score_command
+from valueflow.commands.plan import plan_command
+from valueflow.commands.rebuild.database import build_command
+from valueflow.commands.rebuild.hub import package_command, pull_command, push_command
+from valueflow.commands.rebuild.review import review_command
+from valueflow.commands.results.compare import compare_command
+from valueflow.commands.results.repair import repair_command
+from valueflow.commands.results.report import report_command
+from valueflow.commands.results.score import score_command
 from valueflow.commands.screen import examples
+from valueflow.commands.selfcheck import selfcheck_command
 from valueflow.hub_assets.errors import ValueflowError, singular
 
 __all__ = ["main"]

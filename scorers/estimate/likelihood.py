@@ -9,10 +9,10 @@ response.  An order that names only its first texts uses the stages it has.  A t
 the order inside it: its probability is the sum over the orders that it allows.  A distribution over
 which text comes first is one partial order for each text, weighted by its probability.
 
-:mod:`valueflow.scorers.ranking.likelihood` treats ties by another rule: there a tie is the mean
+`valueflow.scorers.database.ranking.likelihood` treats ties by another rule: there a tie is the mean
 *log*-likelihood over its orders, a draw that pulls the tied texts together; here it is the sum of
-their probabilities, and a tie of two texts alone teaches nothing.  Here anchors have known
-intensities and few windows show a response.  Draws would take a coarse answer for a judge of small
+their probabilities, and a tie of two texts alone teaches nothing. Here anchors have known
+intensities and few windows show a response. Draws would take a coarse answer for a judge of small
 scale, and count as information that nobody gave; and a window's lapse needs a true probability.
 There all utilities are unknown, so that the rule must keep the log-likelihood concave and must
 place texts that were only ever tied.

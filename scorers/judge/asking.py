@@ -43,15 +43,15 @@ from valueflow.scorers.judge.calls.memory import (
     judge_with,
     state_of,
 )
-from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION, correction
-from valueflow.scorers.judge.rating import (
+from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION, correction
+from valueflow.scorers.judge.questions.rating import (
     PLACEMENT_PROMPT_VERSION,
     RATING_PROMPT_VERSION,
     Rated,
     rating_correction,
     read_ratings,
 )
-from valueflow.scorers.judge.refusals import (
+from valueflow.scorers.judge.questions.refusals import (
     REFUSAL_CORRECTION,
     REFUSAL_PROMPT_VERSION,
     RefusalAnswer,

@@ -18,8 +18,8 @@ from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import SampleSettings
 from valueflow.scorers.judge.asking import judge_window
 from valueflow.scorers.judge.calls.memory import JudgeState, judge_with
-from valueflow.scorers.judge.choice import ask_choice
-from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
+from valueflow.scorers.judge.questions.choice import ask_choice
+from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
 
 __all__ = ["DeadJudgeError", "probe_judge"]
 

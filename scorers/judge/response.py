@@ -16,9 +16,9 @@ from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_window
-from valueflow.scorers.judge.choice import ask_choice, in_window_order
-from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
-from valueflow.scorers.judge.rating import RATING_SCALE, placement_prompt, rating_prompt
+from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
+from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
+from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt, rating_prompt
 from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
 from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
 from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order

@@ -28,14 +28,14 @@ from valueflow.scorers.judge.calls.memory import (
     state_of,
 )
 from valueflow.scorers.judge.calls.spending import budget_of
-from valueflow.scorers.judge.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.prompt import JUDGE_PROMPT_VERSION
-from valueflow.scorers.judge.rating import (
+from valueflow.scorers.judge.questions.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
+from valueflow.scorers.judge.questions.rating import (
     PLACEMENT_PROMPT_VERSION,
     RATING_PROMPT_VERSION,
     RATING_READER_VERSION,
 )
-from valueflow.scorers.judge.refusals import (
+from valueflow.scorers.judge.questions.refusals import (
     REFUSAL_PROMPT_VERSION,
     REFUSAL_VERSION,
     count_words,

@@ -4,7 +4,7 @@
 2. `marked letter`: a letter with punctuation, brackets or `Answer:` before it, with or without the
    text of its own option; what follows must not name another option.
 3. `sentence`: a sentence commits to one letter ("I choose C", "my answer is B").
-4. `refused`: the answer declines (`valueflow.scorers.judge.refusals`), or the provider filtered it.
+4. `refused`: the answer declines (`judge.questions.refusals`), or the provider filtered it.
 5. `option text`: the text of one option stands in the answer; a longer match hides the shorter
    ones inside it, so that "Not a factor" is neither "A factor" nor option A. An option that is one
    word of number or frequency ("No", "Some", "Always") counts only where a clause ends with it: "I
@@ -23,7 +23,7 @@ from typing import Literal
 
 from valueflow.hub_assets.vidb.schema import normalised
 from valueflow.scorers.judge.answer import strip_reasoning
-from valueflow.scorers.judge.refusals import is_refusal
+from valueflow.scorers.judge.questions.refusals import is_refusal
 
 __all__ = ["READER_VERSION", "ReadAnswer", "Rule", "read_answer"]
 

@@ -22,7 +22,7 @@ from inspect_ai.scorer import (
 from inspect_ai.solver import TaskState
 
 from valueflow.hub_assets.survey.sample import OPINION_KEY, read_opinion_sample
-from valueflow.scorers.judge.choice import letter_distribution, option_letters
+from valueflow.scorers.judge.questions.choice import letter_distribution, option_letters
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 from valueflow.scorers.survey.accuracy import (
     ORDER,

@@ -12,12 +12,12 @@ from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
 from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
-from valueflow.commands.score import score_rankings
+from valueflow.commands.results.score import score_rankings
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import read_sample
 from valueflow.scorers.intensity_scorer import intensity
-from valueflow.scorers.judge.prompt import judge_prompt, read_judge_prompt
+from valueflow.scorers.judge.questions.ranking import judge_prompt, read_judge_prompt
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.run import cut_note
 from valueflow.steering.tasks import steer

@@ -11,7 +11,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
 from tests.chat_server import ChatServer
-from tests.valueflow_tasks.database.test_build_vidb import JUDGE, build, contents, prepare
+from tests.valueflow_tasks.rebuild.database.test_build_vidb import JUDGE, build, contents, prepare
 from valueflow.cli import main
 from valueflow.steering.tasks import steer
 

@@ -21,9 +21,9 @@ from typing import Any, Literal, TypeVar
 from inspect_ai.model import GenerateConfig
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError, ValueflowError
+from valueflow.hub_assets.inputs.options import number_option, words_option, yes_or_no
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.lm_eval.leaves import Leaf
-from valueflow.options import number_option, words_option, yes_or_no
 from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS, GRADER, KEYS
 from valueflow.steering.conditions import (
     Condition,

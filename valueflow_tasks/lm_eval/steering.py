@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from valueflow.hub_assets.inputs.options import yes_or_no
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.aggregation import Entry, aggregations, entries_of, say, say_once
@@ -30,7 +31,6 @@ from valueflow.lm_eval.options import (
     output_folder,
     read_options,
 )
-from valueflow.options import yes_or_no
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import check_grader
 from valueflow.solvers.steering_solver import steered_prompt

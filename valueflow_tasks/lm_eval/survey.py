@@ -21,6 +21,7 @@ from typing import Any
 from datasets import Dataset
 
 from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.inputs.options import words_option
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.survey.sample import OpinionSample
 from valueflow.lm_eval.aggregation import (
@@ -47,9 +48,8 @@ from valueflow.lm_eval.options import (
     read_survey_options,
 )
 from valueflow.lm_eval.tables import write_opinion_tables
-from valueflow.options import words_option
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.judge.choice import letter_shares, option_letters
+from valueflow.scorers.judge.questions.choice import letter_shares, option_letters
 from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
 from valueflow.scorers.survey.answers import ReadAnswer, read_answer
 from valueflow.scorers.survey.records import OptionRecord, option_record, top_options

@@ -23,9 +23,9 @@ from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import Registry, opened_registries
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings
-from valueflow.scorers.judge.choice import option_letters
-from valueflow.scorers.judge.prompt import read_judge_prompt
-from valueflow.scorers.judge.rating import RATING_SCALE, placement_ruler
+from valueflow.scorers.judge.questions.choice import option_letters
+from valueflow.scorers.judge.questions.ranking import read_judge_prompt
+from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_ruler
 from valueflow.simulated.respondent import read_trailer
 
 __all__ = [

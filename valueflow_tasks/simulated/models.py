@@ -23,12 +23,12 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import UnknownNameError
-from valueflow.options import TaskOptionError
-from valueflow.scorers.judge.choice import is_choice_prompt
-from valueflow.scorers.judge.prompt import read_fences
-from valueflow.scorers.judge.rating import is_placement_prompt, is_rating_prompt
-from valueflow.scorers.judge.refusals import is_refusal_prompt
-from valueflow.scorers.panel.prompts import is_panel_prompt
+from valueflow.hub_assets.inputs.options import TaskOptionError
+from valueflow.scorers.database.panel.prompts import is_panel_prompt
+from valueflow.scorers.judge.questions.choice import is_choice_prompt
+from valueflow.scorers.judge.questions.ranking import read_fences
+from valueflow.scorers.judge.questions.rating import is_placement_prompt, is_rating_prompt
+from valueflow.scorers.judge.questions.refusals import is_refusal_prompt
 from valueflow.simulated.judge import (
     JudgeOptions,
     KnownAnchors,

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.scorers.panel.prompts import PlausibleQuestion, by_number, read_panel_prompt
+from valueflow.scorers.database.panel.prompts import PlausibleQuestion, by_number, read_panel_prompt
 from valueflow.simulated.judge import NONSENSE, JudgeOptions, KnownAnchors, drawn_noise
 
 __all__ = ["panel_answer"]

@@ -17,6 +17,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.options import clear_errors, columns_option
 from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.settings import (
@@ -26,7 +27,6 @@ from valueflow.hub_assets.settings import (
     read_options,
     with_options,
 )
-from valueflow.options import clear_errors, columns_option
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.steering.before import judge_answers

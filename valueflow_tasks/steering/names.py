@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
+from valueflow.hub_assets.inputs.options import words_option
 from valueflow.hub_assets.registry.loading import FiveValueSquare, Pair, Registry, Value
-from valueflow.options import words_option
 
 __all__ = [
     "levels_option",

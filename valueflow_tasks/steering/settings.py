@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SkipValidation
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.options import yes_or_no
 from valueflow.hub_assets.registry.loading import (
     Registry,
     Value,
@@ -29,7 +30,6 @@ from valueflow.hub_assets.settings import (
     Text,
     read_options,
 )
-from valueflow.options import yes_or_no
 from valueflow.scorers.windows.draw import check_anchors
 
 __all__ = [

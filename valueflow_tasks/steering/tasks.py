@@ -12,8 +12,8 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from valueflow.hub_assets.inputs.options import clear_errors, yes_or_no
 from valueflow.hub_assets.settings import with_options
-from valueflow.options import clear_errors, yes_or_no
 from valueflow.steering.conditions import (
     children_conditions,
     five_value_conditions,

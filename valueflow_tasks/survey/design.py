@@ -10,6 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.inputs.options import (
+    columns_option,
+    given,
+    number_option,
+    one_of,
+    words_option,
+)
 from valueflow.hub_assets.registry.groups import Group, Preset
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.survey.profiles import GroupProfiles, ProfileLine, load_profiles
@@ -21,7 +28,6 @@ from valueflow.hub_assets.survey.questions import (
 )
 from valueflow.hub_assets.survey.relevance import RelevanceTable, load_relevance
 from valueflow.hub_assets.survey.sample import PASSES, OpinionSample, Pass
-from valueflow.options import columns_option, given, number_option, one_of, words_option
 
 __all__ = [
     "OpinionDesign",

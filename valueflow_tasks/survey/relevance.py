@@ -29,7 +29,7 @@ from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import ask
 from valueflow.scorers.judge.calls.memory import Budget, BudgetSpent, remembering
 from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS
-from valueflow.scorers.judge.prompt import draw_labels, fenced
+from valueflow.scorers.judge.questions.ranking import draw_labels, fenced
 
 __all__ = [
     "Encoder",

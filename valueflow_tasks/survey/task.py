@@ -11,10 +11,10 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import GenerateConfig
 
+from valueflow.hub_assets.inputs.options import clear_errors, given, number_option, one_of
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import read_options, with_options
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
-from valueflow.options import clear_errors, given, number_option, one_of
 from valueflow.scorers.survey.scorer import option_choice
 from valueflow.solvers.survey_solver import answer_as_group
 from valueflow.solvers.wording import Style

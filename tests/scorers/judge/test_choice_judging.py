@@ -19,7 +19,7 @@ from inspect_ai.model import (
 
 from tests.conftest import mock_model, output
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.scorers.judge.choice import (
+from valueflow.scorers.judge.questions.choice import (
     Choice,
     ask_choice,
     choice_prompt,
@@ -28,7 +28,7 @@ from valueflow.scorers.judge.choice import (
     is_choice_prompt,
     option_letters,
 )
-from valueflow.scorers.judge.prompt import judge_prompt, read_judge_prompt
+from valueflow.scorers.judge.questions.ranking import judge_prompt, read_judge_prompt
 
 REGISTRY = load_registry()
 POWER, PVQ = REGISTRY.value("power"), REGISTRY.theories["pvq"]

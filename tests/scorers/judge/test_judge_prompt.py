@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valueflow.hub_assets.registry.loading import Value, load_registry
-from valueflow.scorers.judge.prompt import correction, draw_labels, judge_prompt, read_judge_prompt
+from valueflow.scorers.judge.questions.ranking import (
+    correction,
+    draw_labels,
+    judge_prompt,
+    read_judge_prompt,
+)
 
 REGISTRY = load_registry()
 POWER, PVQ = REGISTRY.value("power"), REGISTRY.theories["pvq"]

@@ -12,8 +12,8 @@ from tests.conftest import CountingJudge, mock_model, obedient, output
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.judge.asking import Judgement, Reply, ask_refusal, judge_window
 from valueflow.scorers.judge.asking import ask as ask_anything
-from valueflow.scorers.judge.choice import choose_window
-from valueflow.scorers.judge.prompt import judge_prompt
+from valueflow.scorers.judge.questions.choice import choose_window
+from valueflow.scorers.judge.questions.ranking import judge_prompt
 
 LABELS = ("CDFGH", "JKLMN", "PQRTV")
 

@@ -17,8 +17,8 @@ from valueflow.scorers.judge.asking import (
     Judgement,
     judge_window,
 )
-from valueflow.scorers.judge.prompt import draw_labels, read_judge_prompt
-from valueflow.scorers.judge.rating import (
+from valueflow.scorers.judge.questions.ranking import draw_labels, read_judge_prompt
+from valueflow.scorers.judge.questions.rating import (
     is_placement_prompt,
     is_rating_prompt,
     placement_prompt,

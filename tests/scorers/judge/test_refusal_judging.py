@@ -5,8 +5,12 @@ import pytest
 
 from tests.conftest import mock_model, output
 from valueflow.scorers.judge.asking import ask_refusal
-from valueflow.scorers.judge.prompt import read_fences
-from valueflow.scorers.judge.refusals import RefusalAnswer, is_refusal_prompt, refusal_prompt
+from valueflow.scorers.judge.questions.ranking import read_fences
+from valueflow.scorers.judge.questions.refusals import (
+    RefusalAnswer,
+    is_refusal_prompt,
+    refusal_prompt,
+)
 
 
 def asked(said: str) -> RefusalAnswer:

@@ -3,7 +3,7 @@
 import pytest
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
-from valueflow.scorers.judge.refusals import count_words, is_refusal
+from valueflow.scorers.judge.questions.refusals import count_words, is_refusal
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
 
 from tests.study_runs import changed, read_studies
-from valueflow.commands.score import score_rankings
+from valueflow.commands.results.score import score_rankings
 from valueflow.lm_eval.tables import write_tables
 from valueflow.results.compare import compare_runs, read_run
 from valueflow.scorers import evaluate, read_rankings

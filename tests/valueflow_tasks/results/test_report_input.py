@@ -10,7 +10,7 @@ from inspect_ai.log import EvalLog
 
 from tests.study_runs import Page, changed, read_studies, rows, run_log
 from valueflow.cli import main
-from valueflow.commands import report as report_commands
+from valueflow.commands.results import report as report_commands
 from valueflow.hub_assets.errors import OptionError
 from valueflow.results.report import write_report
 from valueflow.results.steering.rows import shifts_by_level

@@ -9,7 +9,7 @@ import pytest
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.judge.answer import read_ranking
-from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
+from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
 from valueflow.simulated.judge import JudgeOptions, KnownAnchors, judge_answer
 
 REGISTRY = load_registry()

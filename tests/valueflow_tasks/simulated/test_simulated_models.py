@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.options import TaskOptionError
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.options import TaskOptionError
-from valueflow.scorers.judge.prompt import draw_labels, judge_prompt
+from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
 from valueflow.simulated.judge import JudgeOptions, KnownAnchors, judge_answer
 from valueflow.simulated.models import SimulatedModel
 from valueflow.simulated.respondent import RespondentOptions, answer, read_trailer, targets_in

@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit
 
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.scorers.judge.prompt import draw_labels
-from valueflow.scorers.panel.prompts import category_prompt
+from valueflow.scorers.database.panel.prompts import category_prompt
+from valueflow.scorers.judge.questions.ranking import draw_labels
 from valueflow.simulated.judge import JudgeOptions, KnownAnchors
 from valueflow.simulated.panel import panel_answer
 

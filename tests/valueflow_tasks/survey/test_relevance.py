@@ -16,7 +16,7 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.questions import OpinionQuestion, load_opinions, question_hash
 from valueflow.hub_assets.survey.relevance import load_relevance
 from valueflow.scorers.judge.calls.memory import Budget, BudgetSpent
-from valueflow.scorers.judge.prompt import read_fences
+from valueflow.scorers.judge.questions.ranking import read_fences
 from valueflow.survey import relevance
 from valueflow.survey.relevance import (
     embedding_relevance,

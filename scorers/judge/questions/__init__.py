@@ -1,0 +1,1 @@
+"""Questions to a judge, one a file: the wording and the reader of its answers."""

@@ -1,0 +1,1 @@
+"""Commands that build, review, package, push and pull assets."""

@@ -1,0 +1,1 @@
+"""Assets made anew: the database of anchors."""
