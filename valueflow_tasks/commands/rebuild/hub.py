@@ -30,6 +30,7 @@ def _say(text: str) -> None:
         "valueflow pull hives --offline",
         "valueflow pull ORG/NAME@v1.1",
         "valueflow pull ORG/PROFILES@v1 --kind profiles",
+        "valueflow pull ORG/NAME --columns '{text: sentence, intensity: mark, range: 1..5}'",
     ),
 )
 @click.argument(
@@ -44,8 +45,13 @@ def _say(text: str) -> None:
     show_default=True,
     help="What an ORG/NAME@REV holds.",
 )
+@click.option(
+    "--columns",
+    help="Your names for columns of anchors, as '{text: sentence}', and their scale, as "
+    "'{range: 1..5}'; the task takes the same as -T vidb_columns=...",
+)
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
-def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
+def pull_command(what: tuple[str, ...], kind: str, columns: str | None, offline: bool) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -56,6 +62,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import pull as hub_pull
 
+    given = _mapping("columns", columns)
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
         found = hub_pull.wanted_assets(name, kind)
@@ -65,7 +72,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     failed = []
     for asset in assets.values():
         try:
-            pulled = hub_pull.pull_asset(asset, offline=offline)
+            pulled = hub_pull.pull_asset(asset, columns=given, offline=offline)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
