@@ -169,7 +169,7 @@ def _listing(repo_id: str, revision: str, repo_type: str) -> tuple[str, ...] | N
     except Exception:
         # Errors of the connection belong to the HTTP library, which is another in each version.
         return None
-    return tuple(sorted(file.rfilename for file in found.siblings or ()))
+    return tuple(sorted(file.rfilename for file in getattr(found, "siblings", None) or ()))
 
 
 def _same_as_before(folder: Path, repo_id: str, repo_type: str) -> bool:

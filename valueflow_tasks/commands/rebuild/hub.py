@@ -191,6 +191,12 @@ def push_command() -> None:
     help="With --dry-run: folder for what would be pushed.",
 )
 @click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub.")
+@click.option(
+    "--replace",
+    "replace_foreign",
+    is_flag=True,
+    help="Overwrite and take out files in the repository that valueflow did not make.",
+)
 @click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 def push_vidb_command(
@@ -200,14 +206,16 @@ def push_vidb_command(
     dry_run: bool,
     output: Path | None,
     offline: bool,
+    replace_foreign: bool,
     create_pr: bool,
     private: bool,
 ) -> None:
     """Check a packaged FOLDER, and push it as one commit with a tag.
 
     Schema, ranges, repeated texts, licences, held-out texts and files are checked first, and all
-    problems are listed at once. The card and the manifest are written anew with the version and
-    with what changed since the one before. Log in with `hf auth login`.
+    problems are listed at once; so are files in the repository that valueflow did not make. The
+    card and the manifest are written anew with the version and with what changed since the one
+    before. Log in with `hf auth login`.
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import push as hub_push
@@ -215,7 +223,9 @@ def push_vidb_command(
     if (offline or output) and not dry_run:
         raise OptionError("output" if output else "offline", "goes with --dry-run")
     _need_jinja2()
-    plan = hub_push.plan_push(folder, repo, tag, offline=offline, say=_say)
+    plan = hub_push.plan_push(
+        folder, repo, tag, replace_foreign=replace_foreign, offline=offline, say=_say
+    )
     for note in plan.notes:
         _say(f"Note: {note}")
     _show_changes(plan.manifest.changes)
