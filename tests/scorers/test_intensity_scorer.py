@@ -25,7 +25,7 @@ from valueflow.steering.tasks import steer
 
 def run(model: Any, grader: Any, **options: Any) -> EvalLog:
     return inspect_eval(
-        steer(**{"values": "power", "levels": "2", "n_queries": 1, **options}),
+        steer(**{"values": "power", "levels": "2", "n_queries": 1, "figures": "all", **options}),
         model=model,
         model_roles={"grader": grader} if grader is not None else None,
         display="none",

@@ -29,7 +29,7 @@ from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION, Style
-from valueflow.steering.before import judge_answers
+from valueflow.steering.before import judge_answers, listed, say_who_judges
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.plan import (
     TOKENS_OF_A_WORD,
@@ -41,6 +41,7 @@ from valueflow.steering.plan import (
     size_note,
 )
 from valueflow.steering.settings import (
+    LogSettings,
     PlanSettings,
     SteeringSettings,
     evaluator_settings,
@@ -67,6 +68,7 @@ class RunDesign:
         method, style, exemplars: see `steer_values`.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
+        logged: what Inspect's log lists.
         loaded: the query set, for its source and notes.
     """
 
@@ -80,6 +82,7 @@ class RunDesign:
     exemplars: int
     spending: SpendingSettings
     plan: bool
+    logged: LogSettings
     loaded: Queries
 
     @property
@@ -147,6 +150,7 @@ def steering_design(
         exemplars=made.exemplars,
         spending=read_options(SpendingSettings, options),
         plan=read_options(PlanSettings, options).plan,
+        logged=read_options(LogSettings, options),
         loaded=loaded,
     )
 
@@ -171,6 +175,7 @@ def steering_task(
         for index, query in enumerate(design.queries)
         for name, condition in zip(design.names, design.conditions, strict=True)
     ]
+    judge = say_who_judges()
     _print_plan(design)
     vidb = load_vidb(design.settings.vidb, design.settings.columns, design.registry)
     if design.plan:
@@ -192,6 +197,7 @@ def steering_task(
         setup=judge_answers(),
         solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
         scorer=intensity(**spending.model_dump(exclude_none=True)),
+        metrics=[*listed(design.logged, headline)],
         version=TASK_VERSION,
         headline_metric=HeadlineMetric(metric=headline),
         metadata={
@@ -210,6 +216,7 @@ def steering_task(
             "own_values_sha256": definitions_hash(design.registry),
             **design.more,
             **(more or {}),
+            **judge,
         },
     )
 

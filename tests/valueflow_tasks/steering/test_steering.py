@@ -26,7 +26,7 @@ JUDGE = {"grader": "valueflow/judge"}
 def run(model: Any = RESPONDENT, roles: Any = None, **options: Any) -> EvalLog:
     arguments = {key: options.pop(key) for key in ("limit", "epochs") if key in options}
     return inspect_eval(
-        steer(**{"values": "power", "n_queries": 2, **options}),
+        steer(**{"values": "power", "n_queries": 2, "figures": "all", **options}),
         model=model,
         model_roles=JUDGE if roles is None else roles,
         display="none",
