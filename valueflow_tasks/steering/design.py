@@ -49,7 +49,7 @@ from valueflow.steering.settings import (
     response_settings,
 )
 
-__all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
+__all__ = ["RunDesign", "planned_of", "sample_settings", "steering_design", "steering_task"]
 
 TASK_VERSION = 1
 """Raised when numbers of the same options are no longer comparable."""
@@ -263,6 +263,49 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
                 )
             )
     return found
+
+
+def planned_of(
+    task: Task, seen: set[tuple[str, ...]], limit: int | None = None
+) -> tuple[list[PlannedSample], EvaluatorSettings, Registry]:
+    """What a built task asks for that was not asked before, with its settings and its catalogue.
+
+    Args:
+        task: from `steering_task`.
+        seen: prompts, and prompts with the values that their responses were scored on, of the
+            tasks before; those of this one are added.
+        limit: samples that are run, from the first.
+    """
+    metadata = task.metadata or {}
+    found = []
+    settings: EvaluatorSettings | None = None
+    registry: Registry | None = None
+    for sample in list(task.dataset)[:limit]:
+        read = read_sample(sample.metadata)
+        settings, registry = read.evaluator, read.registry
+        style = next(s for s in get_args(Style) if s == metadata["style"])
+        exemplars = registry.defaults.steer.exemplars
+        question = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+        prompt, _ = steered_prompt(read, metadata["method"], style, exemplars, question)
+        # User texts are drawn for each sample; the prompt tells which.
+        asked = (prompt.system or "", prompt.user)
+        fresh = [v for v in read.score_on if (*asked, *v) not in seen]
+        windows = settings.windows_of(read.query_index, read.queries)
+        if asked in seen and not fresh:
+            continue
+        found.append(
+            PlannedSample(
+                prompt=None if asked in seen else len(asked[0]) + len(asked[1]),
+                windows=windows * len(fresh),
+                response=TOKENS_OF_A_WORD * read.word_limit,
+                refusal=read.refusal_check == "judge" and asked not in seen,
+            )
+        )
+        seen.add(asked)
+        seen.update((*asked, *v) for v in fresh)
+    if settings is None or registry is None:
+        raise ValueError("the task holds no sample")
+    return found, settings, registry
 
 
 def _levels(conditions: Sequence[Condition]) -> list[int]:

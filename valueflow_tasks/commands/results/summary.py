@@ -16,14 +16,22 @@ if TYPE_CHECKING:
     from valueflow.scorers.summary.overview import Overview, OverviewTable
     from valueflow.scorers.summary.run import RunSummary
 
-__all__ = ["chosen_names", "selection_options", "summary_command"]
+__all__ = ["chosen_names", "label_option", "selection_options", "summary_command"]
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a click command `--label` and `--values`, see `chosen_names`."""
-    command = click.option(
-        "--values", metavar="A,B", help="These values alone, in place of all that were measured."
-    )(command)
+    return label_option(
+        click.option(
+            "--values",
+            metavar="A,B",
+            help="These values alone, in place of all that were measured.",
+        )(command)
+    )
+
+
+def label_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a click command `--label`, as its parameter `labels`."""
     return click.option(
         "--label",
         "labels",

@@ -7,7 +7,7 @@ numbers that must not be averaged.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ class Study:
         settings: everything that the logs share.
         counts: samples planned, in the logs, failed, without score, and generations.
         notes: what a reader must be told.
+        texts: by a record's item, the question and the response.
     """
 
     tag: str
@@ -88,6 +89,7 @@ class Study:
     settings: Settings
     counts: dict[str, int]
     notes: list[str]
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def is_simulated(self) -> bool:
@@ -207,6 +209,11 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         settings=first.settings,
         counts=dict(counts),
         notes=notes,
+        texts={
+            _item_of(log, item, len(logs) > 1): text
+            for log in logs
+            for item, text in log.texts.items()
+        },
     )
 
 
@@ -214,4 +221,8 @@ def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
     """A log's records; sample ids repeat between logs, so pooled items carry their log's."""
     if not prefix:
         return log.records
-    return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]
+    return [{**record, "item": _item_of(log, record["item"], prefix)} for record in log.records]
+
+
+def _item_of(log: StudyLog, item: str, prefix: bool) -> str:
+    return f"{log.identity}:{item}" if prefix else item
