@@ -10,7 +10,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.scorer import SampleScore
 
 from tests.study_runs import run_log
-from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.errors import ValueflowError
 from valueflow.scorers.intensity_scorer import steering_headline, summary_of
 from valueflow.scorers.summary.run import flatten
 from valueflow.steering.tasks import steer, steer_pair
@@ -43,7 +43,7 @@ def test_a_run_ends_on_one_screen_and_finds_its_headline(tmp_path: Path) -> None
     shown = "\n".join(lines)
     assert re.search(r"^value +-2 +-1 +0 +\+1 +\+2 +up +down +range$", shown, re.MULTILINE)
     assert re.search(r"^benevolence .* ± ", shown, re.MULTILINE)
-    assert "Judge valueflow/judge: 36 windows" in shown
+    assert "Judge valueflow/judge: 20 windows" in shown
     assert "valueflow report" in shown
     assert len(lines) < 60
     header = read_eval_log(log, header_only=True)
@@ -98,5 +98,5 @@ def test_few_figures_are_those_of_all_figures(tmp_path: Path) -> None:
 
 
 def test_what_is_listed_is_few_or_all() -> None:
-    with pytest.raises(OptionError, match="figures"):
+    with pytest.raises(ValueflowError, match="figures"):
         steer(values="power", n_queries=1, figures="some")

@@ -171,7 +171,7 @@ def test_a_judge_finds_refusals_that_no_phrase_finds_at_one_call_each() -> None:
 def test_an_own_catalogue_runs_from_steering_to_metrics(tmp_path: Path) -> None:
     path = write(tmp_path, OWN)
     found = run(
-        steer_pair(theory="craft", catalogue=str(path), n_queries=6),
+        steer_pair(theory="craft", catalogue=str(path), n_queries=6, figures="all"),
         judge={"vidb": "craft-anchors"},
     )
     assert found["thrift+2&finish-2 cosine"] > 0.97
