@@ -281,7 +281,7 @@ def planned_of(
     settings: EvaluatorSettings | None = None
     registry: Registry | None = None
     for sample in list(task.dataset)[:limit]:
-        read = read_sample(sample.metadata)
+        read = read_sample(sample.metadata or {})
         settings, registry = read.evaluator, read.registry
         style = next(s for s in get_args(Style) if s == metadata["style"])
         exemplars = registry.defaults.steer.exemplars
