@@ -88,7 +88,7 @@ def test_list_shows_one_theory_whole_and_mends_spellings() -> None:
 
 def test_score_writes_tables_that_agree_with_the_run(tmp_path: Path) -> None:
     log = inspect_eval(
-        steer(values="power", levels="-2,2", n_queries=4),
+        steer(values="power", levels="-2,2", n_queries=4, figures="all"),
         model="valueflow/respondent",
         model_roles={"grader": "valueflow/judge"},
         display="none",

@@ -248,8 +248,8 @@ def test_a_log_without_our_scores_is_named(logs: dict[str, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "two runs are compared, not 0"),
-        (["A.eval"], "two runs are compared, not 1"),
+        ([], "two runs or more are compared, not 0"),
+        (["A.eval"], "two runs or more are compared, not 1"),
         (["A.eval", "B.eval", "--models", "x", "y"], "models: goes with --logs"),
         (["--models", "x", "y"], "models: goes with --logs"),
         (["--logs", "."], "logs: goes with --models"),
