@@ -10,8 +10,9 @@ or so wants what no window can give: the judge's own disagreement with a text is
 Columns: windows a response took; mean standard error from its own windows, RMSE and coverage of
 mean ± 1.96 se under `evaluate` on all windows of the run; RMSE of cells about their realised means;
 share of responses that stopped at the target, and because no window could take them there.  Then
-the same of `bucket` windows: the fewest for each response (of 1, 2, 3, 5 and 10) whose RMSE is at
-most 3% larger, with RMSE, coverage and cells' RMSE.
+RMSE of responses from 1, 3 and 10 `bucket` windows, and how many of these have the RMSE of the
+adaptive ones (by interpolation of 1 / RMSE^2; their number is the same for all responses, and must
+be known beforehand).
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     print(
         "asked   scale text target | windows   se RMSE cover cells target none "
-        "| bucket windows RMSE cover cells"
+        "| bucket of 1     3    10   same"
     )
     for rated, scale, text, target in ROWS:
         rows, buckets = [], []
@@ -106,13 +107,13 @@ def main() -> None:
             )
             buckets.append(with_buckets(seed, scale, text, rated, options.size))
         mean, bucket = np.mean(rows, axis=0), np.mean(buckets, axis=0)
-        enough = np.flatnonzero(bucket[:, 0] <= 1.03 * mean[2])
-        best = int(enough[0]) if len(enough) else len(BUCKET) - 1
+        # The same error by bucket windows; more of them may not reach it.
+        same = float(np.interp(mean[2] ** -2, bucket[:, 0] ** -2, BUCKET))
+        few, three, many = bucket[[0, 2, 4], 0]
         print(
             f"{'ratings' if rated else 'ranks':7} {scale:5.1f} {text:4.1f} {target:6.1f} | "
             f"{mean[0]:7.2f} {mean[1]:4.2f} {mean[2]:4.2f} {mean[3]:5.3f} {mean[4]:5.2f} "
-            f"{mean[5]:6.2f} {mean[6]:4.2f} | {BUCKET[best]:14d} {bucket[best, 0]:4.2f} "
-            f"{bucket[best, 1]:5.3f} {bucket[best, 2]:5.2f}",
+            f"{mean[5]:6.2f} {mean[6]:4.2f} | {few:5.2f} {three:5.2f} {many:5.2f} {same:6.1f}",
             flush=True,
         )
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["PlannedStudy", "plan_command", "plan_table"]
 
 
+HARDLY = 1.05
+"""Ratio of two standard errors that hardly differ."""
+
+
 @dataclass(frozen=True)
 class PlannedStudy:
     """A study that is still planned, and what is wanted of it.
@@ -223,7 +227,7 @@ def plan_table(study: PlannedStudy) -> Table:
     kind = "" if study.judge_mode == "ranking" else f"{study.judge_mode} in "
     table = Table(
         title=f"{kind}{study.sampling} windows of {study.window_size}, judge of scale "
-        f"{study.scale:g} that disagrees with texts by {study.text_sd:g} points, "
+        f"{study.scale:.3g} that disagrees with texts by {study.text_sd:.3g} points, "
         f"{study.queries:,} questions x {study.values} "
         f"{'value' if study.values == 1 else 'values'} x {study.levels} levels",
         caption="\n".join(_advice(study, designs, best)),
@@ -275,22 +279,21 @@ def _advice(study: PlannedStudy, designs: list[Design], best: int | None) -> lis
     )
     doubled = study.designs(windows=2)[1].cell_se
     spread_out = study.designs(queries=2 * study.queries, windows=1)[0].cell_se
-    better = spread_out < doubled
     told.append(
         f"Twice the judge calls bring a cell's standard error from {first.cell_se:.3f} to "
         f"{spread_out:.3f} as {2 * study.queries:,} questions with one window, and to "
         f"{doubled:.3f} as {study.queries:,} with two: "
         + (
             "take more questions before more windows."
-            if better
-            else "this judge is so rough that windows come first."
+            if doubled > HARDLY * spread_out
+            else "the two hardly differ for so rough a judge, and windows need no more responses."
         )
     )
     if part.anchors > part.total / 3:
         told.append(
-            f"{sqrt(part.anchors):.2f} of that error is of the anchors, and neither questions nor "
-            "windows wear it down: more anchors (--anchors) do. It leaves shifts for the most "
-            "part, and differences between models that one judge measured on the same anchors."
+            f"The anchors alone leave an error of {sqrt(part.anchors):.2f}, which neither "
+            "questions nor windows wear down: more anchors (--anchors) do. Most of it cancels in "
+            "shifts, and in differences between models that one judge measured on the same anchors."
         )
     if study.response_se is not None and not any(
         d.response_se <= study.response_se for d in designs
