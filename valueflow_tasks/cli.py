@@ -44,7 +44,7 @@ class _Commands(click.Group):
         "    --model-role grader=valueflow/judge       steer and measure, simulated and offline",
         "valueflow list values --theory mft           what can be steered",
         "valueflow selfcheck                          truth beside estimate",
-        "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
+        "valueflow plan --queries 100 --se 0.5        what a study needs and costs",
         "valueflow study study.yaml                   models, judges, tasks and seeds of one file",
         "valueflow summary logs/RUN.eval              what a run says, on one screen",
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
