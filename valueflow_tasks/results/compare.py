@@ -506,7 +506,7 @@ def figure_summary(found: FigureComparison) -> list[str]:
     averages = [one for one in found.differences if one.unit == AVERAGE]
     level = f"{100 * (1 - found.confidence):.3g}%"
     told = []
-    if averages:
+    if found.leaderboards:
         told.append(
             f"Models that share a letter cannot be told apart at {level} "
             f"{CORRECTION_NAMES[found.correction]}; a group is no proof that they are equal."

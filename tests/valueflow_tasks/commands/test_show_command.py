@@ -50,6 +50,7 @@ def test_the_page_holds_every_text_and_no_markup_of_theirs(log: Path, tmp_path: 
     def put(one: object) -> None:
         for sample in one.samples:  # type: ignore[attr-defined]
             sample.output.choices[0].message.content = hostile
+            sample.output.completion = hostile
         for record in records_in(one):  # type: ignore[arg-type]
             for value in record["values"].values():
                 for window in value["windows"]:
