@@ -741,7 +741,9 @@ def compare_figures(
             for other in names[place + 1 :]
         ]
         decided = _decided_figures(tests, confidence, correction)
-        differences += decided
+        if len(shared) > 1:
+            # An average over one unit is that unit's own difference, which is there.
+            differences += decided
         figures = {name: _figure_of(what, averages[name], joint) for name in names}
         boards[what] = _standings(figures, decided)
     if not differences:

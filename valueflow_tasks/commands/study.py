@@ -6,6 +6,7 @@ and seed: what several tasks ask of a model, the default above all, is generated
 judge said of it is taken from the judge's memory; every judge reads the same responses.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -247,17 +248,24 @@ def _run(study: StudyFile, folder: Path, display: str) -> list[str]:
     from inspect_ai import eval_set
     from inspect_ai.model import CachePolicy, GenerateConfig, Model, get_model
 
-    def made(one: StudyModel) -> Model:
+    def made(one: StudyModel, cache: CachePolicy | None = None) -> Model:
         config = GenerateConfig(**one.config)
+        if cache is not None:
+            config.cache = cache
         return get_model(one.model, config=config, memoize=False, **one.args)
+
+    def cache(one: StudyModel, seed: int) -> CachePolicy:
+        # Inspect's key has the model's name and settings, and not its arguments.
+        arguments = json.dumps(one.args, sort_keys=True, default=str)
+        scopes = {"valueflow study": str(seed), "model arguments": arguments}
+        return CachePolicy(expiry=None, scopes=scopes)
 
     unfinished = []
     for judge, seed, logs in _sets(study, folder):
-        cache = CachePolicy(expiry=None, scopes={"study": "valueflow", "seed": str(seed)})
         success, found = eval_set(
             _tasks(study, seed),
             log_dir=str(logs),
-            model=[made(model) for model in study.models],
+            model=[made(model, cache(model, seed)) for model in study.models],
             model_roles={"grader": made(judge)},
             epochs=study.epochs,
             limit=study.limit,
@@ -265,7 +273,6 @@ def _run(study: StudyFile, folder: Path, display: str) -> list[str]:
             max_tasks=1,
             display=display,  # type: ignore[arg-type]
             max_retries=study.max_retries,
-            cache=cache,
         )
         if not success:
             unfinished += [

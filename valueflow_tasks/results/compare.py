@@ -19,7 +19,7 @@ from valueflow.hub_assets.errors import (
 )
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.results.studies import tag_of
-from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.records import Distinct, ResponseRecord
 from valueflow.scorers.saved.logs import (
     ScoredLog,
     find_logs,
@@ -208,6 +208,8 @@ def _run(logs: Sequence[ScoredLog]) -> Run:
         missing["logs of other attempts at the same run"] += len(logs) - len(chosen)
     responses: list[ResponseRecord] = []
     seen: dict[tuple[str, str], Path] = {}
+    # Tasks of one model share their defaults, which may be one and the same measurement.
+    distinct = Distinct() if len({log.header.eval.task for log in chosen}) > 1 else None
     for log in chosen:
         path = log.path
         missing.update(left_out(log.counts))
@@ -218,6 +220,8 @@ def _run(logs: Sequence[ScoredLog]) -> Run:
                 f"holds no score of valueflow/intensity{f' ({told})' if told else ''}. Score it "
                 f"with `inspect score {path} --scorer valueflow/intensity --model-role grader=Y`",
             )
+        if distinct is not None:
+            read[path] = [kept for r in read[path] if (kept := distinct.of(r))["values"]]
         for response in read[path]:
             for record in response["values"].values():
                 key = (response["item"], record["cell"])
@@ -506,7 +510,7 @@ def figure_summary(found: FigureComparison) -> list[str]:
     averages = [one for one in found.differences if one.unit == AVERAGE]
     level = f"{100 * (1 - found.confidence):.3g}%"
     told = []
-    if averages:
+    if found.leaderboards:
         told.append(
             f"Models that share a letter cannot be told apart at {level} "
             f"{CORRECTION_NAMES[found.correction]}; a group is no proof that they are equal."

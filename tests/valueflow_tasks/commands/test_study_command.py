@@ -105,7 +105,7 @@ def test_a_study_that_is_done_is_not_run_again(done: tuple[Path, Result]) -> Non
         ("steer:", "stear:", "stear"),
         ("name: strong, ", "name: weak, ", "stands twice"),
         ("title: Two models", "seeds: [1, 1]", "seeds"),
-        ("title: Two models", "max_cost: 1", "price"),
+        ("judges: [valueflow/judge]", "judges: [unknown/judge]\nmax_cost: 1", "price"),
         ("n_queries: 4, windows: 1}\n  - steer_pair", "seed: 4}\n  - steer_pair", "seeds"),
         ("title: Two models", "[", "YAML"),
     ],

@@ -127,7 +127,7 @@ def compare_command(
             show_tables([table])
     for table in comparing.tables(cells) if cells else ():
         show_tables([table])
-    for name, run in by_name.items():
+    for name, run in zip(_letters(by_name), found, strict=True):
         for what, count in run.left_out.items():
             say(f"Left out of {name}: {count} {what}", err=True)
     notes = [*(cells.notes if cells else figures.notes if figures else ())]
@@ -149,12 +149,17 @@ def compare_command(
         say(f"Figures in {path}, leaderboards and notes in {beside}")
 
 
+def _letters(by_name: dict[str, "Run"]) -> list[str]:
+    """What runs are called in sentences: two by the letters that their tables have."""
+    return ["A", "B"] if len(by_name) == 2 else list(by_name)
+
+
 def _say_runs(by_name: dict[str, "Run"]) -> None:
     """What the runs are; of two, by the letters that the tables have, and how they differ."""
     from valueflow.results import compare as comparing
 
     runs = list(by_name.values())
-    for name, run in zip(("A", "B") if len(runs) == 2 else by_name, runs, strict=True):
+    for name, run in zip(_letters(by_name), runs, strict=True):
         said = f"{run.model}, " if len(runs) == 2 or name != run.model else ""
         say(
             f"{name}: {said}{len(run.responses):,} responses to {run.queries} queries "

@@ -21,7 +21,7 @@ def findings(series: Sequence[Series]) -> list[str]:
         ranked = [one.series for one in ranking(series, theory)]
         rest = [one for one in series if one.of(theory) and one not in ranked]
         for one in ranked:
-            told.append(_ranges(one, one.of(theory), len(ranked) > 1 or len(series) > 1))
+            told.append(_ranges(one, one.of(theory)))
         told += [_levels(one, one.of(theory)) for one in rest]
     for one in series:
         told += _designs(one)
@@ -33,13 +33,13 @@ def text(figure: Figure, digits: int = 1) -> str:
     return signed_text(figure, digits, signed=False).replace("-", "−")
 
 
-def _ranges(series: Series, values: list[ValueLevels], named: bool) -> str:
+def _ranges(series: Series, values: list[ValueLevels]) -> str:
     ranged = sorted(
         (v for v in values if "range" in v.figures), key=lambda v: -v.figures["range"].value
     )
     low, high = min(ranged[0].cells), max(ranged[0].cells)
     levels = f"from level {_level(low)} to {_level(high)}"
-    who = series.label if named else series.study.model
+    who = series.label
     if len(ranged) == 1:
         one = ranged[0]
         sentence = f"{who} moves {text(one.figures['range'])} points on {one.value} {levels}"

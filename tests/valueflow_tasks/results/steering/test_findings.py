@@ -119,6 +119,7 @@ def test_a_response_can_hold_any_markup_and_is_changed_in_nothing_but_control_ch
     def put(one: Any) -> None:
         for sample in one.samples:
             sample.output.choices[0].message.content = HOSTILE
+            sample.output.completion = HOSTILE
 
     hostile = changed(log, tmp_path / "hostile.json", put)
     report = write_report([hostile], tmp_path / "report")
@@ -157,7 +158,7 @@ def test_a_model_that_judged_itself_stands_in_the_box_with_the_command(
     def put(one: Any) -> None:
         for sample in one.samples:
             for score in sample.scores.values():
-                score.metadata["valueflow"]["judge"]["is_evaluated_model"] = True
+                score.metadata["valueflow"].get("judge", {})["is_evaluated_model"] = True
 
     itself = changed(log, tmp_path / "itself.json", put)
     text = Page(write_report([itself], tmp_path / "report").folder / "index.html").text
