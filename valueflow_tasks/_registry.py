@@ -1,5 +1,7 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
+from valueflow.judge_study.scorer import judge_stability_scores, stability_summary
+from valueflow.judge_study.task import judge_stability
 from valueflow.scorers.intensity_scorer import intensity, steering_summary
 from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
@@ -15,11 +17,14 @@ __all__ = [
     "existing_response",
     "intensity",
     "judge_answers",
+    "judge_stability",
+    "judge_stability_scores",
     "opinion_summary",
     "opinionqa",
     "option_choice",
     "score",
     "simulated",
+    "stability_summary",
     "steer",
     "steer_composite",
     "steer_five",

@@ -4,11 +4,12 @@ from importlib import import_module
 from logging import getLogger
 
 import anyio
+from inspect_ai.model import Model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.settings import read_sample
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.judge.asking import grader_models
 from valueflow.scorers.judge.probe import probe_judge
 
 __all__ = ["judge_answers"]
@@ -17,12 +18,15 @@ logger = getLogger(__name__)
 
 
 @solver
-def judge_answers() -> Solver:
+def judge_answers(every: bool = False) -> Solver:
     """Ends a run whose judge does not answer, before anything is generated.
 
     The judge is asked once, by whichever sample comes first; the others wait. A simulated judge,
     which costs nothing, is asked about every value of the run, since it need not know them all.
     Without a judge of its own a run is judged by the evaluated model, which is not asked.
+
+    Args:
+        every: whether the models in all roles that begin with `grader` are asked.
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
@@ -31,11 +35,13 @@ def judge_answers() -> Solver:
         # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
         # every process, all hooks that are there when it begins.
         import_module("valueflow.steering.after")
-        model, named = grader_model()
-        if not named:
-            return state
         if not locks:
             locks.append(anyio.Lock())
+        for model in grader_models() if every else grader_models()[:1]:
+            await ask(model, state)
+        return state
+
+    async def ask(model: Model, state: TaskState) -> None:
         sample = read_sample(state.metadata)
         simulated = getattr(model.api, "simulated", False)
         scored = sample.score_on if simulated else sample.score_on[:1]
@@ -54,6 +60,5 @@ def judge_answers() -> Solver:
                             logger.warning(odd)
             if (dead := asked[key]) is not None:
                 raise dead
-        return state
 
     return solve
