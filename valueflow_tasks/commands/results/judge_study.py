@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.results.report import NEEDED
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.files import write_csv, write_text
@@ -84,7 +86,11 @@ SCORE_COLUMNS = [
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the tables."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the tables and the page.",
 )
 @click.option(
     "-c",
@@ -118,6 +124,7 @@ def judge_study_command(
     with Console(stderr=True).status("Reading and estimating ..."):
         found = read_study(files, named, files_are)
         study_files(found, output)
+        page = _page(found, output)
     show_tables(_shown(found.study))
     for what, count in {**found.study.left_out, **found.left_out}.items():
         say(f"Left out: {count} {what}", err=True)
@@ -126,8 +133,22 @@ def judge_study_command(
     judges = len({one.asked.judge for one in found.study.scores})
     say(
         f"{len(found.study.texts):,} texts, {judges} {'judge' if judges == 1 else 'judges'}; "
-        f"tables in {output}"
+        f"tables in {output}{f', {page}' if page else ''}"
     )
+    if not page:
+        say("Note: for a page with pictures: pip install 'valueflow[report]'", err=True)
+
+
+def _page(found: SavedStudy, folder: Path) -> Path | None:
+    """The study's page, where the libraries that draw it are installed."""
+    if any(find_spec(name) is None for name in NEEDED):
+        return None
+    from valueflow.results.judge_study.studies import JudgeStudy
+    from valueflow.results.report import write_study_page
+
+    notes = [f"left out: {count} {what}" for what, count in found.left_out.items()]
+    write_study_page(JudgeStudy("", "judge study", found.study, notes=notes), folder)
+    return folder / "index.html"
 
 
 def _field(given: str) -> tuple[str, str]:
