@@ -27,9 +27,21 @@ from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
 from valueflow.scorers.judge.questions.ranking import draw_labels
 from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt
 from valueflow.scorers.judge.questions.wordings import STANDARD, Wording
-from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
+from valueflow.scorers.records import (
+    ValueRecord,
+    WindowRecord,
+    cell_name,
+    count_words,
+    is_judged,
+)
 from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
-from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
+from valueflow.scorers.windows.draw import (
+    Window,
+    draw_windows,
+    near_in_length,
+    place_of_window,
+    shown_order,
+)
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
 
@@ -99,6 +111,10 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record = value_record(value, sample)
     table = settings.panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
+    if settings.anchor_length == "near":
+        own = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+        words = count_words(response.text)
+        anchors = tuple(near_in_length(own, words, settings.windows, settings.window_size))
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)

@@ -7,7 +7,7 @@ the study and no sample of others: intervals say what other texts would have giv
 
 Shares have Wilson's interval (Wilson 1927) for the number of independent texts that would have the
 same error, which is the design effect of Kish (1965, section 8.2); amounts that cannot be negative
-have an interval of their logarithm; the rest Student's t over clusters.
+have an interval of their logarithm, correlations of Fisher's z; the rest Student's t over clusters.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Kind:
-    """A figure: its unit, and the form of its interval (`share`, `amount` or `number`)."""
+    """A figure: its unit, and the form of its interval (`share`, `amount`, `correlation` or
+    `number`)."""
 
     title: str
     unit: str
@@ -59,7 +60,7 @@ FIGURES: Mapping[str, _Kind] = {
     "sign_accuracy": _Kind("sign accuracy", "%", "share"),
     "pairwise_accuracy": _Kind("pairwise accuracy", "%", "share"),
     "deviation": _Kind("mean deviation from the labels", "points", "amount"),
-    "correlation": _Kind("correlation with the labels", "", "number"),
+    "correlation": _Kind("correlation with the labels", "", "correlation"),
     "slope": _Kind("slope on the labels", "", "number"),
 }
 """The figures by name. Shares are kept as such, and shown in percent."""
@@ -190,6 +191,10 @@ class Replicates:
         if not se > 0:  # Nothing differs between the clusters, which says nothing of others.
             return Figure(self.value)
         half = float(stdtrit(self.clusters - 1, 0.975)) * se
+        if self.kind.form == "correlation" and abs(self.value) < 1:
+            # Fisher's z, on which the error is even and an interval stays below 1.
+            z, wide = math.atanh(self.value), half / (1 - self.value**2)
+            return Figure(self.value, se, math.tanh(z - wide), math.tanh(z + wide))
         if self.kind.form == "amount":
             factor = math.exp(half / self.value)
             return Figure(self.value, se, self.value / factor, self.value * factor)

@@ -147,7 +147,7 @@ def _drawings(study: JudgeStudy, suffix: str) -> list[Drawing]:
         first = names.index(name) % 3 == 0
         axes.set_yticks(range(len(ways)), [w.replace("_", " ") if first else "" for w in ways])
         low, high = axes.get_xlim()
-        if kind.form != "number":
+        if kind.form in ("share", "amount"):
             axes.set_xlim(0, min(high, 100) if kind.form == "share" else high)
         axes.set_title(f"{kind.title} ({kind.unit})" if kind.unit else kind.title, loc="left")
     handles = [
