@@ -15,6 +15,7 @@ from valueflow.results.style import (
     flat,
     legend,
     panels,
+    wrapped,
 )
 from valueflow.results.tables import Row, Table, log_rows, setting_rows, table_of, usage_rows
 from valueflow.scorers.summary.stability.judgements import WAYS
@@ -125,7 +126,7 @@ def _drawings(study: JudgeStudy, suffix: str) -> list[Drawing]:
     if not names:
         return []
     ways = [way for way in WAYS if any(one.way == way for one in study.study.figures)]
-    figure, grid = panels(len(names), 2.6, 0.42 * len(ways) + 0.75, columns=3)
+    figure, grid = panels(len(names), 2.6, 0.42 * len(ways) + 0.95, columns=3)
     for axes, name in zip(flat(grid), names, strict=True):
         kind = FIGURES[name]
         factor = 100 if kind.form == "share" else 1
@@ -149,7 +150,8 @@ def _drawings(study: JudgeStudy, suffix: str) -> list[Drawing]:
         low, high = axes.get_xlim()
         if kind.form in ("share", "amount"):
             axes.set_xlim(0, min(high, 100) if kind.form == "share" else high)
-        axes.set_title(f"{kind.title} ({kind.unit})" if kind.unit else kind.title, loc="left")
+        head = f"{kind.title} ({kind.unit})" if kind.unit else kind.title
+        axes.set_title(wrapped(head, 30), loc="left")
     handles = [
         Line2D([], [], color=colour, marker=marker, markerfacecolor=filling, linewidth=1.2)
         for colour, marker, filling in LOOKS.values()
@@ -209,7 +211,8 @@ def study_tables(study: JudgeStudy, suffix: str = "") -> list[Table]:
     ]
     judges: list[Row] = [{**asdict(one), "way": one.way.replace("_", " ")} for one in found.judges]
     return [
-        table_of(f"judge_stability{suffix}", "Figures with 95% intervals", figures),
+        table_of(f"judge_overview{suffix}", "Overview, with 95% intervals", _overview(study)),
+        table_of(f"judge_stability{suffix}", "Figures in full", figures),
         table_of(f"judge_differences{suffix}", "Differences on the same texts", differences),
         Table(
             f"judge_scales{suffix}",
@@ -219,6 +222,33 @@ def study_tables(study: JudgeStudy, suffix: str = "") -> list[Table]:
             forms={"at_ends": "percent"},
         ),
     ]
+
+
+def _overview(study: JudgeStudy) -> list[Row]:
+    """A figure in each row, beside it what each way says of it and what was published."""
+    rows: list[Row] = []
+    for name, kind in FIGURES.items():
+        own = [one for one in study.study.figures if one.name == name]
+        if not own:
+            continue
+        row: Row = {"figure": f"{kind.title} ({kind.unit})" if kind.unit else kind.title}
+        for one in own:
+            row[f"{one.way.replace('_', ' ')}, {one.scale}"] = _interval(one)
+        for way, known in PUBLISHED.items():
+            number = _scaled(name, known.get(name))
+            row[f"published, {way}"] = "" if number is None else f"{number:g}"
+        rows.append(row)
+    return rows
+
+
+def _interval(one: StabilityFigure) -> str:
+    share = FIGURES[one.name].form == "share"
+    ends = [_scaled(one.name, end) for end in (one.figure.lower, one.figure.upper)]
+    told = [f"{end:.0f}" if share else f"{end:.2f}" for end in ends if end is not None]
+    number = _scaled(one.name, one.figure.value)
+    assert number is not None
+    shown = f"{number:.0f}" if share else f"{number:.2f}"
+    return f"{shown} ({' to '.join(told)})".replace("-", "−") if told else shown
 
 
 def _shown(name: str, figure: object) -> Row:
