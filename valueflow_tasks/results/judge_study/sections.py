@@ -125,7 +125,7 @@ def _drawings(study: JudgeStudy, suffix: str) -> list[Drawing]:
     names = [name for name in DRAWN if name in by_name]
     if not names:
         return []
-    ways = [way for way in WAYS if any(one.way == way for one in study.study.figures)]
+    ways: list[str] = [w for w in WAYS if any(one.way == w for one in study.study.figures)]
     figure, grid = panels(len(names), 2.6, 0.42 * len(ways) + 0.95, columns=3)
     for axes, name in zip(flat(grid), names, strict=True):
         kind = FIGURES[name]
