@@ -1,8 +1,11 @@
 """Anchors chosen by their length."""
 
 import numpy as np
+import pytest
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Anchor
+from valueflow.hub_assets.settings import EvaluatorSettings, read_options
 from valueflow.scorers.windows.draw import near_in_length
 
 GENERATOR = np.random.default_rng(2)
@@ -37,3 +40,13 @@ def test_a_small_table_is_taken_whole() -> None:
     few = ANCHORS[:12]
     assert near_in_length(few, 20, 3, 6) == few
     assert near_in_length([], 20, 3, 6) == []
+
+
+def test_logs_from_before_the_option_are_of_one_study_with_those_that_leave_it_as_it_was() -> None:
+    assert "anchor_length" not in EvaluatorSettings().as_dict()
+    assert EvaluatorSettings(anchor_length="near").as_dict()["anchor_length"] == "near"
+
+
+def test_a_panel_that_is_shown_in_turn_is_not_chosen_by_length() -> None:
+    with pytest.raises(OptionError, match="anchor_length: near does not go with a panel"):
+        read_options(EvaluatorSettings, {"panel": "anchors.csv", "anchor_length": "near"})
