@@ -178,7 +178,7 @@ def write_study_page(study: JudgeStudy, folder: Path, title: str | None = None) 
         OptionError: the folder cannot be written to.
     """
     _check_writable(folder)
-    found = JudgeStudies([study], [])
+    found = JudgeStudies([study], [], [])
     with style():
         sections = study_sections(found)
         images, written = _parts(sections, folder, lambda what, done, of: None)

@@ -143,11 +143,11 @@ def _page(found: SavedStudy, folder: Path) -> Path | None:
     """The study's page, where the libraries that draw it are installed."""
     if any(find_spec(name) is None for name in NEEDED):
         return None
-    from valueflow.results.judge_study.studies import JudgeStudy
+    from valueflow.results.judge_study.studies import saved_study
     from valueflow.results.report import write_study_page
 
     notes = [f"left out: {count} {what}" for what, count in found.left_out.items()]
-    write_study_page(JudgeStudy("", "judge study", found.study, notes=notes), folder)
+    write_study_page(saved_study(found.study, notes), folder)
     return folder / "index.html"
 
 

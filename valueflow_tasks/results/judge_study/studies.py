@@ -6,13 +6,15 @@ asked, so that each judge may have a run of its own.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.results.logs import RunLog, Settings, as_settings, header_of, run_notes
 from valueflow.results.studies import (
+    LoggedStudies,
+    LoggedStudy,
     Progress,
     Skipped,
     labels_of,
@@ -31,7 +33,10 @@ from valueflow.scorers.summary.stability.judgements import (
 )
 from valueflow.scorers.summary.stability.study import StabilityStudy, stability_of
 
-__all__ = ["JudgeStudies", "JudgeStudy", "is_study_log", "judge_studies_of"]
+__all__ = ["JudgeStudies", "JudgeStudy", "is_study_log", "judge_studies_of", "saved_study"]
+
+NAME = "judge study"
+"""Stands where studies of other tasks name the evaluated model: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,27 +50,16 @@ class JudgeStudyLog(RunLog):
         return len(self.records)
 
 
-@dataclass(frozen=True)
-class JudgeStudy:
-    """Texts that several judges judged, and what that says.
+@dataclass(frozen=True, kw_only=True)
+class JudgeStudy(LoggedStudy[JudgeStudyLog]):
+    """Texts that several judges judged, and what that says; without logs where judgements were
+    read from tables.
 
     Attributes:
-        tag: a letter, for short; empty where there is one study only.
-        label: the tag, and what sets the study apart from others.
         study: its figures.
-        logs: the logs that were pooled; none for judgements from tables.
-        usage: (`judge`, name) to kinds of tokens and their numbers, over all logs.
-        settings: everything that the logs share.
-        notes: what a reader must be told.
     """
 
-    tag: str
-    label: str
     study: StabilityStudy
-    logs: list[JudgeStudyLog] = field(default_factory=list)
-    usage: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
-    settings: Settings = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
     @property
     def judges(self) -> list[str]:
@@ -78,12 +72,28 @@ class JudgeStudy:
         return any(name.startswith("valueflow/") for name in self.judges)
 
 
-@dataclass(frozen=True)
-class JudgeStudies:
-    """All judge studies of some logs, and logs that were left out."""
+JudgeStudies = LoggedStudies[JudgeStudy]
+"""All judge studies of some logs."""
 
-    studies: list[JudgeStudy]
-    skipped: list[Skipped]
+
+def saved_study(study: StabilityStudy, notes: Sequence[str] = ()) -> JudgeStudy:
+    """A study of judgements that were read from tables or logs of any kind.
+
+    Args:
+        study: its figures.
+        notes: what a reader must be told beside those of the study.
+    """
+    return JudgeStudy(
+        tag="",
+        label=NAME,
+        model=NAME,
+        logs=[],
+        usage={},
+        settings={},
+        counts={},
+        notes=list(notes),
+        study=study,
+    )
 
 
 def is_study_log(path: str | Path) -> bool:
@@ -123,19 +133,21 @@ def judge_studies_of(
         except WindowRecordError as error:
             skipped.append(Skipped(group[0].path, f"cannot be used: {error.problem}"))
             continue
-        _, usage = pooled(group)
+        counts, usage = pooled(group)
         studies.append(
             JudgeStudy(
                 tag=tag,
                 label=f"{tag}: {label}" if tag else label,
+                model=NAME,
                 study=study,
                 logs=group,
-                usage={name: dict(used) for name, used in usage.items()},
+                usage=usage,
+                counts=counts,
                 settings=group[0].settings,
                 notes=[f"{log.name}: {note}" for log in group for note in log.notes],
             )
         )
-    return JudgeStudies(studies, skipped)
+    return JudgeStudies(studies, skipped, [])
 
 
 def _read(path: str | Path) -> JudgeStudyLog:
@@ -175,7 +187,7 @@ def _usage(records: Sequence[StudyRecord]) -> dict[tuple[str, str], dict[str, in
 
 def _settings(metadata: dict[str, Any]) -> Settings:
     """What two logs share whose texts were judged beside the same anchors."""
-    found: dict[str, Any] = {"model": "judge study"}
+    found: dict[str, Any] = {"model": NAME}
     names = ("texts", "texts_sha256", "vidb", "vidb_sha256", "own_values_sha256", "valueflow")
     for name in names:
         found[name.replace("_sha256", " hash").replace("vidb", "anchors")] = metadata.get(name)
