@@ -43,9 +43,10 @@ __all__ = ["judge_stability_scores", "stability_summary"]
 def stability_summary() -> Metric:
     """Stability and accuracy by way of asking, raw and calibrated, with standard errors.
 
-    While a run goes on, the sign-flip rates and the counts.
+    While a run goes on, the counts alone: figures take an evaluation of every judge in every
+    wording.
     """
-    figures = figures_while_running(_figures, _headlines, _counts)
+    figures = figures_while_running(_figures, None, _counts)
 
     def compute(scores: list[SampleScore]) -> Value:
         records = [
@@ -73,10 +74,6 @@ def _figures(records: list[StudyRecord]) -> dict[str, float]:
         if not math.isnan(one.figure.se):
             flat[f"{name}_stderr"] = one.figure.se
     return flat
-
-
-def _headlines(flat: dict[str, float]) -> dict[str, float]:
-    return {name: number for name, number in flat.items() if "sign_flips" in name}
 
 
 def _counts(records: list[StudyRecord]) -> dict[str, float]:
