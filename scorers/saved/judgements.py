@@ -222,6 +222,9 @@ def _logged(path: Path, left_out: Counter[str]) -> Iterator[tuple[int, dict[str,
             left_out["refusals"] += 1
         judge = response.get("judge") or {}
         for window in window_records(measured([response])):
+            if "order" not in window and "ratings" not in window:
+                left_out["windows with choices, which are neither rankings nor ratings"] += 1
+                continue
             yield (
                 number,
                 {
@@ -231,4 +234,4 @@ def _logged(path: Path, left_out: Counter[str]) -> Iterator[tuple[int, dict[str,
                     "wording": str(judge.get("prompt_version", "1")),
                 },
             )
-    left_out.update(lacking(log.counts, log.kind))
+    left_out.update(lacking(log.counts))
