@@ -273,6 +273,5 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
                     "cell": record["cell"],
                     "value": record["value"],
                     "query": response["query"],
-                    "words": response["words"],
                     **{name: cell for name, cell in window.items() if name not in unused},
                 }

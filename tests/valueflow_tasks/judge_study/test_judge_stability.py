@@ -12,6 +12,7 @@ from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog
 from inspect_ai.model import Model, get_model
 
+from tests.conftest import inspect_command
 from valueflow import judge_stability
 from valueflow.cli import main
 from valueflow.hub_assets.errors import TaskOptionError
@@ -191,3 +192,33 @@ def test_a_wrong_row_of_texts_is_named(row: str, told: str, tmp_path: Path) -> N
     with pytest.raises(TaskOptionError, match=told) as error:
         judge_stability(texts=str(table))
     assert "row 2" in str(error.value)
+
+
+def test_a_plan_prints_what_each_judge_costs_and_ends_without_a_call(tmp_path: Path) -> None:
+    prices = tmp_path / "mine.csv"
+    prices.write_text("model,input,output\nvalueflow/judge,0,100\n")
+    done = inspect_command(
+        "eval", "valueflow/judge_stability", "--model", "none",
+        "--model-role", "grader=valueflow/judge",
+        "--model-role", "grader_b={model: valueflow/judge, model_args: {seed: 1}}",
+        "-T", "values=power", "-T", "n_texts=4", "-T", "windows=3", "-T", "plan=true",
+        "-T", f"prices={prices}",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stderr.split())
+    # Four texts in two wordings: alone, and in three windows rated and ranked.
+    each = 4 * 2 * (1 + 3 + 3)
+    assert f"4 texts, 2 judges: planned {each} calls of each, {2 * each} in all" in told
+    assert told.count(f"plan: judge valueflow/judge: {each} calls, about") == 2
+    # 36 tokens to answer for six texts, 6 for one, at 100 dollars a million.
+    money = 2 * (4 * 2 * 6 * 36 + 4 * 2 * 6) * 100 / 1e6
+    assert f"plan: in all ${money:.2f}" in told
+    assert "Nothing was asked" in told
+
+
+def test_a_study_without_a_judge_says_how_to_name_one() -> None:
+    done = inspect_command(
+        "eval", "valueflow/judge_stability", "--model", "none", "-T", "values=power",
+        "-T", "n_texts=2", "--display", "plain",
+    )  # fmt: skip
+    assert "--model-role grader=PROVIDER/MODEL" in " ".join((done.output + done.stderr).split())

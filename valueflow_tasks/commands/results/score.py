@@ -237,9 +237,9 @@ def score_rankings(
 def _words(saved: SavedRankings) -> dict[str, list[int]]:
     """Words of the responses of each cell, as far as the rankings say."""
     found: dict[str, list[int]] = {}
-    for (_, cell), fields in saved.extra.items():
-        count = fields.get("words")
-        if isinstance(count, int) and not isinstance(count, bool):
+    unranked = {key[:2] for key in saved.without}
+    for (item, cell), count in saved.words.items():
+        if (item, cell) not in unranked:
             found.setdefault(cell, []).append(count)
     return found
 
