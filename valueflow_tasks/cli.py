@@ -42,7 +42,7 @@ class _Commands(click.Group):
         "    --model-role grader=valueflow/judge       steer and measure, simulated and offline",
         "valueflow list values --theory mft           what can be steered",
         "valueflow selfcheck                          truth beside estimate",
-        "valueflow plan --judge-scale 0.3 --queries 100 --se 0.5   what a study costs",
+        "valueflow plan --queries 100 --se 0.5        what a study needs and costs",
         "valueflow score logs/RUN.eval -o scores      tables from saved rankings",
         "valueflow repair logs/RUN.eval               ask again for rankings that are missing",
         "valueflow report logs -o report              pictures and tables of any number of runs",

@@ -31,6 +31,7 @@ from valueflow.scorers.judge.questions.rating import RATING_SCALE
 from valueflow.scorers.judge.questions.wordings import Wording, wording_of
 from valueflow.scorers.judge.response import ResponseToJudge, judge_response
 from valueflow.scorers.summary.stability.judgements import StudyRecord
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["NamedJudge", "StudyJudges", "TextToJudge", "judge_text", "named_judges"]
 
@@ -198,6 +199,8 @@ async def _windows(
         model=judge.model,
         named=True,
         without_logprobs=set(),
+        # Every judge sees the same windows, so that nothing is learnt of one for the next.
+        running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),
         wording=wording,
     )
     return (await judge_response(response, [value]))[0]["windows"]
