@@ -215,6 +215,11 @@ class EvaluatorSettings(Settings):
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
         "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
     )
+    anchor_length: Literal["any", "near"] = Field(
+        default="any",
+        description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
+        "words is nearest to the response's",
+    )
     panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
@@ -268,6 +273,10 @@ class EvaluatorSettings(Settings):
             raise OptionError(
                 "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
+        if self.sampling == "fixed" and self.anchor_length != "any":
+            raise OptionError(
+                "anchor_length", "near does not go with a panel, whose anchors are shown in turn"
+            )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
         if self.judge_mode == "placement" and self.window_size < 3:
@@ -308,8 +317,13 @@ class EvaluatorSettings(Settings):
         return self.vidb_columns
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings that say how windows were drawn, for the log."""
-        return self.model_dump(exclude={"vidb", "vidb_columns"})
+        """The settings that say how windows were drawn, for the log.
+
+        Those that came later and are as they always were are left out, so that logs from before
+        and after are of one study.
+        """
+        told = self.model_dump(exclude={"vidb", "vidb_columns"})
+        return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
 
 
 class ResponseSettings(Settings):

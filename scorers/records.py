@@ -22,6 +22,7 @@ __all__ = [
     "WindowRecord",
     "baseline_name",
     "cell_name",
+    "count_words",
     "is_judged",
     "judge_usage",
     "lost_windows",
@@ -130,6 +131,15 @@ class ResponseRecord(TypedDict):
     judge: NotRequired[dict[str, Any]]
     judge_used: NotRequired[JudgeUsed]
     versions: NotRequired[dict[str, str]]
+
+
+def count_words(text: str) -> int:
+    """Words as a reader counts them: runs of non-space characters, and each character of a script
+    that writes without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) as half a word.
+    """
+    unspaced = len(re.findall(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", text))
+    spaced = re.sub(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", " ", text)
+    return len(re.findall(r"\w\S*", spaced)) + (unspaced + 1) // 2
 
 
 CONDITION_MARK = " | "
