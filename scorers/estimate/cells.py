@@ -146,6 +146,7 @@ def populations(grid: Array, coefficients: Array, log_drawn: Array | float = 0.0
     return Populations(coefficients, density, limit * mean, spread, log_prior - log_drawn)
 
 
+@lru_cache(maxsize=8)
 def normal_populations(
     points: int, limit: float, *, locations: int = 31, spreads: int = 9
 ) -> Populations:

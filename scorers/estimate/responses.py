@@ -14,11 +14,13 @@ from scipy.special import expit
 
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, attenuation
 from valueflow.scorers.estimate.likelihood import (
+    LEANING,
     Orders,
-    anchor_log_likelihood,
     by_window,
     insertion_log_likelihood,
+    mixed_anchor_log_likelihood,
     random_anchor_log_likelihood,
+    turned,
 )
 
 
@@ -98,7 +100,10 @@ def response_log_likelihood(
     """
     mean, variance = errors.of(orders)
     chance = insertion_log_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
-    lapsed, share = _lapses(orders, judge, mean, variance)
+    lapsed, share, down = _lapses(orders, judge, mean, variance)
+    other = turned(orders) if down.min(initial=1.0) < LEANING else None
+    if other is not None:
+        mean_turned = other.there(mean)
     dulled = attenuation(judge.scale, variance / 2)
     scale, place_effect = judge.scale * dulled, judge.place_effect * dulled
     step = grid[1] - grid[0]
@@ -112,6 +117,9 @@ def response_log_likelihood(
     for rows in _batches(orders):
         batch = orders.take(rows)
         slot = insertion_log_likelihood(batch, scale[rows], place_effect[rows], seen, mean[rows])
+        if other is not None:
+            told = (other.orders.take(rows), scale[rows], place_effect[rows], mean_turned[rows])
+            slot = _with_bottom(slot, down[rows], seen, *told)
         number = batch.window
         slot += (log_kept[number] + log_share[rows])[:, None]
         if judge.lapse_rate > 0:
@@ -128,6 +136,22 @@ def response_log_likelihood(
     top = log_likelihood.max(axis=1, keepdims=True)
     smooth = np.exp(log_likelihood - top) @ _smoothing(grid, seen, judge.text_sd)
     return np.asarray(np.log(np.maximum(smooth, 1e-300)) + top)
+
+
+def _with_bottom(
+    slot: Array, down: Array, seen: Array, orders: Orders, scale: Array, place: Array, mean: Array
+) -> Array:
+    """Slots' log-probabilities (R, S) mixed with those of the orders told from the bottom.
+
+    ``slot`` are those from the top and ``down`` (R,) their share given the anchors; the others are
+    of the turned ``orders`` with their ``scale``, ``place`` effect and ``mean`` errors.
+    """
+    rows = np.flatnonzero(down < LEANING)
+    rows = rows[np.argsort(-orders.stages_with_response[rows], kind="stable")]
+    up = insertion_log_likelihood(orders.take(rows), scale[rows], place[rows], -seen, mean[rows])
+    share = down[rows, None]
+    slot[rows] = np.logaddexp(np.log(share) + slot[rows], np.log1p(-share) + up)
+    return slot
 
 
 def relative_likelihood(log_likelihood: Array) -> Array:
@@ -158,19 +182,25 @@ def _batches(orders: Orders) -> list[slice | IntArray]:
     return batches
 
 
-def _lapses(orders: Orders, judge: JudgeModel, mean: Array, variance: Array) -> tuple[Array, Array]:
-    """Chance (W,) that a window is a lapse, given its anchors; share (R,) of each allowed order."""
-    dulled = attenuation(judge.scale, variance)
-    ranked, share = by_window(
-        orders,
-        anchor_log_likelihood(orders, judge.scale * dulled, judge.place_effect * dulled, mean),
+def _lapses(
+    orders: Orders, judge: JudgeModel, mean: Array, variance: Array
+) -> tuple[Array, Array, Array]:
+    """What the anchors tell of how a window was ordered.
+
+    Returns:
+        Chance (W,) that the window is a lapse, share (R,) of each allowed order, and share (R,) of
+        the order told from the top (1 where it cannot be told otherwise).
+    """
+    logs, down = mixed_anchor_log_likelihood(
+        orders, judge.scale, judge.place_effect, mean, attenuation(judge.scale, variance)
     )
+    ranked, share = by_window(orders, logs)
     if judge.lapse_rate <= 0:
-        return np.zeros(len(ranked)), share
+        return np.zeros(len(ranked)), share, down
     chance = by_window(orders, random_anchor_log_likelihood(orders))[0]
     # A window of which the anchors have no order tells nothing of lapses.
     odds = np.log(judge.lapse_rate) - np.log1p(-judge.lapse_rate) + chance - ranked
-    return np.asarray(expit(odds)), share
+    return np.asarray(expit(odds)), share, down
 
 
 def _smoothing(grid: Array, seen: Array, text_sd: float) -> Array:
