@@ -1,6 +1,6 @@
 """Held-out windows of a real judge: how well each fit foretells orders that it has not seen.
 
-Usage: python benchmarks/held_out.py --data DIR [--folds 5]
+Usage: python benchmarks/held_out.py --data DIR [--folds 5] [--scales 0.7 1.2 2 3 5]
 
 DIR (or VALUEFLOW_REAL_DATA) holds ``real_judge``: windows of recurring anchors, the first two files
 the same windows ranked twice.  The windows of a file are split into folds; a judge is fitted to
@@ -46,7 +46,6 @@ from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
 Fit = Callable[[Sequence[Orders], Sequence[ResponseEvidence], int], list[FittedJudge]]
-SCALES = (0.7, 1.2, 2.0, 3.0, 5.0)
 
 
 def scale_alone(
@@ -89,14 +88,14 @@ def joint(
     return fit_judges(orders, anchors, evidence)
 
 
-def fits() -> dict[str, Fit]:
-    """All fits by name."""
+def fits(scales: Sequence[float]) -> dict[str, Fit]:
+    """All fits by name, those that hold one of the ``scales`` among them."""
     found: dict[str, Fit] = {
         "scale alone": scale_alone,
         "scale, then texts": scale_then_texts,
         "joint": joint,
     }
-    for scale in SCALES:
+    for scale in scales:
         found[f"scale {scale:g}"] = lambda o, e, a, s=scale: held(o, e, a, [s] * len(o))
     return found
 
@@ -128,8 +127,10 @@ def of_values(table: WindowTable) -> dict[str, ValueWindows]:
     return {value.name: value for value in values if value.orders.windows}
 
 
-def compare(name: str, passes: list[list[dict[str, object]]], folds: int) -> None:
-    """Print a row for each fit."""
+def compare(
+    name: str, passes: list[list[dict[str, object]]], folds: int, chosen: dict[str, Fit]
+) -> None:
+    """Print a row for each fit, made from the windows of the first of the passes."""
     generator = np.random.default_rng(0)
     fold = generator.permutation(len(passes[0])) % folds
     told: dict[str, tuple[list[Array], ...]] = {}
@@ -146,7 +147,7 @@ def compare(name: str, passes: list[list[dict[str, object]]], folds: int) -> Non
         values = list(training)
         orders = [training[value].orders for value in values]
         evidence = [ResponseEvidence(training[v].orders, training[v].item) for v in values]
-        for fit, function in fits().items():
+        for fit, function in chosen.items():
             found = dict(zip(values, function(orders, evidence, len(names)), strict=True))
             judges.setdefault(fit, []).extend(found.values())
             columns = told.setdefault(fit, tuple([] for _ in passes))
@@ -171,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=os.environ.get("VALUEFLOW_REAL_DATA"))
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--scales", type=float, nargs="*", default=[0.7, 1.2, 2.0, 3.0, 5.0])
     arguments = parser.parse_args()
     if arguments.data is None:
         print("no real windows: set VALUEFLOW_REAL_DATA or give --data")
@@ -182,9 +184,10 @@ def main() -> None:
         return [record for record in records if record.get("order")]
 
     first, second = read("rankings_first"), read("rankings_second")
-    compare("rankings_first", [first, second], arguments.folds)
-    compare("rankings_second", [second, first], arguments.folds)
-    compare("steered_responses", [read("steered_responses")], arguments.folds)
+    compare("rankings_first", [first, second], arguments.folds, fits(arguments.scales))
+    compare("rankings_second", [second, first], arguments.folds, fits(arguments.scales))
+    steered = [read("steered_responses")]
+    compare("steered_responses", steered, arguments.folds, fits(arguments.scales))
 
 
 if __name__ == "__main__":

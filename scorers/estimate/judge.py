@@ -200,12 +200,28 @@ class FittedJudge:
 
 
 def attenuation(scale: float | Array, variance: float | Array) -> Array:
-    """Factor by which normal errors of a variance about each text dull a judge."""
+    """Factor by which normal errors of a variance about each text dull a judge.
+
+    Args:
+        scale: in log-worth per point; a number or an array.
+        variance: of the errors, in squared points; a number or an array.
+
+    Returns:
+        Factors in (0, 1], of the common shape (Zeger, Liang and Albert 1988).
+    """
     return np.asarray(1 / np.sqrt(1 + variance * np.square(scale) / NOISE_VARIANCE))
 
 
 def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
-    """Score and curvature (R, A) of the log-likelihood in the log-worth of each anchor."""
+    """Score and curvature (R, A) of the log-likelihood in the log-worth of each anchor.
+
+    Args:
+        orders: R rows of A anchors.
+        worths: their log-worths.
+
+    Returns:
+        First derivative, and negative second derivative, of each row's log-likelihood.
+    """
     score = orders.picks.astype(np.float64)
     curvature = np.zeros(score.shape)
     for stage in range(score.shape[1]):
@@ -219,7 +235,13 @@ def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
 
 
 def judge_information(orders: Orders, worths: LogWorths, error: Array) -> Array:
-    """Information (R, 3) of each row on (scale, -place effect): entries (0, 0), (0, 1), (1, 1)."""
+    """Information (R, 3) of each row on (scale, -place effect): entries (0, 0), (0, 1), (1, 1).
+
+    Args:
+        orders: R rows of A anchors.
+        worths: their log-worths.
+        error: errors (R, A) about the anchors, in points.
+    """
     x = np.where(orders.present, orders.intensity + error, 0.0)
     p = orders.place
     result = np.zeros((len(x), 3))
@@ -566,6 +588,15 @@ def text_sd_profile(
     """Likelihood of ``text_sd`` for one value, other parameters at their best.
 
     ``evidence`` adds what the responses' own windows tell (see :mod:`.response_evidence`).
+
+    Args:
+        orders: windows of one value.
+        anchors: number of anchor texts; the keys of the orders lie below it.
+        evidence: log-likelihood of the responses' windows under a judge.
+        prior: of the other parameters; weak by default.
+
+    Returns:
+        Log-likelihoods at ``TEXT_SD_NODES``, the largest 0, and the scales that are best there.
     """
     if orders.questions > WINDOWS_PROFILED:
         orders = orders.every(-(-orders.questions // WINDOWS_PROFILED))
@@ -641,6 +672,15 @@ def errors_of_known(
     """What the windows tell of a known judge's errors about the anchors.
 
     ``known`` is where to start: some of the windows, already settled.
+
+    Args:
+        orders: windows of one value.
+        anchors: number of anchor texts; the keys of the orders lie below it.
+        judge: its parameters are left as they are.
+        known: state of a fit to some of the windows, to start from.
+
+    Returns:
+        Means and variances (anchors,) of the errors; those of no window have the prior's.
     """
     if judge.text_sd <= 0:
         return AnchorErrors(np.zeros(anchors), np.zeros(anchors), 0.0)
@@ -747,15 +787,19 @@ def fit_judges(
     return result
 
 
-def pooled_text_sd(
-    profiles: Sequence[TextSdProfile], prior: JudgePrior | None = None
-) -> list[tuple[float, float]]:
-    """Mean and standard deviation of each value's ``text_sd`` given all values' windows.
+def pooled_text_sd(profiles: Sequence[TextSdProfile]) -> list[tuple[float, float]]:
+    """Each value's ``text_sd`` given all values' windows.
 
     A value's is normal about a common centre, cut at 0; centre and spread are integrated over a
     grid, with half-normal priors.
+
+    Args:
+        profiles: one for each of V values.
+
+    Returns:
+        Posterior means and standard deviations, in points, V pairs.
     """
-    prior = JudgePrior() if prior is None else prior
+    prior = JudgePrior()
     likelihood = np.exp(np.array([one.at(_TEXT_SDS) for one in profiles]))
     centre, spread = (
         axis.ravel()
@@ -784,6 +828,11 @@ def pooled(estimates: Array, errors: Array, weak: tuple[float, float]) -> tuple[
     ``errors`` (V,) are their standard errors; ``weak`` is the prior of a value alone, which is
     already in the estimates and is taken out of them first.  The spread over values is integrated
     over a grid.
+
+    Args:
+        estimates: of V values.
+        errors: their standard errors (V,).
+        weak: mean and standard deviation of the prior of a value alone.
     """
     told = np.maximum(errors**-2 - weak[1] ** -2, 1e-6)
     estimates = weak[0] + (estimates - weak[0]) * errors**-2 / told
@@ -847,5 +896,10 @@ def choice_dispersion(orders: Orders, judge: JudgeModel) -> float:
 
 
 def choice_weight_of(orders: Orders, judge: JudgeModel) -> float:
-    """Drawn choices that one distribution counts for: 1 / dispersion, from 1 to LARGEST_WEIGHT."""
+    """Drawn choices that one distribution counts for: 1 / dispersion, from 1 to LARGEST_WEIGHT.
+
+    Args:
+        orders: windows, some of them choices.
+        judge: as in :func:`choice_dispersion`.
+    """
     return float(1 / max(choice_dispersion(orders, judge), 1 / LARGEST_WEIGHT))

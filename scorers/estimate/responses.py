@@ -25,7 +25,12 @@ from valueflow.scorers.estimate.likelihood import (
 
 
 def by_group(codes: NDArray[np.int64], groups: int) -> sparse.csr_array:
-    """Matrix (groups, n) that sums the rows of an (n, ...) array by their group codes (n,)."""
+    """Matrix (groups, n) that sums the rows of an (n, ...) array by their group codes (n,).
+
+    Args:
+        codes: group (n,) of each row, from 0.
+        groups: number of groups.
+    """
     ones = np.ones(len(codes))
     return sparse.csr_array((ones, (codes, np.arange(len(codes)))), shape=(groups, len(codes)))
 
@@ -76,6 +81,14 @@ def intensity_grid(scale: float, texts: float, windows: float) -> Array:
 
     ``texts`` anchors in each of ``windows`` windows tell a response to about
     1 / sqrt(scale * anchors per point), and a single comparison turns over within 1 / scale.
+
+    Args:
+        scale: of the judge, in log-worth per point.
+        texts: anchors in a window.
+        windows: of the response that has most of them.
+
+    Returns:
+        Intensities (G,) on [-10, 10], in points, 0.5, 0.25 or 0.125 apart.
     """
     error = (scale * max(windows * texts, 1.0) / (2 * LIMIT)) ** -0.5
     finest = min(0.7 * error, 1.6 / scale)
@@ -97,6 +110,14 @@ def response_log_likelihood(
     them; what is unknown of that widens the noise of a comparison with them: of the two texts, one
     carries it.  A response's own error is part of what the judge sees in all its windows; it is
     integrated out by smoothing over ``text_sd``.  Conditional on the order of the anchors.
+
+    Args:
+        orders: windows of one value.
+        item: number (W,) of each window's item.
+        items: number of items; one without a window gets 0 everywhere.
+        judge: whose windows they are.
+        errors: of the judge about the anchors.
+        grid: intensities (G,), equally spaced, in points.
     """
     mean, variance = errors.of(orders)
     chance = insertion_log_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
@@ -155,7 +176,11 @@ def _with_bottom(
 
 
 def relative_likelihood(log_likelihood: Array) -> Array:
-    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG)."""
+    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG).
+
+    Args:
+        log_likelihood: (items, G).
+    """
     relative = log_likelihood - log_likelihood.max(axis=1, keepdims=True)
     return np.asarray(np.exp(np.maximum(relative, -LEAST_LOG)))
 
@@ -271,7 +296,15 @@ class ResponseEvidence:
 
 
 def maximum_likelihood(likelihood: Array, grid: Array) -> tuple[Array, Array]:
-    """Location (n,) of each row's maximum, refined by a parabola, and its error (n,)."""
+    """Location (n,) of each row's maximum, refined by a parabola, and its error (n,).
+
+    Args:
+        likelihood: (n, G), positive.
+        grid: intensities (G,), equally spaced, in points.
+
+    Returns:
+        Locations and errors (n,), in points; 0 for a flat row.
+    """
     best = np.clip(likelihood.argmax(axis=1), 1, len(grid) - 2)
     rows = np.arange(len(likelihood))
     logs = np.log(np.maximum(likelihood, 1e-300))
@@ -292,13 +325,27 @@ def maximum_likelihood(likelihood: Array, grid: Array) -> tuple[Array, Array]:
 
 
 def grid_moments(density: Array, grid: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation (n,) of densities (n, G) that sum to 1."""
+    """Mean and standard deviation (n,) of densities (n, G) that sum to 1.
+
+    Args:
+        density: (n, G), each row summing to 1.
+        grid: intensities (G,), in points.
+    """
     mean = density @ grid
     return mean, np.sqrt(np.maximum(density @ grid**2 - mean**2, 0.0))
 
 
 def grid_quantiles(density: Array, grid: Array, levels: tuple[float, float]) -> Array:
-    """Quantiles (n, 2) of densities (n, G), by linear interpolation of the distribution."""
+    """Quantiles (n, 2) of densities (n, G), by linear interpolation of the distribution.
+
+    Args:
+        density: (n, G), each row summing to 1.
+        grid: intensities (G,), equally spaced, in points.
+        levels: two probabilities.
+
+    Returns:
+        Quantiles (n, 2), in points, within [-10, 10].
+    """
     step = grid[1] - grid[0]
     cumulative = np.cumsum(density, axis=1)
     rows = np.arange(len(density))
