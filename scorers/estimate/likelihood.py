@@ -397,7 +397,7 @@ def from_the_top(dulled: Array) -> Array:
     return np.asarray((1 + np.asarray(dulled) ** 3) / 2)
 
 
-LEANING = 0.99
+LEANING = 0.95
 """Share of the model told from the top above which the other one is left out."""
 
 
