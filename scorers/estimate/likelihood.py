@@ -364,14 +364,14 @@ def turned(orders: Orders) -> Turned:
     back = np.where(inside, count[:, None] - 1 - column, column)
     sign = np.where(whole, -1.0, 1.0)[:, None]
 
-    def there(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def there(values: Array) -> Array:
         return np.asfortranarray(np.take_along_axis(values, back, axis=1))
 
     other = replace(
         orders,
         intensity=np.asfortranarray(sign * there(orders.intensity)),
         place=np.asfortranarray(sign * there(orders.place)),
-        key=there(orders.key),
+        key=np.asfortranarray(np.take_along_axis(orders.key, back, axis=1)),
         ahead=np.where(whole, count - orders.ahead, orders.ahead),
         chosen=np.where(whole, orders.ahead > 0, orders.chosen),
         place_of_response=sign[:, 0] * orders.place_of_response,
