@@ -1,5 +1,6 @@
 """The task valueflow/steer, run by the real harness on simulated and stand-in models."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ JUDGE = {"grader": "valueflow/judge"}
 def run(model: Any = RESPONDENT, roles: Any = None, **options: Any) -> EvalLog:
     arguments = {key: options.pop(key) for key in ("limit", "epochs") if key in options}
     return inspect_eval(
-        steer(**{"values": "power", "n_queries": 2, **options}),
+        steer(**{"values": "power", "n_queries": 2, "figures": "all", **options}),
         model=model,
         model_roles=JUDGE if roles is None else roles,
         display="none",
@@ -270,7 +271,8 @@ def test_the_command_line_runs_the_task_and_shows_errors_as_one_message(tmp_path
     )
     assert good.returncode == 0, good.stdout + good.stderr
     assert "planned 3 generations and 9 judge calls" in good.stderr
-    assert "power range" in good.stdout
+    assert re.search(r"^power .* ± ", good.stderr, re.MULTILINE)
+    assert re.search(r"^range +\d", good.stdout, re.MULTILINE)
     bad = inspect_command(*line, "values=benevolense")
     assert bad.exit_code == 1
     assert isinstance(bad.exception, SystemExit)
@@ -321,7 +323,7 @@ def flaky() -> type[ModelAPI]:
 
 def test_a_failed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     log = inspect_eval(
-        steer(values="power", n_queries=1),
+        steer(values="power", n_queries=1, figures="all"),
         model="flaky/respondent",
         model_args={"calls": str(tmp_path / "calls")},
         model_roles=JUDGE,

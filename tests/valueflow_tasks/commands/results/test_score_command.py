@@ -29,7 +29,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_score_writes_tables_that_agree_with_the_run(tmp_path: Path) -> None:
     log = inspect_eval(
-        steer(values="power", levels="-2,2", n_queries=4),
+        steer(values="power", levels="-2,2", n_queries=4, figures="all"),
         model="valueflow/respondent",
         model_roles={"grader": "valueflow/judge"},
         display="none",
