@@ -17,6 +17,7 @@ from pathlib import Path
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
+from valueflow.hub_assets.vidb.manifest import CATALOGUE
 from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
@@ -29,6 +30,8 @@ COLUMNS = {
     "level": ("level",),
 }
 
+
+_UNKNOWN = "rows of values that the registry does not know"
 
 HALF_SCALE = 10.0
 """Anchors of a value that span less, in points, hardly tell texts apart on the scale."""
@@ -133,7 +136,7 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Regist
                 names[key] = _known_value(registry, *key)
             value = names[key]
         if value is None:
-            dropped["rows of values that the registry does not know"] += 1
+            dropped[_UNKNOWN] += 1
             continue
         anchor = _anchor(row, mapping)
         texts = found.setdefault((value.theory, value.name), {})
@@ -141,6 +144,10 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Regist
             dropped["repeated texts of a value (the first was kept)"] += 1
             continue
         texts[normalised(anchor.text)] = anchor
+    own = opened.root / CATALOGUE
+    carried = own.is_file() and registry.catalogue != str(own.resolve())
+    if carried and dropped[_UNKNOWN]:
+        dropped[f"of which have theirs in {own}: add -T catalogue={own}"] = dropped[_UNKNOWN]
     if not found:
         raise InputFileError(
             opened.reference,

@@ -7,8 +7,9 @@ A row is one (group, question, epoch) of one pass. For each scope and pass:
 - `refused`, `unparsed`: shares of all answers;
 - `js`, `emd`: distances of the stated distribution from the group's, where there is one.
 
-The row `baseline` is the group-blind majority on the same questions, which needs no model;
-`baseline_others` leaves the group itself out of the pool, where other groups have the question.
+The row `baseline` is the group-blind majority on the same questions, which needs no model. It is
+an oracle: it knows how the very question was answered, by all groups together. `baseline_others`
+leaves the group itself out of the pool, where other groups have the question.
 
 Groups share questions, and answers to one question go together, so standard errors are clustered
 by question (Liang and Zeger 1986, with C / (C − 1) for C clusters). `macro` is the mean over the
@@ -263,8 +264,9 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
     """A summary as one mapping; what there is no number for is left out.
 
     A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
-    then the figure. All figures are given over all rows; attributes and groups have accuracies and
-    differences, so that the list can be read (and Inspect draws it in seconds).
+    then the figure. All figures are given over all rows; attributes and groups have accuracies
+    (attributes those of all answers too) and differences, so that the list can be read (and Inspect
+    draws it in seconds).
     """
     flat: dict[str, float] = {}
 
@@ -279,7 +281,9 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
         if one.scope in summary.groups and one.pass_name == "baseline_others":
             continue
         for figure, found in one.figures.items():
-            if not one.scope or figure == "accuracy":
+            # Published accuracies are of all answers, so both stand side by side.
+            both = figure == "accuracy_all" and one.scope not in summary.groups
+            if not one.scope or figure == "accuracy" or both:
                 put(f"{name} {figure}", found)
     for pair in summary.differences:
         if pair.scope and pair.second == "baseline":

@@ -3,7 +3,7 @@
 The commands that build a value intensity database: `build vidb`, and each stage by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,11 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--max-calls", type=click.IntRange(0), help="Most judge calls of a run."),
             click.option("--values", help="Only these values, as 'benevolence,power'."),
             click.option("--shard", help="Only the i-th of n shares of the values, as '1/4'."),
+            click.option(
+                "--catalogue",
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                help="YAML file with values of your own, in place of the recipe's `catalogue`.",
+            ),
         ]
     ):
         command = option(command)
@@ -174,6 +179,7 @@ def build_vidb_command(
     until: str | None,
     dry_run: bool,
     merged: tuple[Path, ...],
+    catalogue: Path | None,
 ) -> None:
     """Build a value intensity database from a recipe, stage by stage.
 
@@ -183,7 +189,7 @@ def build_vidb_command(
     """
     from valueflow.rebuild.database import stages as build_stages
 
-    run = _run(recipe, output, max_calls, values, shard)
+    run = _run(recipe, output, max_calls, values, shard, catalogue)
     if until == "package" and not run.whole:
         raise OptionError("until", "'package' works on all values; leave --values and --shard out")
     if dry_run:
@@ -217,7 +223,12 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
     @click.command(stage, help=f"{help_text} The stage '{stage}' of `valueflow build vidb`.")
     @_shared
     def command(
-        recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+        recipe: Path,
+        output: Path,
+        max_calls: int | None,
+        values: str | None,
+        shard: str | None,
+        catalogue: Path | None,
     ) -> None:
         from valueflow.rebuild.database import stages as build_stages
 
@@ -225,7 +236,7 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
             raise OptionError(
                 "shard" if values is None else "values", f"'{stage}' works on all values"
             )
-        run = _run(recipe, output, max_calls, values, shard)
+        run = _run(recipe, output, max_calls, values, shard, catalogue)
         build_stages.run_stage(run, stage)
         _tell_cost(run.budget)
 
@@ -233,16 +244,21 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
 
 
 def _run(
-    recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+    recipe: Path,
+    output: Path,
+    max_calls: int | None,
+    values: str | None,
+    shard: str | None,
+    catalogue: Path | None,
 ) -> Any:
     from valueflow.rebuild.database.judging import Budget
     from valueflow.rebuild.database.recipe import read_recipe
     from valueflow.rebuild.database.stages import Run
 
     # All of it before anything is asked: a name that is wrong must not cost the stages before.
-    read = read_recipe(recipe)
+    read = read_recipe(recipe, catalogue)
     _check_files(read, recipe)
-    names = None if values is None else _names(values, [v.name for v in read.wanted()])
+    names = None if values is None else _names(read, values)
     return Run(read, output, Budget(max_calls), names, _shard(shard), _say)
 
 
@@ -262,10 +278,12 @@ def _check_files(read: Any, recipe: Path) -> None:
         raise InputFileError(recipe, f"names files that are not there: {'; '.join(lacking)}")
 
 
-def _names(values: str, wanted: Sequence[str]) -> tuple[str, ...]:
-    from valueflow.hub_assets.registry.loading import load_registry
+def _names(recipe: Any, values: str) -> tuple[str, ...]:
+    from valueflow.rebuild.database.recipe import key_of
 
-    names = tuple(load_registry().value(n.strip()).name for n in values.split(",") if n.strip())
+    wanted = {key_of(value) for value in recipe.wanted()}
+    registry = recipe.registry
+    names = tuple(key_of(registry.value(n.strip())) for n in values.split(",") if n.strip())
     if not names:
         raise OptionError("values", "names no value; leave it out for all of them")
     if lacking := [name for name in names if name not in wanted]:

@@ -18,6 +18,9 @@ from valueflow.hub_assets.registry.records import Asset
 __all__ = ["package_command", "pull_command", "push_command"]
 
 
+CATALOGUE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
 def _say(text: str) -> None:
     say(text, err=True)
 
@@ -45,7 +48,8 @@ def _say(text: str) -> None:
     help="What an ORG/NAME@REV holds.",
 )
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
-def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
+@click.option("--catalogue", type=CATALOGUE_FILE, help="YAML file with assets of your own.")
+def pull_command(what: tuple[str, ...], kind: str, offline: bool, catalogue: Path | None) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -55,17 +59,19 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import pull as hub_pull
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
+    registry = open_catalogue(catalogue) if catalogue else None
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
-        found = hub_pull.wanted_assets(name, kind)
+        found = hub_pull.wanted_assets(name, kind, registry)
         if not found:
             _say(f"The registry has no asset of the kind '{name}'.")
         assets |= {(asset.name, asset.revision): asset for asset in found}
     failed = []
     for asset in assets.values():
         try:
-            pulled = hub_pull.pull_asset(asset, offline=offline)
+            pulled = hub_pull.pull_asset(asset, offline=offline, registry=registry)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
@@ -119,6 +125,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     help="Leave out rows whose licence forbids passing them on.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a folder that is there.")
+@click.option("--catalogue", type=CATALOGUE_FILE, help="YAML file with values of your own.")
 def package_command(
     table: str,
     output: Path,
@@ -130,6 +137,7 @@ def package_command(
     construction: str | None,
     leave_out_restricted: bool,
     overwrite: bool,
+    catalogue: Path | None,
 ) -> None:
     """Turn a TABLE of scored texts into a database folder, ready to push.
 
@@ -139,6 +147,7 @@ def package_command(
     listed at once.
     """
     from valueflow.hub_assets.publish.package import package_table
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
     _need_jinja2()
     with Console(stderr=True).status("Reading, checking and writing ..."):
@@ -153,6 +162,7 @@ def package_command(
             construction=_mapping("construction", construction),
             leave_out_restricted=leave_out_restricted,
             overwrite=overwrite,
+            registry=open_catalogue(catalogue) if catalogue else None,
         )
     for note in packaged.notes:
         _say(f"Note: {note}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.registry.paths import below
 from valueflow.rebuild.database.categorize.descent import child_units, group_levels
 from valueflow.rebuild.database.categorize.plan import Step, Unit, first_seats, plan
@@ -17,7 +17,7 @@ from valueflow.rebuild.database.categorize.stage import (
 )
 from valueflow.rebuild.database.folder import read_lines, stage_file
 from valueflow.rebuild.database.rank import expected_windows
-from valueflow.rebuild.database.recipe import Recipe
+from valueflow.rebuild.database.recipe import Recipe, key_of
 from valueflow.rebuild.database.sources import import_texts
 from valueflow.scorers.database.panel.prompts import plausible_prompt
 from valueflow.scorers.judge.calls.store import read_store
@@ -56,7 +56,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
         texts = list(read_lines(texts_file, "import"))
     else:
         texts = import_texts(recipe)[0]
-    theories = load_registry().theories
+    theories = recipe.registry.theories
     found: list[Estimate] = []
     if recipe.categorize.panel():
         found += _panel(recipe, folder, texts)
@@ -90,7 +90,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
 
 def _flag(recipe: Recipe, folder: Path, rows: Mapping[Value, Sequence[str]]) -> Estimate:
     """The panel's questions about scores: one a row and seat."""
-    seats, theories = len(recipe.flag.panel()), load_registry().theories
+    seats, theories = len(recipe.flag.panel()), recipe.registry.theories
     calls = known = read = 0
     for value, texts in rows.items():
         frame = len(plausible_prompt(theories[value.theory], value, "", "CODES", -10.0))
@@ -106,7 +106,7 @@ def _flag(recipe: Recipe, folder: Path, rows: Mapping[Value, Sequence[str]]) -> 
 
 def _panel(recipe: Recipe, folder: Path, texts: Sequence[Mapping[str, Any]]) -> list[Estimate]:
     """The panel's questions about groups, values and children."""
-    spec = recipe.categorize
+    spec, theories = recipe.categorize, recipe.registry.theories
     keys = list(read_store(folder / "categorize" / "judgements.jsonl"))
     found = []
     if spec.start == "top":
@@ -122,21 +122,26 @@ def _panel(recipe: Recipe, folder: Path, texts: Sequence[Mapping[str, Any]]) -> 
     known = "" if spec.start == "values" else "at most: before the groups are known; "
     found.append(_step(recipe, value_step(recipe), value_units(texts, recipe), keys, known))
     at = {
-        (text["id"], value.name): (text["text"], value)
+        (text["id"], key_of(value)): (text["text"], value)
         for text in texts
         for value in asked_values(text, recipe)
         if spec.descend and label_of(text, value)["path"] is None
     }
     level = 1
-    while groups_below := {m: (text, below(node)) for m, (text, node) in at.items() if below(node)}:
+    while groups_below := {
+        m: (text, nodes)
+        for m, (text, node) in at.items()
+        if (nodes := below(theories[node.theory], node))
+    }:
         step = Step(f"children-{level}", "children", "about", spec.texts_per_prompt)
         # Where the source names the values, each has a direction, and its children are asked about.
         known = (
             "" if spec.values == "labels" and level == 1 else "at most: before values are known; "
         )
-        found.append(_step(recipe, step, child_units(groups_below), keys, known))
+        found.append(_step(recipe, step, child_units(theories, groups_below), keys, known))
         deeper = {
-            m: next((n for n in nodes if below(n)), None) for m, (_, nodes) in groups_below.items()
+            m: next((n for n in nodes if below(theories[n.theory], n)), None)
+            for m, (_, nodes) in groups_below.items()
         }
         at = {m: (at[m][0], node) for m, node in deeper.items() if node is not None}
         level += 1
@@ -153,7 +158,7 @@ def _step(
         for batch in plan(units, step, 1, seat, recipe.seed):
             calls += 1
             if seat == 0:  # the others are shown the same in another order
-                read += len(batch.prompt(batch.units, recipe.seed))
+                read += len(batch.prompt(batch.units, recipe.registry, recipe.seed))
                 written += sum(2 + 8 * len(unit.nodes) for unit in batch.units)
     most = 2 * calls * seats // first
     basis = f"{known}{first} of {seats} seats, while they agree; {most:,} if they never do"

@@ -9,7 +9,7 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.database.folder import (
     check_begun,
@@ -27,7 +27,7 @@ from valueflow.rebuild.database.judging import (
     ask_all,
     make_judge,
 )
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
 from valueflow.rebuild.database.review.ratings import Rating, gather_ratings, review_told
 from valueflow.scorers.database.panel.prompts import (
     PLAUSIBLE_PROMPT_VERSION,
@@ -84,7 +84,9 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
         path = stage_file(folder, "flag", value, ".jsonl")
         with open_store(path) as store:
             # The score that is shown is in a question's key, so that only other judges would mix.
-            asked_by = fingerprint(spec.judges, recipe.seed, value.name, PLAUSIBLE_PROMPT_VERSION)
+            own = own_definitions(recipe.registry, [value])
+            asked_with = (spec.judges, recipe.seed, key_of(value), PLAUSIBLE_PROMPT_VERSION)
+            asked_by = fingerprint(*asked_with, *([own] if own else []))
             check_begun(path, asked_by, "flag")
             judges = [make_judge(recipe, seat, budget) for seat in panel]
 
@@ -144,7 +146,7 @@ def _question(
 ) -> Question:
     async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
-        theory = load_registry().theories[value.theory]
+        theory = recipe.registry.theories[value.theory]
         prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
         reply = await ask(
             judge,
@@ -204,22 +206,22 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
 
     spec = recipe.review
     scored = {value: _current(recipe, folder, value) for value in values}
-    left_out = [value.name for value, found in scored.items() if not found]
+    left_out = [key_of(value) for value, found in scored.items() if not found]
     if len(left_out) == len(scored):
         raise InputFileError(
             folder,
             "holds no row to package: no value has two rows or more that could be put on a scale; "
             "the notes of the stages 'curate' and 'scale' say why",
         )
-    keys = {(row["id"], value.name) for value, found in scored.items() for row in found}
+    keys = {(row["id"], key_of(value)) for value, found in scored.items() for row in found}
     file = recipe.path(spec.ratings) if spec.ratings else None
-    gathered = gather_ratings(file, folder, keys)
+    gathered = gather_ratings(file, folder, keys, recipe.registry)
     rows: list[dict[str, Any]] = []
     rated = filtered = unreviewed = 0
     for value in values:
         marks = flag_reasons(folder, value)
         for row in scored.pop(value):
-            rating = gathered.ratings.get((row["id"], value.name))
+            rating = gathered.ratings.get((row["id"], key_of(value)))
             row["filtered"] = "false"
             unreviewed += row["id"] in marks and rating is None
             if rating is not None:
@@ -246,6 +248,7 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
             construction=_construction(recipe) | told,
             leave_out_restricted=recipe.package.leave_out_restricted,
             overwrite=True,
+            registry=recipe.registry,
         )
     return {
         "rows": len(rows),

@@ -32,8 +32,14 @@ from typing import Any
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import Value, load_registry
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.hub_assets.registry.loading import (
+    Registry,
+    Value,
+    load_registry,
+    open_catalogue,
+    own_theories_text,
+)
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
 from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
 
 __all__ = [
@@ -46,8 +52,10 @@ __all__ = [
     "fit_mark",
     "flag_reasons",
     "hash_of",
+    "keep_catalogue",
     "rank_mark",
     "read_lines",
+    "registry_of",
     "scale_mark",
     "scored_rows",
     "stage_file",
@@ -57,11 +65,17 @@ __all__ = [
 
 Rows = Sequence[Mapping[str, Any]]
 
+SCALE_VERSION = 2
+"""Of how utilities become intensities: 2 takes the judge's noise out of the unit. Scales of an
+earlier version are made anew from the rankings that are there."""
+
 
 def rank_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
     """Of the rankings of a value, from its curated rows."""
     texts = [(row["id"], row["text"]) for row in rows]
-    return fingerprint(recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION)
+    own = own_definitions(recipe.registry, [value])
+    mark = (recipe.rank, recipe.seed, key_of(value), texts, JUDGE_PROMPT_VERSION)
+    return fingerprint(*mark, *([own] if own else []))
 
 
 def asked_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
@@ -99,7 +113,8 @@ def scale_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:
     _check(fitted, fit_mark(recipe, folder, value, rows), "fit")
     rated = recipe.path(recipe.scale.ratings) if recipe.scale.ratings else None
     supports = [support(row) for row in rows]
-    return fingerprint(recipe.scale, hash_of(fitted), supports, hash_of(rated) if rated else None)
+    ratings = hash_of(rated) if rated else None
+    return fingerprint(recipe.scale, hash_of(fitted), supports, ratings, SCALE_VERSION)
 
 
 def check_scaled(recipe: Recipe, folder: Path, value: Value) -> None:
@@ -221,14 +236,35 @@ def _record(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def curated_values(folder: Path) -> list[Value]:
+CATALOGUE = "catalogue.yaml"
+
+
+def keep_catalogue(recipe: Recipe, folder: Path) -> None:
+    """Keeps what a user's own catalogue says of values, so that a review needs no recipe."""
+    own = own_theories_text(recipe.registry)
+    if own is not None:
+        write_text(folder / CATALOGUE, own)
+
+
+def registry_of(folder: Path) -> Registry:
+    """The catalogue of a build."""
+    own = folder / CATALOGUE
+    return open_catalogue(own) if own.is_file() else load_registry()
+
+
+def curated_values(folder: Path, registry: Registry | None = None) -> list[Value]:
     """The values that have rows enough to be ranked, in the registry's order.
+
+    Args:
+        folder: of the build.
+        registry: its catalogue, where it is known.
 
     Raises:
         InputFileError: the stage `curate` was not run.
     """
     index = read_lines(folder / "curate" / "values.jsonl", "curate")
-    return [load_registry().value(row["value"]) for row in index if row["rows"] >= 2]
+    known = registry or registry_of(folder)
+    return [known.value(row["value"]) for row in index if row["rows"] >= 2]
 
 
 def scored_rows(folder: Path, value: Value) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.database.folder import (
     asked_mark,
@@ -28,7 +28,7 @@ from valueflow.rebuild.database.folder import (
     support,
 )
 from valueflow.rebuild.database.judging import Budget, Question, ask_all, make_judge
-from valueflow.rebuild.database.recipe import RankSpec, Recipe
+from valueflow.rebuild.database.recipe import RankSpec, Recipe, key_of
 from valueflow.rebuild.database.review.ratings import read_ratings
 from valueflow.scorers.database.ranking.fit import fit_rankings
 from valueflow.scorers.database.ranking.rounds import (
@@ -38,6 +38,7 @@ from valueflow.scorers.database.ranking.rounds import (
     parts_of,
 )
 from valueflow.scorers.database.ranking.scale import scale_from_directions, scale_from_ratings
+from valueflow.scorers.database.ranking.unit import redrawn
 from valueflow.scorers.judge.asking import judge_window
 from valueflow.scorers.judge.calls.store import open_store, read_store
 from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
@@ -122,11 +123,11 @@ def _batches(
     rounds = spec.windows_per_text
     random = rounds if not spec.adaptive else min(rounds, max(2, -(-rounds // 3)))
     dealt = [
-        deal_round(n, spec.window_size, generator_for(recipe.seed, "deal", value.name, r))
+        deal_round(n, spec.window_size, generator_for(recipe.seed, "deal", key_of(value), r))
         for r in range(random)
     ]
     together = np.concatenate(dealt)
-    bridges = bridging_windows(together, n, generator_for(recipe.seed, "bridge", value.name))
+    bridges = bridging_windows(together, n, generator_for(recipe.seed, "bridge", key_of(value)))
     yield [
         *(w for r, windows in enumerate(dealt) for w in _named(str(r), windows)),
         *((f"bridge.{one}-{other}", (one, other)) for one, other in bridges),
@@ -136,7 +137,7 @@ def _batches(
         before = {k: row for k, row in judged.items() if _round_of(k) < r}
         fit = fit_rankings(_ranked(rows, before).rankings, n, ridge=recipe.fit.ridge)
         assert fit.standard_errors is not None
-        generator = generator_for(recipe.seed, "neighbours", value.name, r)
+        generator = generator_for(recipe.seed, "neighbours", key_of(value), r)
         windows = neighbour_round(fit.utilities, fit.standard_errors, spec.window_size, generator)
         yield _named(str(r), windows)
 
@@ -167,8 +168,8 @@ def _question(
 
     async def ask() -> dict[str, Any]:
         texts = [rows[number]["text"] for number in members]
-        labels = draw_labels(texts, generator_for(recipe.seed, "labels", value.name, key))
-        prompt = judge_prompt(value, load_registry().theories[value.theory], texts, labels)
+        labels = draw_labels(texts, generator_for(recipe.seed, "labels", key_of(value), key))
+        prompt = judge_prompt(value, recipe.registry.theories[value.theory], texts, labels)
         said = await judge_window(judge, prompt, labels, attempts=recipe.rank.attempts)
         if said.failure == "provider error":
             return {"error": said.error or "provider error"}
@@ -265,19 +266,26 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
     utility, error = (np.array([float(c[k]) for c in cells]) for k in ("utility", "utility_se"))
     try:
         if rated is not None:
-            ratings = read_ratings(rated)
-            means = [ratings.get((row["id"], value.name)) for row in rows]
+            ratings = read_ratings(rated, recipe.registry)
+            means = [ratings.get((row["id"], key_of(value))) for row in rows]
             known = np.array([m is not None for m in means])
             given = np.array([m.mean for m in means if m is not None])
             scale = scale_from_ratings(utility[known], given)
         else:
+            store = read_store(stage_file(folder, "rank", value, ".jsonl"))
+            ranked = _ranked(rows, _within(store, recipe.rank))
             scale = scale_from_directions(
-                utility, [support(row) for row in rows], end_quantile=spec.end_quantile
+                utility,
+                [support(row) for row in rows],
+                errors=error,
+                redraw=redrawn(ranked.rankings, len(rows), recipe.fit.ridge),
+                end_quantile=spec.end_quantile,
+                seed=recipe.seed,
             )
     except ValueError as reason:
         return _left_out(part, mark, len(rows), str(reason))
     intensity = scale.intensity(utility)
-    intensity_se = error * scale.slope(utility)
+    intensity_se = scale.error(utility, error)
     write_text(
         stage_file(folder, "scale", value, ".json"),
         json.dumps(scale.record(), indent=1, sort_keys=True) + "\n",
@@ -294,6 +302,7 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
         "texts": len(rows),
         "neutral_utility": round(scale.neutral, 4),
         "neutral_se": round(scale.neutral_se, 4),
+        "unit_se": round(scale.unit_se, 4),
         "clipped": int(np.sum(np.abs(intensity) >= 10)),
         "notes": list(scale.notes),
     }

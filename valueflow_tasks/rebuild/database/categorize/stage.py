@@ -35,7 +35,7 @@ from valueflow.rebuild.database.folder import (
     write_lines,
 )
 from valueflow.rebuild.database.judging import Budget, make_judge
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
 from valueflow.rebuild.database.review.directions import (
     Settled,
     file_directions,
@@ -78,13 +78,15 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     part = folder / "categorize" / "rows.jsonl"
     texts = list(read_lines(source, "import"))
     human = recipe.path(spec.human) if spec.human else None
+    own = own_definitions(recipe.registry, recipe.wanted())
     asked = fingerprint(
         hash_of(source),
         spec.model_copy(update={"human": None}),
-        [v.name for v in recipe.wanted()],
+        [key_of(v) for v in recipe.wanted()],
         recipe.seed,
         CATEGORY_PROMPT_VERSION,
         CHARACTERS_PER_PROMPT,
+        *([own] if own else []),
     )
     settled = Settled() if human else settle_directions(folder)
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
@@ -93,7 +95,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     told = settled.directions
     strangers = 0
     if human:
-        told = file_directions(human)
+        told = file_directions(human, recipe.registry)
         known = {text["id"] for text in texts}
         strangers = sum(name not in known for name, _ in told)
     found = _Found()
@@ -175,7 +177,7 @@ def _ask(panel: Panel, texts: Sequence[Record], told: Told) -> _Found:
             for value in asked_values(text, recipe):
                 if label_of(text, value)["path"] is not None:
                     continue
-                member = (text["id"], value.name)
+                member = (text["id"], key_of(value))
                 if _direction(text, value, found, recipe) in DIRECTIONS:
                     sure[member] = (text["text"], value)
                 elif told.get(member) in DIRECTIONS:
@@ -212,20 +214,23 @@ def _decide(
     for text in texts:
         for value in asked_values(text, recipe):
             direction = _direction(text, value, found, recipe)
-            direction = told.get((text["id"], value.name), direction)
+            direction = told.get((text["id"], key_of(value)), direction)
             row = {"id": text["id"], "text": text["text"], "theory": value.theory}
             row |= {"value": value.name, "votes": _tally(text, value, found).votes}
             row |= {"direction": direction}
             if direction is None:
                 queue.append(row)
             elif direction != "none":
-                path = label_of(text, value)["path"] or _path(text, value, found)
+                path = label_of(text, value)["path"] or _path(recipe, text, value, found)
                 row |= {"path": path, "source": text["source"], "license": text["license"]}
                 rows.append(row)
     return rows, queue
 
 
-def _path(text: Record, value: Value, found: _Found) -> str:
+def _path(recipe: Recipe, text: Record, value: Value, found: _Found) -> str:
+    theory = recipe.registry.theories[value.theory]
     groups = found.groups.get((text["id"], value.theory), {})
-    lower = found.ends.get((text["id"], value.name), ())
-    return "/".join([path_to(value, preferred(groups)), *(node.name for node in lower)])
+    lower = found.ends.get((text["id"], key_of(value)), ())
+    return "/".join(
+        [path_to(theory, value, preferred(theory, groups)), *(node.name for node in lower)]
+    )

@@ -202,7 +202,7 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
 
         reply = await ask(
             judge,
-            batch.prompt(left, recipe.seed),
+            batch.prompt(left, recipe.registry, recipe.seed),
             read,
             category_correction(names, step.kind, number),
             attempts=recipe.categorize.attempts - calls,
