@@ -13,7 +13,7 @@ from typing import Any
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import check_file, is_blank, not_utf8, sendable
 
-__all__ = ["SUFFIXES", "Row", "rows_of"]
+__all__ = ["SUFFIXES", "Row", "delimiter_of", "rows_of"]
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
@@ -91,7 +91,7 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
         check_file(file)
         try:
             if suffix in (".csv", ".tsv"):
-                yield from _delimited(file, "\t" if suffix == ".tsv" else ",")
+                yield from _delimited(file, "\t" if suffix == ".tsv" else None)
             elif suffix == ".jsonl":
                 yield from _json_lines(file)
             elif suffix == ".json":
@@ -104,15 +104,28 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
 
 
-def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
+def delimiter_of(header: str) -> str:
+    """What parts the columns of a header line: the comma, semicolon or tab that makes most of them.
+
+    Spreadsheets of many countries write semicolons. Of equals the comma is taken.
+    """
+    return max(",;\t", key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+
+
+def _delimited(file: Path, delimiter: str | None) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
+        if delimiter is None:
+            delimiter = delimiter_of(stream.readline())
+            stream.seek(0)
         reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
         number = 0
         try:
             for number, cells in enumerate(reader, start=1):
                 if None in cells:
                     raise InputFileError(
-                        file, "has more cells than the header; quote texts with commas", row=number
+                        file,
+                        f"has more cells than the header; quote texts that hold {delimiter!r}",
+                        row=number,
                     )
                 yield Row(cells, file, number)
         except csv.Error as error:

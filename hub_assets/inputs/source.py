@@ -180,8 +180,8 @@ def _tables(folder: Path) -> list[Path]:
 _PARTS = 5
 """Equal parts of the scale, one for each anchor of a window of six."""
 _ENOUGH = 6
-"""Filtered rows in a part that do: three windows and three texts that steer. Of fewer than twice as
-many rows in all, half do."""
+"""Filtered rows in a part that do: three windows and three texts that steer; half of all rows of
+the part always do."""
 
 
 def _of_split(files: list[Path], split: str) -> tuple[list[Path], tuple[str, ...]]:
@@ -209,9 +209,12 @@ def _of_split(files: list[Path], split: str) -> tuple[list[Path], tuple[str, ...
 
 
 def _covers(filtered: Path, full: Path) -> bool:
-    """Whether each part of the scale that holds rows holds filtered rows enough."""
+    """Whether each part of the scale that holds rows holds filtered rows enough; parts with few
+    rows may lack them where most rows are filtered."""
     some, every = _rows_by_part(filtered), _rows_by_part(full)
-    return all(some[part] >= min(max(1, rows // 2), _ENOUGH) for part, rows in every.items())
+    thin = [p for p, rows in every.items() if some[p] < min(max(1, rows // 2), _ENOUGH)]
+    most = 2 * some.total() >= every.total()
+    return not thin or (most and all(every[part] < _ENOUGH for part in thin))
 
 
 def _rows_by_part(file: Path) -> Counter[int]:

@@ -3,7 +3,8 @@
 A row is one (group, question, epoch) of one pass. For each scope and pass:
 
 - `accuracy`: share of right options among the answers that name one;
-- `accuracy_all`: the same with refused and unparsed answers counted as wrong, the lower bound;
+- `accuracy_all`: the same with refused and unparsed answers counted as wrong, the lower bound, and
+  what published accuracies are;
 - `refused`, `unparsed`: shares of all answers;
 - `js`, `emd`: distances of the stated distribution from the group's, where there is one.
 
@@ -264,9 +265,8 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
     """A summary as one mapping; what there is no number for is left out.
 
     A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
-    then the figure. All figures are given over all rows; attributes and groups have accuracies
-    (attributes those of all answers too) and differences, so that the list can be read (and Inspect
-    draws it in seconds).
+    then the figure. All figures are given over all rows; attributes and groups have accuracies and
+    differences, so that the list can be read (and Inspect draws it in seconds).
     """
     flat: dict[str, float] = {}
 
@@ -281,9 +281,7 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
         if one.scope in summary.groups and one.pass_name == "baseline_others":
             continue
         for figure, found in one.figures.items():
-            # Published accuracies are of all answers, so both stand side by side.
-            both = figure == "accuracy_all" and one.scope not in summary.groups
-            if not one.scope or figure == "accuracy" or both:
+            if not one.scope or figure == "accuracy":
                 put(f"{name} {figure}", found)
     for pair in summary.differences:
         if pair.scope and pair.second == "baseline":

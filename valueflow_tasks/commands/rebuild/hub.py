@@ -15,7 +15,7 @@ from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.records import Asset
 
-__all__ = ["package_command", "pull_command", "push_command"]
+__all__ = ["mapping_option", "package_command", "pull_command", "push_command"]
 
 
 CATALOGUE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -154,12 +154,12 @@ def package_command(
         packaged = package_table(
             table,
             output,
-            columns=_mapping("columns", columns),
+            columns=mapping_option("columns", columns),
             default_source=source,
             default_license=license,
             held_out=held_out,
             notes=notes,
-            construction=_mapping("construction", construction),
+            construction=mapping_option("construction", construction),
             leave_out_restricted=leave_out_restricted,
             overwrite=overwrite,
             registry=open_catalogue(catalogue) if catalogue else None,
@@ -258,7 +258,12 @@ def _no_bars_in_a_pipe() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _mapping(option: str, text: str | None) -> dict[str, str] | None:
+def mapping_option(option: str, text: str | None) -> dict[str, str] | None:
+    """An option of the form `{name: text}`.
+
+    Raises:
+        OptionError: it is of another form.
+    """
     if text is None:
         return None
     try:

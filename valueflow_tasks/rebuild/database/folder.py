@@ -17,15 +17,17 @@ The folder in which a database is built: what each stage wrote, and whether it s
     vidb/                           the packaged database
 
 Each finished part has a record `*.done.json`: the fingerprint of the settings and inputs that it
-was made from, and its counts. A part whose fingerprint still holds is not made again; judgements
-whose settings changed are never mixed, but refused.
+was made from, and its counts. A part whose fingerprint still holds is not made again. Judgements
+are kept when settings or texts change, in generations, and count where they answer what would be
+asked now; those of another judge or other words are refused.
 
 The curated rows of a database that is being built, with their numbers and the panel's marks.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,8 @@ from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_d
 from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
 
 __all__ = [
+    "Begun",
+    "Settings",
     "asked_mark",
     "check_begun",
     "check_scaled",
@@ -51,6 +55,7 @@ __all__ = [
     "finished",
     "fit_mark",
     "flag_reasons",
+    "generation_of",
     "hash_of",
     "keep_catalogue",
     "rank_mark",
@@ -60,6 +65,7 @@ __all__ = [
     "scored_rows",
     "stage_file",
     "support",
+    "unfinished",
     "write_lines",
 ]
 
@@ -114,7 +120,9 @@ def scale_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:
     rated = recipe.path(recipe.scale.ratings) if recipe.scale.ratings else None
     supports = [support(row) for row in rows]
     ratings = hash_of(rated) if rated else None
-    return fingerprint(recipe.scale, hash_of(fitted), supports, ratings, SCALE_VERSION)
+    mark = (recipe.scale, hash_of(fitted), supports, ratings, SCALE_VERSION)
+    before = stage_file(folder, "scale", value, ".before.json")
+    return fingerprint(*mark, *([hash_of(before)] if before.is_file() else []))
 
 
 def check_scaled(recipe: Recipe, folder: Path, value: Value) -> None:
@@ -204,24 +212,116 @@ def finish(part: Path, mark: str, counts: Mapping[str, Any]) -> None:
     write_text(_done(part), json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
-def check_begun(store: Path, mark: str, stage: str) -> None:
-    """Notes what judgements of a store are asked with; refuses to mix them with others.
+@dataclass(frozen=True)
+class Begun:
+    """What the judgements of a store are asked with.
+
+    Attributes:
+        generation: 0 for the first settings and texts of the store, one more after each change.
+        changes: what changed since the generation before, in words; empty for the first.
+    """
+
+    generation: int
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a stage that asks.
+
+    Attributes:
+        asked: what must be the same for judgements to stand side by side: judges and wordings.
+            Of lists, such as the seats of a panel, one may go on where the other ends.
+        rest: everything else.
+    """
+
+    asked: Mapping[str, Any]
+    rest: Mapping[str, Any]
+
+
+def check_begun(
+    store: Path,
+    mark: str,
+    stage: str,
+    settings: Settings,
+    legacy: Callable[[], str] | None = None,
+) -> Begun:
+    """Notes what judgements of a store are asked with from now on.
+
+    Judgements of before stay, and count wherever they answer what would be asked now. They are
+    refused where another judge would answer, or other words would be asked: such answers do not
+    stand beside them.
+
+    Args:
+        store: of the judgements.
+        mark: a fingerprint of all settings and texts.
+        stage: for messages.
+        settings: see `Settings`.
+        legacy: for a store that an earlier version began, which noted no settings: the mark that
+            its texts would have had under the settings of now.
 
     Raises:
-        InputFileError: the store was begun with other settings or texts.
+        InputFileError: the store holds judgements that would not stand beside new ones; it says
+            which setting changed, and from what.
     """
     note = store.with_name(f"{store.stem}.begun.json")
     record = _record(note)
     files = [file for file in (store, store.with_suffix(".calls.jsonl")) if file.is_file()]
+    now: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=str))
     if record is None or not any(file.stat().st_size for file in files):
-        write_text(note, json.dumps({"fingerprint": mark}) + "\n")
-    elif record.get("fingerprint") != mark:
-        named = " and ".join(map(str, files))
+        write_text(note, json.dumps({"fingerprint": mark, "settings": now}) + "\n")
+        return Begun(0)
+    generation = int(record.get("generation", 0))
+    changes = tuple(record.get("changes", ()))
+    if record.get("fingerprint") == mark:
+        if "settings" not in record:
+            write_text(note, json.dumps(record | {"settings": now}) + "\n")
+        return Begun(generation, changes)
+    before = record.get("settings")
+    if before is None and (legacy is None or legacy() != record.get("fingerprint")):
         raise InputFileError(
             store,
-            f"holds judgements of other settings or texts (the recipe, or what came before "
-            f"'{stage}', has changed); build into another folder, or delete {named} to ask again",
+            "was begun by an earlier version of valueflow with other settings or texts, and does "
+            "not say which; go on with the recipe and the texts of then, or build into another "
+            "folder. What was judged stays as it is",
         )
+    changes = ("more texts, or other ones",)
+    if before is not None:
+        if told := _differences(before["asked"], now["asked"]):
+            raise InputFileError(
+                store,
+                f"holds judgements that answer another question: {'; '.join(told)}. Put that back "
+                f"to go on, or build into another folder; what was judged stays as it is",
+            )
+        changes = tuple(_differences(before["rest"], now["rest"])) or changes
+    record = {"fingerprint": mark, "settings": now, "generation": generation + 1}
+    write_text(note, json.dumps(record | {"changes": changes}) + "\n")
+    return Begun(generation + 1, changes)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+    """The settings that changed, as `seed: 0 is now 1`."""
+    told = []
+    for name in dict.fromkeys((*before, *now)):
+        one, other = before.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            told += _differences(one, other, f"{place}{name}.")
+        elif isinstance(one, list) and isinstance(other, list) and name == "judges":
+            for seat, (a, b) in enumerate(zip(one, other, strict=False), start=1):
+                told += _differences(a, b, f"{place}{name}, seat {seat}: ")
+        elif one != other:
+            told.append(f"{place}{name}: {_brief(one)} is now {_brief(other)}")
+    return told
+
+
+def _brief(setting: Any) -> str:
+    text = json.dumps(setting, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def generation_of(row: Mapping[str, Any]) -> int:
+    """In which generation of its store a judgement was made; see `Begun`."""
+    return int(row.get("generation", 0))
 
 
 def _done(part: Path) -> Path:
@@ -234,6 +334,23 @@ def _record(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def unfinished(folder: Path, stages: Sequence[str]) -> tuple[str, ...]:
+    """Those among some stages that may still have something to do."""
+
+    def is_open(stage: str) -> bool:
+        if stage == "categorize":
+            return not _done(folder / "categorize" / "rows.jsonl").is_file()
+        if not (folder / "curate" / "values.jsonl").is_file():
+            return True
+        suffix = ".jsonl" if stage == "rank" else ".csv"
+        return not all(
+            _done(stage_file(folder, stage, value, suffix)).is_file()
+            for value in curated_values(folder)
+        )
+
+    return tuple(stage for stage in stages if is_open(stage))
 
 
 CATALOGUE = "catalogue.yaml"

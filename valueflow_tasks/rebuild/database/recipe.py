@@ -193,11 +193,13 @@ class FitSpec(_Part):
 
 class ScaleSpec(_Part):
     """How utilities become intensities. `end_quantile` of the texts lie within [-10, 10] before
-    clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too."""
+    clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too.
+    `link`: a database that has grown keeps the scale that it had."""
 
     fit_on: Literal["directions", "ratings"] = "directions"
     ratings: str | None = None
     end_quantile: float = Field(default=0.99, gt=0.5, le=1)
+    link: bool = True
 
     @model_validator(mode="after")
     def _check(self) -> "ScaleSpec":

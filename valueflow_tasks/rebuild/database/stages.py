@@ -1,6 +1,7 @@
 """The stages of building a database in their order, whole or for a share of the values."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.registry.loading import Value
+from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.rebuild.database.categorize.stage import categorize
 from valueflow.rebuild.database.curate import curated
-from valueflow.rebuild.database.flag import flag_value, package_rows, write_queue
+from valueflow.rebuild.database.finishing.flag import flag_value, write_queue
+from valueflow.rebuild.database.finishing.package import package_rows
 from valueflow.rebuild.database.folder import (
     curated_values,
     finish,
@@ -28,6 +31,7 @@ from valueflow.rebuild.database.rank import fit_value, rank_value, scale_value
 from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of
 from valueflow.rebuild.database.review.directions import direction_notes
 from valueflow.rebuild.database.sources import import_texts
+from valueflow.scorers.judge.calls.store import read_store
 
 __all__ = ["SHARED_STAGES", "STAGES", "VALUE_STAGES", "Run", "merge", "run_stage", "share_of"]
 
@@ -38,7 +42,7 @@ STAGES = (*SHARED_STAGES, *VALUE_STAGES, "package")
 _SUFFIXES = {
     "rank": (".jsonl", ".jsonl.done.json", ".begun.json"),
     "fit": (".csv", ".csv.done.json"),
-    "scale": (".csv", ".csv.done.json", ".json"),
+    "scale": (".csv", ".csv.done.json", ".json", ".before.json"),
     "flag": (".csv", ".csv.done.json", ".jsonl", ".begun.json"),
 }
 
@@ -128,10 +132,27 @@ def _import(run: Run) -> dict[str, Any]:
     mark = fingerprint(recipe.sources, [key_of(v) for v in recipe.wanted()], files)
     if (done := finished(part, mark)) is not None:
         return done
-    texts, counts = import_texts(recipe)
+    texts, counted = import_texts(recipe)
+    counts: dict[str, Any] = {**counted, "notes": _licence_notes(texts, recipe)}
     write_lines(part, texts)
     finish(part, mark, counts)
     return counts
+
+
+def _licence_notes(texts: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[str]:
+    """What a push will not accept, told before anything is paid for."""
+    stopped = Counter(
+        (text["license"], text["source"])
+        for text in texts
+        if (known := license_of(text["license"])) is None or not known.redistributable
+    )
+    if not stopped or recipe.package.leave_out_restricted:
+        return []
+    named = ", ".join(f"{n:,} of {source} ({name!r})" for (name, source), n in stopped.items())
+    return [
+        f"a push will not accept the licences of {stopped.total():,} texts: {named}. Name a known "
+        "licence, or leave these rows out of the package ('package: {leave_out_restricted: true}')"
+    ]
 
 
 def _files(path: Path) -> list[Path]:
@@ -147,7 +168,11 @@ def _curate(run: Run) -> dict[str, Any]:
     mark = fingerprint(run.recipe.curate, run.recipe.seed, hash_of(source))
     if (done := finished(part, mark)) is not None and _as_listed(run):
         return done
-    chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed)
+    ranked = {
+        f"{value.theory}:{value.name}": _ranked_texts(run.folder, value)
+        for value in run.recipe.wanted()
+    }
+    chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed, ranked)
     index: list[dict[str, Any]] = []
     for name, members in chosen.items():
         value = run.recipe.registry.value(name)
@@ -172,6 +197,12 @@ def _curate(run: Run) -> dict[str, Any]:
         told["notes"] = [*told.get("notes", []), note]
     finish(part, mark, told)
     return told
+
+
+def _ranked_texts(folder: Path, value: Value) -> frozenset[str]:
+    """Ids of the texts of a value that a judge has ranked."""
+    store = read_store(stage_file(folder, "rank", value, ".jsonl"))
+    return frozenset(name for row in store.values() for name in row["texts"])
 
 
 def _parts(rows: Sequence[Mapping[str, Any]]) -> bool:

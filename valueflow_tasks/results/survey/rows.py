@@ -40,8 +40,8 @@ TITLES = {
     "default": "default",
     "profile": "profile",
     "modular_pluralism": "modular pluralism",
-    "baseline": "group-blind majority (oracle)",
-    "baseline_others": "majority of the other groups (oracle)",
+    "baseline": "group-blind majority",
+    "baseline_others": "majority of the other groups",
 }
 
 KINDS = ("all", "mean of attributes", "attribute", "group")

@@ -15,9 +15,9 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.registry.paths import below, path_fault, path_to
 from valueflow.rebuild.database.categorize.stage import categorize
-from valueflow.rebuild.database.estimate import estimate
 from valueflow.rebuild.database.folder import read_lines
 from valueflow.rebuild.database.judging import Budget, BudgetSpent
+from valueflow.rebuild.database.planning.estimate import estimate
 from valueflow.rebuild.database.recipe import Recipe, read_recipe
 from valueflow.rebuild.database.stages import Run, run_stage
 from valueflow.scorers.judge.calls.store import read_store

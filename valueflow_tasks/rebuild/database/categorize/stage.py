@@ -27,6 +27,7 @@ from valueflow.rebuild.database.categorize.descent import (
 from valueflow.rebuild.database.categorize.plan import CHARACTERS_PER_PROMPT, Step, Unit
 from valueflow.rebuild.database.categorize.votes import Outcomes, Panel, Tally, ask_step
 from valueflow.rebuild.database.folder import (
+    Settings,
     check_begun,
     finish,
     finished,
@@ -90,8 +91,8 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     )
     settled = Settled() if human else settle_directions(folder)
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
-    if (done := finished(part, mark)) is not None:
-        return done
+    if (known := finished(part, mark)) is not None:
+        return known
     told = settled.directions
     strangers = 0
     if human:
@@ -99,26 +100,43 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         known = {text["id"] for text in texts}
         strangers = sum(name not in known for name, _ in told)
     found = _Found()
+    changes: tuple[str, ...] = ()
     counts: Counter[str] = Counter(unreadable_answers=0, asked_again=0, rows_cut_by_a_kill=0)
     if spec.values != "given":
         path = folder / "categorize" / "judgements.jsonl"
         with open_store(path) as store:
-            check_begun(path, asked, "categorize")
+            settings = Settings(
+                {
+                    "judges": [seat.model_dump(mode="json") for seat in spec.panel()],
+                    "version of the question": CATEGORY_PROMPT_VERSION,
+                    "definitions": own,
+                },
+                {
+                    **spec.model_dump(mode="json", exclude={"judges", "human", "attempts"}),
+                    "seed": recipe.seed,
+                    "texts": len(texts),
+                    "values": [key_of(value) for value in recipe.wanted()],
+                },
+            )
+            begun = check_begun(path, asked, "categorize", settings)
             judges = [make_judge(recipe, seat, budget) for seat in spec.panel()]
-            panel = Panel(recipe, judges, store, budget, counts)
+            panel = Panel(recipe, judges, store, budget, counts, begun.generation)
             found = _ask(panel, texts, told)
             counts["rows_cut_by_a_kill"] = store.repaired
+            changes = begun.changes
     rows, queue = _decide(texts, found, told, recipe)
     keep_settled(folder, settled)
     write_lines(part, rows)
     write_csv(folder / "categorize" / "queue.csv", QUEUE, queue)
-    done = {
+    done: dict[str, Any] = {
         **Counter(row["direction"] for row in rows),
         "rows": len(rows),
         "unresolved": len(queue),
         "human_rows_of_texts_that_are_not_here": strangers,
         **counts,
     }
+    if changes:
+        done["notes"] = [f"judgements of before are kept; {'; '.join(changes)}"]
     finish(part, mark, done)
     return done
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import Registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.schema import DIRECTIONS, split_hash_of
 from valueflow.rebuild.database.folder import read_lines, write_lines
 from valueflow.rebuild.database.recipe import fingerprint, key_of
@@ -160,13 +160,14 @@ def _used(folder: Path) -> dict[tuple[str, str], str]:
     return {(row["id"], row["value"]): row["direction"] for row in rows}
 
 
-def file_directions(path: Path, registry: Registry) -> dict[tuple[str, str], str]:
+def file_directions(path: Path, registry: Registry | None = None) -> dict[tuple[str, str], str]:
     """(text's id, value) to the direction that a person gave; rows left empty are passed over.
 
     Raises:
         InputFileError: it cannot be read, lacks a column, names an unknown direction or
             value, or says two things of one text and value.
     """
+    registry = registry or load_registry()
     found: dict[tuple[str, str], str] = {}
     for number, cells in filled_rows(path, "direction"):
         direction = cells["direction"].strip().lower()

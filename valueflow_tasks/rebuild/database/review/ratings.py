@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import Registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import checked_answer, read_decisions
@@ -52,7 +52,7 @@ class RatedRow:
     rating: float
 
 
-def read_ratings(path: Path, registry: Registry) -> dict[tuple[str, str], Rating]:
+def read_ratings(path: Path, registry: Registry | None = None) -> dict[tuple[str, str], Rating]:
     """Ratings by (hash of the text, value); see `rating_rows`."""
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for row in rating_rows(path, registry):
@@ -60,13 +60,14 @@ def read_ratings(path: Path, registry: Registry) -> dict[tuple[str, str], Rating
     return {key: pooled(ratings) for key, ratings in found.items()}
 
 
-def rating_rows(path: Path, registry: Registry) -> Iterator[RatedRow]:
+def rating_rows(path: Path, registry: Registry | None = None) -> Iterator[RatedRow]:
     """Ratings in the file's order. Rows without a rating are passed over: a queue file that is
     filled in step by step can be used at any time.
 
     Raises:
         InputFileError: it cannot be read, lacks a column, or a rating is no number in [-10, 10].
     """
+    registry = registry or load_registry()
     for number, cells in filled_rows(path, "rating"):
         raw = cells["rating"].strip()
         if not raw:

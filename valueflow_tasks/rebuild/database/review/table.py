@@ -22,6 +22,7 @@ from valueflow.hub_assets.files import (
     spreadsheet_cell,
     write_text,
 )
+from valueflow.hub_assets.inputs.rows import delimiter_of
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.folder import registry_of
@@ -60,7 +61,7 @@ def filled_rows(path: Path, answer: str) -> Iterator[tuple[int, dict[str, str]]]
             cells.
     """
     text = read_text(path, MOST_TABLE_BYTES)
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    delimiter = delimiter_of(text.partition("\n")[0])
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter)
     names = set(reader.fieldnames or ())
     if {"value", answer} - names or not {"text", "id"} & names:
@@ -278,7 +279,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with their numbers, the header not counted."""
     text = read_text(path, MOST_TABLE_BYTES)
     header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
+    delimiter = delimiter_of(header)
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 0
     try:
