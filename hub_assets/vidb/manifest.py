@@ -30,6 +30,8 @@ __all__ = [
 MANIFEST = "valueflow-manifest.json"
 CARD = "README.md"
 CATALOGUE = "catalogue.yaml"
+HELD_OUT = "held_out.txt"
+NOTES = "NOTES.md"
 _FORMAT = 1
 
 

@@ -33,6 +33,7 @@ def _say(text: str) -> None:
         "valueflow pull hives --offline",
         "valueflow pull ORG/NAME@v1.1",
         "valueflow pull ORG/PROFILES@v1 --kind profiles",
+        "valueflow pull ORG/NAME --columns '{text: sentence, intensity: mark, range: 1..5}'",
     ),
 )
 @click.argument(
@@ -47,9 +48,16 @@ def _say(text: str) -> None:
     show_default=True,
     help="What an ORG/NAME@REV holds.",
 )
+@click.option(
+    "--columns",
+    help="Your names for columns of anchors, as '{text: sentence}', and their scale, as "
+    "'{range: 1..5}'; the task takes the same as -T vidb_columns=...",
+)
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
 @click.option("--catalogue", type=CATALOGUE_FILE, help="YAML file with assets of your own.")
-def pull_command(what: tuple[str, ...], kind: str, offline: bool, catalogue: Path | None) -> None:
+def pull_command(
+    what: tuple[str, ...], kind: str, columns: str | None, offline: bool, catalogue: Path | None
+) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -62,6 +70,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool, catalogue: Pat
     from valueflow.hub_assets.registry.loading import open_catalogue
 
     registry = open_catalogue(catalogue) if catalogue else None
+    given = mapping_option("columns", columns)
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
         found = hub_pull.wanted_assets(name, kind, registry)
@@ -71,7 +80,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool, catalogue: Pat
     failed = []
     for asset in assets.values():
         try:
-            pulled = hub_pull.pull_asset(asset, offline=offline, registry=registry)
+            pulled = hub_pull.pull_asset(asset, columns=given, offline=offline, registry=registry)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
@@ -194,6 +203,12 @@ def push_command() -> None:
     help="With --dry-run: folder for what would be pushed.",
 )
 @click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub.")
+@click.option(
+    "--replace",
+    "replace_foreign",
+    is_flag=True,
+    help="Overwrite and take out files in the repository that valueflow did not make.",
+)
 @click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 def push_vidb_command(
@@ -203,14 +218,16 @@ def push_vidb_command(
     dry_run: bool,
     output: Path | None,
     offline: bool,
+    replace_foreign: bool,
     create_pr: bool,
     private: bool,
 ) -> None:
     """Check a packaged FOLDER, and push it as one commit with a tag.
 
     Schema, ranges, repeated texts, licences, held-out texts and files are checked first, and all
-    problems are listed at once. The card and the manifest are written anew with the version and
-    with what changed since the one before. Log in with `hf auth login`.
+    problems are listed at once; so are files in the repository that valueflow did not make. The
+    card and the manifest are written anew with the version and with what changed since the one
+    before. Log in with `hf auth login`.
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import push as hub_push
@@ -218,7 +235,9 @@ def push_vidb_command(
     if (offline or output) and not dry_run:
         raise OptionError("output" if output else "offline", "goes with --dry-run")
     _need_jinja2()
-    plan = hub_push.plan_push(folder, repo, tag, offline=offline, say=_say)
+    plan = hub_push.plan_push(
+        folder, repo, tag, replace_foreign=replace_foreign, offline=offline, say=_say
+    )
     for note in plan.notes:
         _say(f"Note: {note}")
     _show_changes(plan.manifest.changes)
