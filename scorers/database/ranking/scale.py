@@ -139,9 +139,13 @@ def scale_from_directions(
     # By the delta method on -a / b.
     gradient = np.array([-1 / b, a / b**2])
     neutral_se = spread * float(np.sqrt(gradient @ covariance @ gradient))
+    se = np.zeros(u.size) if errors is None else np.asarray(errors, dtype=np.float64)
+    # The utilities' own errors move the crossing by those of the texts that lie near it.
+    p = expit(a + b * (u - middle) / spread)
+    near = p * (1 - p) / max(float(np.sum(p * (1 - p))), 1e-12)
+    neutral_se = float(np.hypot(neutral_se, np.sqrt(np.sum((near * se) ** 2))))
     if not u.min() <= neutral <= u.max():
         notes.append("the neutral point lies outside the texts' utilities")
-    se = np.zeros(u.size) if errors is None else np.asarray(errors, dtype=np.float64)
     far = reach_of(u, se, neutral, end_quantile, redraw, neutral_se=neutral_se, seed=seed)
     if far.log_se > _LOOSE:
         notes.append(

@@ -38,15 +38,16 @@ their standard errors (n,)."""
 _TERMS = 6
 _PRECISION = 1.0
 """Of the prior on the coefficients of the density."""
-_POINTS = 61
-_ENDS = np.linspace(-0.1, 0.3, 5)
+_POINTS = 41
+_BASIS = legendre.legvander(np.linspace(-1, 1, _POINTS), _TERMS)[:, 1:]
+_ENDS = np.array([-0.05, 0.05, 0.1, 0.15, 0.25])
 """Candidates for where the density ends, inward from the outermost estimates, as shares of their
 range."""
 _GROUPS = 400
 """More texts than these are put together with their neighbours; the density hardly changes."""
-_DRAWS = 16
+_DRAWS = 12
 _FEWEST_DRAWS = 6
-_PILOTS = 3
+_PILOTS = 2
 _PASSES = 1
 _PLACES = 6
 _PROBES = 20
@@ -220,7 +221,7 @@ def _deconvolved(u: Array, errors: Array, neutral: float, share: float) -> _Deco
         for right in high - ends:
             grid = left + (right - left) * (np.arange(_POINTS) + 0.5) / _POINTS
             likelihood = _normal(middle, spread, grid)
-            density, told = _density(likelihood, weight, grid)
+            density, told = _density(likelihood, weight)
             evidence.append(told)
             densities.append(density)
             grids.append(grid)
@@ -259,9 +260,9 @@ def _reach(grid: Array, density: Array, neutral: float, share: float) -> float:
     return float(np.interp(share, below, away[order]))
 
 
-def _density(likelihood: Array, weight: Array, grid: Array) -> tuple[Array, float]:
+def _density(likelihood: Array, weight: Array) -> tuple[Array, float]:
     """The density on a grid with the largest penalised likelihood, and its log evidence."""
-    basis = legendre.legvander(np.linspace(-1, 1, grid.size), _TERMS)[:, 1:]
+    basis = _BASIS
     total = float(weight.sum())
 
     def at(a: Array) -> tuple[float, Array, Array]:
@@ -294,7 +295,7 @@ def _density(likelihood: Array, weight: Array, grid: Array) -> tuple[Array, floa
             length /= 2
         gain = reached[0] - value
         a, (value, density, mixed) = a + length * step, reached
-        if abs(gain) < 1e-5:
+        if abs(gain) < 1e-3:
             break
     volume = 0.5 * float(np.log(np.maximum(curvature, _PRECISION) / _PRECISION).sum())
     return density, value - volume

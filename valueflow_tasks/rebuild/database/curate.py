@@ -32,13 +32,13 @@ _MISSED = 0.001
 
 
 def representatives(
-    texts: Mapping[str, str], threshold: float, first: Collection[str] = ()
+    texts: Mapping[str, str], threshold: float, leading: Collection[str] = ()
 ) -> dict[str, str]:
     """The first near duplicate of each text, in order of the ids; itself where it has none.
 
     Args:
         texts: text by id.
-        first: ids that go before all others.
+        leading: ids that go before all others.
         threshold: Jaccard similarity from which two texts are one, in (0, 1].
 
     Returns:
@@ -49,7 +49,7 @@ def representatives(
     generator = np.random.default_rng(0)  # any fixed hash functions do
     factors = generator.integers(1, 2**63, (_HASHES, 1), dtype=np.uint64) | np.uint64(1)
     offsets = generator.integers(0, 2**63, (_HASHES, 1), dtype=np.uint64)
-    ids = sorted(texts, key=lambda name: (name not in first, name))
+    ids = sorted(texts, key=lambda name: (name not in leading, name))
     sets: list[frozenset[int]] = []
     parent = list(range(len(ids)))
     bands: list[defaultdict[bytes, list[int]]] = [defaultdict(list) for _ in range(_HASHES // rows)]

@@ -290,7 +290,7 @@ def check_begun(
         if told := _differences(before["asked"], now["asked"]):
             raise InputFileError(
                 store,
-                f"holds judgements that answer another question: {'; '.join(told)}. Put that back "
+                f"holds judgements of other settings: {'; '.join(told)}. Put that back "
                 f"to go on, or build into another folder; what was judged stays as it is",
             )
         changes = tuple(_differences(before["rest"], now["rest"])) or changes

@@ -91,8 +91,8 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     )
     settled = Settled() if human else settle_directions(folder)
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
-    if (known := finished(part, mark)) is not None:
-        return known
+    if (finished_before := finished(part, mark)) is not None:
+        return finished_before
     told = settled.directions
     strangers = 0
     if human:
