@@ -25,7 +25,11 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from valueflow.scorers.database.ranking.fit import fit_rankings
+from valueflow.scorers.database.ranking.fit import (
+    DENSE_ERRORS,
+    StandardErrorMethod,
+    fit_rankings,
+)
 
 __all__ = ["Reach", "reach_of", "redrawn"]
 
@@ -46,7 +50,7 @@ range."""
 _GROUPS = 400
 """More texts than these are put together with their neighbours; the density hardly changes."""
 _DRAWS = 12
-_FEWEST_DRAWS = 6
+_FEWEST_DRAWS = 5
 _PILOTS = 2
 _PASSES = 1
 _PLACES = 6
@@ -98,12 +102,13 @@ def reach_of(
         return Reach(found.reach, found.log_se)
     generator = np.random.default_rng(seed)
     draws = int(np.clip(_TEXTS_IN_ALL // utilities.size, _FEWEST_DRAWS, _DRAWS))
+    pilots = _PILOTS if utilities.size <= DENSE_ERRORS else 1
     factor = np.ones(_PLACES)
     for _ in range(_PASSES):
-        plausible = _like_the_estimates(found, utilities, redraw, generator)
-        factor = _real_errors(plausible, redraw, generator)
+        plausible = _like_the_estimates(found, utilities, redraw, generator, pilots)
+        factor = _real_errors(plausible, redraw, generator, pilots)
         found = _deconvolved(utilities, _corrected(utilities, errors, factor), neutral, share)
-    plausible = _like_the_estimates(found, utilities, redraw, generator)
+    plausible = _like_the_estimates(found, utilities, redraw, generator, pilots)
     off = []
     for _ in range(draws):
         truth = plausible(generator)
@@ -123,13 +128,14 @@ def _real_errors(
     plausible: Callable[[np.random.Generator], Array],
     redraw: Redraw,
     generator: np.random.Generator,
+    pilots: int,
 ) -> Array:
     """What the stated errors are to be multiplied with, (places,), from the lowest estimates up.
 
     The stated error of a text that came first in all of its few windows is far too large.
     """
     real, stated = np.zeros(_PLACES), np.zeros(_PLACES)
-    for _ in range(_PILOTS):
+    for _ in range(pilots):
         truth = plausible(generator)
         again, errors = redraw(truth, generator)
         left = again - again.mean() - _slope(again, truth) * (truth - truth.mean())
@@ -156,7 +162,11 @@ def _slope(estimates: Array, truth: Array) -> float:
 
 
 def _like_the_estimates(
-    found: _Deconvolved, utilities: Array, redraw: Redraw, generator: np.random.Generator
+    found: _Deconvolved,
+    utilities: Array,
+    redraw: Redraw,
+    generator: np.random.Generator,
+    pilots: int,
 ) -> Callable[[np.random.Generator], Array]:
     """Draws true utilities whose estimates would be spread as those at hand are.
 
@@ -164,19 +174,23 @@ def _like_the_estimates(
     would be stretched once more.
     """
     middle, factor = float(utilities.mean()), 1.0
-    for _ in range(_PILOTS):
+    for _ in range(pilots):
         truth = middle + factor * (found.draw(generator) - middle)
         factor *= float(np.clip(utilities.std() / redraw(truth, generator)[0].std(), 0.5, 2.0))
     return lambda generator: middle + factor * (found.draw(generator) - middle)
 
 
-def redrawn(windows: Sequence[Sequence[int]], n_texts: int, ridge: float) -> Redraw:
+def redrawn(
+    windows: Sequence[Sequence[int]], n_texts: int, ridge: float, errors: Array | None = None
+) -> Redraw:
     """Draws rankings under Plackett-Luce in given windows, and fits them.
 
     Args:
         windows: the texts of each window, as numbers from 0.
         n_texts: number of texts.
         ridge: of the fit, see `fit_rankings`.
+        errors: (n,) of the texts' first estimates; of very many texts these stand for those of the
+            redrawn ones, which take longer than the fit.
     """
     longest = max(map(len, windows))
     table = np.full((len(windows), longest), -1, dtype=np.int64)
@@ -188,9 +202,14 @@ def redrawn(windows: Sequence[Sequence[int]], n_texts: int, ridge: float) -> Red
         worth = np.where(table >= 0, truth[table] + generator.gumbel(size=table.shape), -np.inf)
         order = np.argsort(-worth, axis=1, kind="stable")
         rankings = np.take_along_axis(table, order, axis=1)
-        fit = fit_rankings(rankings, n_texts, ridge=ridge, probes=_PROBES, tolerance=1e-6)
-        assert fit.standard_errors is not None
-        return fit.utilities, fit.standard_errors
+        again = errors if n_texts > DENSE_ERRORS else None
+        told: StandardErrorMethod = "auto" if again is None else "none"
+        fit = fit_rankings(
+            rankings, n_texts, ridge=ridge, standard_errors=told, probes=_PROBES, tolerance=1e-6
+        )
+        known = fit.standard_errors if again is None else again
+        assert known is not None
+        return fit.utilities, known
 
     return redraw
 

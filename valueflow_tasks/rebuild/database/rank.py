@@ -430,7 +430,7 @@ def scale_value(recipe: Recipe, folder: Path, value: Value) -> dict[str, Any]:
                 utility,
                 [support(row) for row in rows],
                 errors=error,
-                redraw=redrawn(ranked.rankings, len(rows), recipe.fit.ridge),
+                redraw=redrawn(ranked.rankings, len(rows), recipe.fit.ridge, error),
                 end_quantile=spec.end_quantile,
                 seed=recipe.seed,
             )
