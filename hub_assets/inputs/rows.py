@@ -167,6 +167,9 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
 
 
+_SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
 def delimiter_of(header: str) -> str:
     """What parts the columns of a header line: the comma, semicolon or tab that makes most of them.
 
@@ -187,7 +190,7 @@ def _delimited(file: Path, delimiter: str | None) -> Iterator[Row]:
                 if None in cells:
                     raise InputFileError(
                         file,
-                        f"has more cells than the header; quote texts that hold {delimiter!r}",
+                        f"has more cells than the header; quote texts with {_SIGNS[delimiter]}",
                         row=number,
                     )
                 yield Row(cells, file, number)
