@@ -94,7 +94,8 @@ def check_anchors(
         raise OptionError(
             "vidb",
             f"{name} has {usable} usable anchors{kept}; a window of {window_size} needs "
-            f"{window_size - 1}. Use a larger table, or -T window_size={usable + 1} or less",
+            f"{window_size - 1}. Use a larger table (after the name of a packaged database, #full "
+            f"takes all of its rows), or -T window_size={usable + 1} or less",
         )
     if sampling == "bucket" and window_size > 2:
         buckets = {_bucket(anchor.intensity, window_size - 1) for anchor in anchors}

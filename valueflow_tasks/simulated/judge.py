@@ -23,6 +23,7 @@ from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import Registry, opened_registries
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings
+from valueflow.hub_assets.vidb.manifest import packaged_registry
 from valueflow.scorers.judge.questions.choice import option_letters
 from valueflow.scorers.judge.questions.injections import asks_for_first, without_injection
 from valueflow.scorers.judge.questions.ranking import read_judge_prompt
@@ -113,6 +114,8 @@ class KnownAnchors:
     """
 
     def __init__(self, vidb: str | None, truth: str | None = None) -> None:
+        if vidb is not None and Path(vidb).is_dir():
+            packaged_registry(Path(vidb))  # opens the catalogue that a packaged database carries
         self.tables = [load_vidb(EvaluatorSettings().vidb)]
         self._by_title: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
         self._about: dict[tuple[str, str], dict[str, float]] = {}
