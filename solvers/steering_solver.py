@@ -17,6 +17,7 @@ from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EXEMPLARS_KEY, SampleSettings, read_sample
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.wording import (
+    Form,
     Prompt,
     Style,
     definition_prompt,
@@ -84,13 +85,14 @@ def steered_prompt(
     """
     registry = sample.registry
     seed = sample.evaluator.seed
+    form = Form(sample.word_limit, sample.form, style, sample.baseline, registry)
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
         (registry.value(name, theory, kinds), registry.level(level))
         for theory, name, level in sample.targets
     ]
     if method == "definition":
-        return definition_prompt(query, targets, sample.word_limit, style), []
+        return definition_prompt(query, targets, form), []
     vidb = vidb_of_run(sample.evaluator.vidb, sample.evaluator.columns, registry)
     texts: list[str] = []
     for value, level in targets:
@@ -103,4 +105,4 @@ def steered_prompt(
         texts += [anchor.text for anchor in chosen]
     if len(targets) > 1:
         generator_for(seed, "pooled", sample.query, *map(str, sample.targets)).shuffle(texts)
-    return user_texts_prompt(query, texts, sample.word_limit, style), texts
+    return user_texts_prompt(query, texts, form), texts

@@ -34,7 +34,6 @@ from valueflow.lm_eval.options import (
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import check_grader
 from valueflow.solvers.steering_solver import steered_prompt
-from valueflow.solvers.wording import WORDING_VERSION
 from valueflow.steering.design import RunDesign, sample_settings, steering_design
 from valueflow.steering.settings import registry_of_run
 
@@ -79,7 +78,10 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "output": None if folder is None else str(folder),
         "method": design.method,
         "style": design.style,
-        "wording": WORDING_VERSION,
+        "baseline": design.baseline,
+        "wording": registry.sentences.version,
+        "language": registry.sentences.language,
+        "form": design.more["form"],
     }
     _print_plan(leaf.name, design, grader is not None)
     return {"test": Dataset.from_list(_rows(design, run))}

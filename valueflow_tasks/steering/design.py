@@ -20,6 +20,7 @@ from valueflow.hub_assets.registry.loading import Registry, Value, definitions_h
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
+    Baseline,
     EvaluatorSettings,
     SpendingSettings,
     read_options,
@@ -28,7 +29,7 @@ from valueflow.hub_assets.settings import (
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
-from valueflow.solvers.wording import WORDING_VERSION, Style
+from valueflow.solvers.wording import Style
 from valueflow.steering.before import judge_answers
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.plan import (
@@ -50,7 +51,7 @@ from valueflow.steering.settings import (
 
 __all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
 
-TASK_VERSION = 1
+TASK_VERSION = 2
 """Raised when numbers of the same options are no longer comparable."""
 
 
@@ -65,6 +66,7 @@ class RunDesign:
         settings: how responses are measured.
         more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
+        baseline: how the default is asked.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
         loaded: the query set, for its source and notes.
@@ -78,6 +80,7 @@ class RunDesign:
     method: str
     style: Style
     exemplars: int
+    baseline: Baseline
     spending: SpendingSettings
     plan: bool
     loaded: Queries
@@ -127,6 +130,9 @@ def steering_design(
     seed = read_options(EvaluatorSettings, options).seed
     chosen = choose_queries(loaded.queries, made.n_queries, seed)
     every = with_default(conditions, registry)
+    registry.check_language(
+        node for one in every for node in (*one.score_on, *(value for value, _ in one.targets))
+    )
     settings = evaluator_settings(
         registry,
         list(scored_values(every, registry)),
@@ -145,6 +151,7 @@ def steering_design(
         method=made.method,
         style=next(s for s in get_args(Style) if s == made.style),
         exemplars=made.exemplars,
+        baseline=made.baseline,
         spending=read_options(SpendingSettings, options),
         plan=read_options(PlanSettings, options).plan,
         loaded=loaded,
@@ -196,12 +203,12 @@ def steering_task(
         headline_metric=HeadlineMetric(metric=headline),
         metadata={
             "valueflow": version("valueflow"),
-            "wording": WORDING_VERSION,
             "values": [f"{value.theory}:{value.name}" for value in design.values],
             "conditions": design.names,
             "levels": _levels(design.conditions),
             "method": design.method,
             "style": design.style,
+            "baseline": design.baseline,
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
@@ -209,6 +216,7 @@ def steering_task(
             "evaluator": design.settings.model_dump(),
             "own_values_sha256": definitions_hash(design.registry),
             **design.more,
+            "wording": design.registry.sentences.version,
             **(more or {}),
         },
     )
@@ -224,6 +232,7 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "query_index": index,
         "queries": len(design.queries),
         **design.more,
+        "baseline": design.baseline,
         "evaluator": design.settings.model_dump(),
     }
 

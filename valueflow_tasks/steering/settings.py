@@ -21,6 +21,7 @@ from valueflow.hub_assets.registry.loading import (
 )
 from valueflow.hub_assets.settings import (
     SCORED,
+    Baseline,
     Columns,
     Count,
     EvaluatorSettings,
@@ -71,6 +72,11 @@ class SteeringSettings(Settings):
     exemplars: Count = Field(
         default_factory=_default("exemplars"), description="texts per target for `user_texts`"
     )
+    baseline: Baseline = Field(
+        default="first_person",
+        description="how level 0 is asked: `first_person`, in the words of the steered prompts; or "
+        "`plain`, with the word limit alone",
+    )
     style: str = Field(
         default="system",
         description="where the persona stands: `system`, `user`, or `base` for a base model",
@@ -98,9 +104,12 @@ def registry_of_run(options: Mapping[str, Any]) -> Registry:
 
     Raises:
         InputFileError: the user's own cannot be read or breaks the schema.
+        OptionError: there is nothing in the language or wording that was asked for.
     """
-    path = options.get("catalogue")
-    return load_registry() if path is None else open_catalogue(path)
+    told = read_options(ResponseSettings, options)
+    return open_catalogue(
+        told.catalogue, wording=told.wording, language=told.language, prompts=told.prompts
+    )
 
 
 def evaluator_settings(
