@@ -51,6 +51,7 @@ __all__ = [
     "Settings",
     "SpendingSettings",
     "Text",
+    "ToldSettings",
     "check_overrides",
     "column_names",
     "condition_name",
@@ -306,19 +307,9 @@ class EvaluatorSettings(Settings):
         return self.model_dump(exclude={"vidb", "vidb_columns"})
 
 
-class ResponseSettings(Settings):
-    """What counts as a response that can be ranked, and the names that values are known by."""
+class ToldSettings(Settings):
+    """What all models are told: in which wording and language, and in whose words."""
 
-    word_limit: Count = Field(
-        default_factory=registry_default("word_limit"),
-        description="most words of a response; longer ones are counted; 18 where `form=sentence` "
-        "and no other limit is given",
-    )
-    form: Literal["paragraph", "sentence"] = Field(
-        default="paragraph",
-        description="what a response is asked to be: a `paragraph`, or one plain `sentence`, as "
-        "long as most anchors are; no result is compared with one of another form unawares",
-    )
     wording: Annotated[Literal["1", "2"], BeforeValidator(_plain)] = Field(
         default="2",
         description="version of all that models are told: steering, definitions and questions to "
@@ -333,6 +324,29 @@ class ResponseSettings(Settings):
         default=None,
         description="folder with sentences of your own in a file `LANGUAGE.yaml`; they go before "
         "the embedded ones",
+    )
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that names are from, with its texts in the wording and language."""
+        own = getattr(self, "catalogue", None)
+        return load_registry(
+            own, wording=self.wording, language=self.language, prompts=self.prompts
+        )
+
+
+class ResponseSettings(ToldSettings):
+    """What counts as a response that can be ranked, and the names that values are known by."""
+
+    word_limit: Count = Field(
+        default_factory=registry_default("word_limit"),
+        description="most words of a response; longer ones are counted; 18 where `form=sentence` "
+        "and no other limit is given",
+    )
+    form: Literal["paragraph", "sentence"] = Field(
+        default="paragraph",
+        description="what a response is asked to be: a `paragraph`, or one plain `sentence`, as "
+        "long as most anchors are; no result is compared with one of another form unawares",
     )
     refusal_check: Literal["phrases", "judge"] = Field(
         default="phrases",
@@ -366,15 +380,8 @@ class ResponseSettings(Settings):
         """The settings that say which responses are ranked, for the log."""
         return {"refusal_check": self.refusal_check, "refusals": self.refusals, "cut": self.cut}
 
-    @property
-    def registry(self) -> Registry:
-        """The catalogue that the names are from, with its texts in the wording and language."""
-        return load_registry(
-            self.catalogue, wording=self.wording, language=self.language, prompts=self.prompts
-        )
-
     def told(self) -> dict[str, str]:
-        """What models are told, for the record of a response."""
+        """What models are told and asked for, for the record of a response."""
         return {
             "wording": self.registry.sentences.version,
             "language": self.language,

@@ -85,7 +85,7 @@ def parts_of(value: Value) -> dict[str, str]:
 
 
 def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
-    """The sentence that states where one stands, for instance `You are strongly against this value.`
+    """The sentence that states the stance, for instance `You are strongly against this value.`
 
     Someone who rejects is against `Value.rejection`, where that is given.
 

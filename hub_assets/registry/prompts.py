@@ -2,13 +2,13 @@
 
 `data/prompts/LANGUAGE.yaml` holds the sentences of steering, surveys and questions to judges, the
 versions of those questions, and the catalogue's titles, definitions and clauses where they are not
-those of `registry.yaml`. `LANGUAGE-VERSION.yaml` is an earlier wording; it says with `extends` which
-file has the sentences that it leaves out. A folder of the user's own may hold `LANGUAGE.yaml` as
-well: what stands there goes before the embedded file, and a language that is not embedded is read
-from there alone.
+those of `registry.yaml`. `LANGUAGE-VERSION.yaml` is an earlier wording; it says with `extends`
+which file has the sentences that it leaves out. A folder of the user's own may hold `LANGUAGE.yaml`
+as well: what stands there goes before the embedded file, and a language that is not embedded is
+read from there alone.
 
-A sentence names what the program fills in between braces. `FIELDS` says what each must and may name,
-so that a sentence which lost its value or its stance is an error and no silent change.
+A sentence names what the program fills in between braces. `FIELDS` says what each must and may
+name, so that a sentence which lost its value or its stance is an error and no silent change.
 """
 
 import hashlib
@@ -68,6 +68,7 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "survey.base_question": (("question",), ()),
     "survey.base_answer": ((), ()),
     "survey.community": (("question",), ()),
+    "category.scope": ((), ("children",)),
 }
 """Every sentence with the names that it must hold between braces, and those that it may."""
 
@@ -153,8 +154,9 @@ def read_sentences(
     elif own is None:
         raise OptionError(
             "language",
-            f"there are no prompts in {language!r}; embedded are {', '.join(embedded_languages())}. "
-            "A folder with a file LANGUAGE.yaml of your own brings another: prompts=FOLDER",
+            f"there are no prompts in {language!r}; embedded are "
+            f"{', '.join(embedded_languages())}. A folder with a file "
+            "LANGUAGE.yaml of your own brings another: prompts=FOLDER",
         )
     sha = None
     if own is not None:
@@ -217,9 +219,7 @@ def _checked(raw: Mapping[str, Any], path: Path) -> dict[str, str]:
         for key, sentence in body.items():
             name = f"{section}.{key}"
             if name not in FIELDS:
-                raise InputFileError(
-                    path, f"{name}: is no sentence; known are {', '.join(FIELDS)}"
-                )
+                raise InputFileError(path, f"{name}: is no sentence; known are {', '.join(FIELDS)}")
             if not isinstance(sentence, str):
                 raise InputFileError(path, f"{name}: must be a text")
             found[name] = _whole(name, sentence, path)

@@ -9,7 +9,7 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.database.folder import (
     check_begun,
@@ -84,7 +84,9 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
         path = stage_file(folder, "flag", value, ".jsonl")
         with open_store(path) as store:
             # The score that is shown is in a question's key, so that only other judges would mix.
-            asked_by = fingerprint(spec.judges, recipe.seed, value.name, PLAUSIBLE_PROMPT_VERSION)
+            asked_by = fingerprint(
+                spec.judges, recipe.seed, value.name, PLAUSIBLE_PROMPT_VERSION, *recipe.told
+            )
             check_begun(path, asked_by, "flag")
             judges = [make_judge(recipe, seat, budget) for seat in panel]
 
@@ -122,7 +124,7 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
 
 
 def _mark(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> str:
-    return fingerprint(recipe.flag, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
+    return fingerprint(recipe.flag, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION, *recipe.told)
 
 
 def _suspicion(row: Mapping[str, Any]) -> str:
@@ -144,8 +146,10 @@ def _question(
 ) -> Question:
     async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
-        theory = load_registry().theories[value.theory]
-        prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
+        theory = recipe.registry.theories[value.theory]
+        prompt = plausible_prompt(
+            theory, theory.nodes[value.name], row["text"], code, row["intensity"]
+        )
         reply = await ask(
             judge,
             prompt,

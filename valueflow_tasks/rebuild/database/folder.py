@@ -61,7 +61,9 @@ Rows = Sequence[Mapping[str, Any]]
 def rank_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
     """Of the rankings of a value, from its curated rows."""
     texts = [(row["id"], row["text"]) for row in rows]
-    return fingerprint(recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION)
+    return fingerprint(
+        recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION, *recipe.told
+    )
 
 
 def asked_mark(recipe: Recipe, value: Value, rows: Rows) -> str:

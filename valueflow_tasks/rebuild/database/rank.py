@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.database.folder import (
     asked_mark,
@@ -168,7 +168,8 @@ def _question(
     async def ask() -> dict[str, Any]:
         texts = [rows[number]["text"] for number in members]
         labels = draw_labels(texts, generator_for(recipe.seed, "labels", value.name, key))
-        prompt = judge_prompt(value, load_registry().theories[value.theory], texts, labels)
+        theory = recipe.registry.theories[value.theory]
+        prompt = judge_prompt(theory.nodes[value.name], theory, texts, labels)
         said = await judge_window(judge, prompt, labels, attempts=recipe.rank.attempts)
         if said.failure == "provider error":
             return {"error": said.error or "provider error"}

@@ -5,11 +5,12 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -21,6 +22,7 @@ from pydantic import (
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
+from valueflow.hub_assets.registry.prompts import WORDING
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
@@ -220,10 +222,15 @@ class PackageSpec(_Part):
 
 
 class Recipe(_Part):
-    """The whole recipe; `folder` is where it lies, and paths in it start there."""
+    """The whole recipe; `folder` is where it lies, and paths in it start there.
+
+    `wording` is that of the definitions and questions that judges are shown; a build that was begun
+    in the first wording goes on with `wording: 1`.
+    """
 
     theories: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    wording: Annotated[Literal["1", "2"], BeforeValidator(str)] = WORDING
     seed: int = 0
     connections: int = Field(default=20, ge=1)
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
@@ -245,6 +252,16 @@ class Recipe(_Part):
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
         return _wanted(self.theories, self.values, load_registry())
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue, with what judges are told of values in the recipe's wording."""
+        return load_registry(wording=self.wording)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What judges are told, as a part of fingerprints; builds of the first wording had none."""
+        return () if self.wording == "1" else (f"wording {self.wording}",)
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""

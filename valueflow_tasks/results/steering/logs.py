@@ -131,6 +131,11 @@ def _settings(
         found["exemplars"] = step.get("exemplars")
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
+    if found["wording"] is not None:
+        # How runs were before their logs said so.
+        found["form"] = metadata.get("form", "paragraph")
+        found["baseline"] = metadata.get("baseline", "first_person")
+        found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")

@@ -42,7 +42,6 @@ from valueflow.rebuild.database.review.directions import (
     keep_settled,
     settle_directions,
 )
-from valueflow.scorers.database.panel.prompts import CATEGORY_PROMPT_VERSION
 from valueflow.scorers.judge.calls.store import open_store
 
 __all__ = ["QUEUE", "asked_values", "categorize", "label_of", "value_step", "value_units"]
@@ -83,7 +82,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         spec.model_copy(update={"human": None}),
         [v.name for v in recipe.wanted()],
         recipe.seed,
-        CATEGORY_PROMPT_VERSION,
+        recipe.registry.sentences.version_of("category"),
         CHARACTERS_PER_PROMPT,
     )
     settled = Settled() if human else settle_directions(folder)

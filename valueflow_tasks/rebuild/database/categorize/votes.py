@@ -26,7 +26,6 @@ from valueflow.rebuild.database.categorize.plan import (
 from valueflow.rebuild.database.judging import Budget, Question, ask_all
 from valueflow.rebuild.database.recipe import Recipe
 from valueflow.scorers.database.panel.prompts import (
-    CATEGORY_PROMPT_VERSION,
     category_correction,
     read_category_answer,
 )
@@ -202,11 +201,11 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
 
         reply = await ask(
             judge,
-            batch.prompt(left, recipe.seed),
+            batch.prompt(left, recipe.seed, recipe.registry),
             read,
             category_correction(names, step.kind, number),
             attempts=recipe.categorize.attempts - calls,
-            version=f"category {CATEGORY_PROMPT_VERSION}",
+            version=f"category {recipe.registry.sentences.version_of('category')}",
             whole=False,  # what was said about some of the texts counts
         )
         if reply.error is not None:
