@@ -87,7 +87,8 @@ def parts_of(value: Value) -> dict[str, str]:
 def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
     """The sentence that states the stance, for instance `You are strongly against this value.`
 
-    Someone who rejects is against `Value.rejection`, where that is given.
+    A value of several parts is taken part by part (`Value.object`), at all levels alike: who rejects
+    it rejects each of them, and the levels differ in nothing else.
 
     Raises:
         ValueError: level 0 has no sentence, and an ancestor has no steering clause.
@@ -95,8 +96,7 @@ def clause_sentence(value: Value, level: Level, registry: Registry | None = None
     if level.phrase is None or value.clause is None:
         raise ValueError(f"{value.name} at level {level.level} has no persona sentence")
     say = (registry or load_registry()).sentences.say
-    whole = say("steering.object")
-    thing = value.rejection if level.level < 0 and value.rejection is not None else whole
+    thing = value.object or say("steering.object")
     return say("steering.stance", phrase=level.phrase, object=thing, **parts_of(value))
 
 

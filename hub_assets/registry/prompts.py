@@ -69,6 +69,10 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "survey.base_answer": ((), ()),
     "survey.community": (("question",), ()),
     "category.scope": ((), ("children",)),
+    "category.direction": (("neutral",), ()),
+    "category.direction_neutral": ((), ()),
+    "category.about": (("neutral",), ()),
+    "category.about_neutral": ((), ()),
 }
 """Every sentence with the names that it must hold between braces, and those that it may."""
 
@@ -255,7 +259,7 @@ def with_texts(
     Args:
         raw: the catalogue, plain data.
         texts: `levels` (phrase by number), `bands` and `groups` (by name), `theories` (title, and
-            `nodes` with title, term, definition, clause, rejection).
+            `nodes` with title, term, definition, clause, object).
         language: of the texts; every node that they name is in it.
         path: for errors.
 

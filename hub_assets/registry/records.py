@@ -50,8 +50,8 @@ class Value(Record):
         definition: what someone who holds it wants, one sentence; judges and panels are shown it.
         clause: what it means, as the end of "... means "; models are steered with it.
         term: its name inside a sentence, where that is not the title.
-        rejection: what someone is against who rejects it, where "this value" would leave open
-            whether all of it is meant.
+        object: what one is for or against, where "this value" would leave open whether a rejection
+            is meant of all its parts or of them together.
         source: where the definition comes from, such as articles of a declaration.
         language: of all these texts.
     """
@@ -63,7 +63,7 @@ class Value(Record):
     definition: str
     clause: str | None = None
     term: str | None = None
-    rejection: str | None = None
+    object: str | None = None
     source: str = ""
     language: str = "en"
     parents: tuple[str, ...] = ()

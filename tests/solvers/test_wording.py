@@ -123,10 +123,10 @@ def test_levels_differ_by_their_stance_alone_which_comes_last(node: Value) -> No
 
 
 def test_who_rejects_a_value_of_several_parts_is_against_each() -> None:
-    against = clause_sentence(POWER, level(-2))
-    assert POWER.rejection is not None
-    assert against == f"You are strongly against {POWER.rejection}."
-    assert clause_sentence(POWER, level(2)) == "You are strongly in favour of this value."
+    assert POWER.object is not None
+    assert clause_sentence(POWER, level(-2)) == f"You are strongly against {POWER.object}."
+    assert clause_sentence(POWER, level(1)) == f"You are slightly in favour of {POWER.object}."
+    assert clause_sentence(TRADITION, level(2)) == "You are strongly in favour of this value."
     assert clause_sentence(TRADITION, level(-1)) == "You are slightly against this value."
 
 
@@ -136,7 +136,7 @@ def test_a_value_has_a_name_inside_a_sentence(node: Value) -> None:
     assert not {"/", ":"} & set(node.spoken)
     assert "(" not in node.definition
     degrees = {"strictly", "strict", "scrupulously", "actively", "warmly", "strongly", "slightly"}
-    assert not degrees & set(f"{node.clause} {node.rejection or ''}".split())
+    assert not degrees & set(f"{node.clause} {node.object or ''}".split())
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -135,21 +135,8 @@ _ANSWERS: dict[Kind, tuple[str, ...]] = {
     "about": ("yes", "no"),
 }
 _NEUTRAL = "neutral"
-_RULES: dict[Kind, tuple[str, str]] = {
-    "direction": (
-        "For each value answer 'support' if the text speaks for it or shows someone who lives by "
-        "it, 'oppose' if the text speaks against it or shows it being set aside, {neutral}and "
-        "'none' if the text has nothing to do with it.",
-        "'neutral' if it is about the value but takes neither side, ",
-    ),
-    "about": (
-        "For each value answer 'yes' if it is what the text is about, whether the text speaks for "
-        "it or against it, {neutral}and 'no' if the text is about something else. Several may "
-        "apply, or none.",
-        "'neutral' if the text touches on it and no more, ",
-    ),
-}
 _HEAD = re.compile(r"^Values \((?P<theory>.+)\):$", re.MULTILINE)
+_NEUTRAL_RULE = re.compile(rf"^For each value.*'{_NEUTRAL}' if", re.MULTILINE)
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _OUTER = re.compile(r"""\{\s*["']?\d{1,4}["']?\s*:\s*\{""")
 _ENTRY = re.compile(r"""["']?(\d{1,4})["']?\s*:\s*(\{[^{}]*\})""")
@@ -206,10 +193,11 @@ def category_prompt(
         for n in theory.nodes.values()
         if n.name in asked
     )
-    rule, neutral = _RULES[kind]
+    neutral = said.say(f"category.{kind}_neutral") + " " if round_number == 2 else ""
+    rule = said.say(f"category.{kind}", neutral=neutral)
     frame = (
         f"{_opening(kind, len(texts))}\n\nValues ({theory.title}):\n{meanings}\n\n"
-        f"{rule.format(neutral=neutral if round_number == 2 else '')} Go by what the text "
+        f"{rule} Go by what the text "
         "expresses, not by whether you agree.\n\n"
     )
     answers = ", ".join(category_answers(kind, round_number))
@@ -358,7 +346,7 @@ def read_category_prompt(prompt: str) -> CategoryQuestion:
         texts.append((one.text, asked))
         at = one.end
     return CategoryQuestion(
-        head["theory"], kind, 2 if _RULES[kind][1] in stated else 1, tuple(texts)
+        head["theory"], kind, 2 if _NEUTRAL_RULE.search(stated) else 1, tuple(texts)
     )
 
 

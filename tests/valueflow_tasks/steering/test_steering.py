@@ -14,9 +14,11 @@ from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
 
 from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.simulated.models import SimulatedModel
+from valueflow.solvers.wording import target_sentence
 from valueflow.steering.tasks import steer
 
 RESPONDENT = "valueflow/respondent"
@@ -60,6 +62,36 @@ def test_the_default_design_is_980_generations_and_3600_judge_calls_and_says_so(
     assert "3,600 judge calls" in printed
     families = {sample.metadata["valueflow"]["family"] for sample in built.dataset}  # type: ignore[index]
     assert len(families) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, ("2", "paragraph", "first_person")),
+        ({"wording": 1, "baseline": "plain"}, ("1", "paragraph", "plain")),
+        ({"form": "sentence"}, ("2", "sentence", "first_person")),
+    ],
+)
+def test_a_log_says_what_models_were_told_and_asked_for(
+    options: dict[str, Any], told: tuple[str, str, str]
+) -> None:
+    log = run(levels="-2,2", n_queries=1, windows=1, **options)
+    wording, form, baseline = told
+    assert log.status == "success"
+    assert log.eval.metadata is not None
+    said = {name: log.eval.metadata[name] for name in ("wording", "form", "baseline", "language")}
+    assert said == {"wording": wording, "form": form, "baseline": baseline, "language": "en"}
+    for record in records_of(log):
+        assert record["form"] == form
+        assert record["versions"]["wording"] == wording == record["judge"]["wording"]
+        assert record["versions"]["language"] == "en"
+    registry = load_registry(wording=wording)
+    power = registry.value("power")
+    for sample in log.samples or []:
+        shown = "\n".join(message.text for message in sample.messages)
+        assert ("one plain sentence of at most 18 words" in shown) == (form == "sentence")
+        if "-2" in str(sample.id):
+            assert target_sentence(power, registry.level(-2), registry) in shown
 
 
 def test_samples_come_query_by_query_with_the_default_first() -> None:

@@ -153,7 +153,7 @@ def _step(
         for batch in plan(units, step, 1, seat, recipe.seed):
             calls += 1
             if seat == 0:  # the others are shown the same in another order
-                read += len(batch.prompt(batch.units, recipe.seed))
+                read += len(batch.prompt(batch.units, recipe.seed, recipe.registry))
                 written += sum(2 + 8 * len(unit.nodes) for unit in batch.units)
     most = 2 * calls * seats // first
     basis = f"{known}{first} of {seats} seats, while they agree; {most:,} if they never do"

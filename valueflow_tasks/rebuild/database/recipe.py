@@ -22,7 +22,6 @@ from pydantic import (
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
-from valueflow.hub_assets.registry.prompts import WORDING
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
@@ -230,7 +229,7 @@ class Recipe(_Part):
 
     theories: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-    wording: Annotated[Literal["1", "2"], BeforeValidator(str)] = WORDING
+    wording: Annotated[Literal["1", "2"], BeforeValidator(str)] = "2"
     seed: int = 0
     connections: int = Field(default=20, ge=1)
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
