@@ -87,8 +87,8 @@ def parts_of(value: Value) -> dict[str, str]:
 def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
     """The sentence that states the stance, for instance `You are strongly against this value.`
 
-    A value of several parts is taken part by part (`Value.object`), at all levels alike: who rejects
-    it rejects each of them, and the levels differ in nothing else.
+    A value of several parts is taken part by part (`Value.object`), at all levels alike: who
+    rejects it rejects each of them, and the levels differ in nothing else.
 
     Raises:
         ValueError: level 0 has no sentence, and an ancestor has no steering clause.

@@ -39,7 +39,6 @@ __all__ = [
     "PlanSettings",
     "SteeringSettings",
     "evaluator_settings",
-    "planned_windows",
     "registry_of_run",
     "response_settings",
 ]
@@ -68,6 +67,11 @@ class SteeringSettings(Settings):
     n_queries: Annotated[int | str, SkipValidation] = Field(
         default_factory=_default("n_queries"),
         description="how many queries, drawn evenly over their families, or `all`",
+    )
+    relevant: Annotated[bool, BeforeValidator(functools.partial(yes_or_no, "relevant"))] = Field(
+        default=False,
+        description="leave out pairs of a query and a value that has nothing to do with it, by the "
+        "column `related` of the query set; their share is told either way",
     )
     exemplars: Count = Field(
         default_factory=_default("exemplars"), description="texts per target for `user_texts`"
@@ -162,8 +166,3 @@ def _own_anchors(registry: Registry) -> str | None:
     """The table of anchors that the user's catalogue brings, where it brings exactly one."""
     own = [name for name, asset in registry.assets.items() if asset.kind == "vidb" and asset.path]
     return own[0] if len(own) == 1 else None
-
-
-def planned_windows(settings: EvaluatorSettings, responses: int) -> int:
-    """Most windows of a cell with that many responses."""
-    return sum(settings.windows_of(index, responses) for index in range(responses))

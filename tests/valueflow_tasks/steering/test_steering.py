@@ -14,6 +14,7 @@ from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
 
 from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
@@ -92,6 +93,51 @@ def test_a_log_says_what_models_were_told_and_asked_for(
         assert ("one plain sentence of at most 18 words" in shown) == (form == "sentence")
         if "-2" in str(sample.id):
             assert target_sentence(power, registry.level(-2), registry) in shown
+
+
+def test_pairs_that_are_off_topic_are_left_out_on_request_and_counted_either_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = {"values": "power,hedonism", "levels": "-2,2", "n_queries": 10, "windows": 1}
+    every, kept = steer(**options), steer(**options, relevant=True)
+    assert every.metadata is not None
+    assert kept.metadata is not None
+    topics = every.metadata["topics"]
+    assert topics["pairs"] == topics["known"] == 20
+    assert 0 < topics["off_topic"] < 20
+    assert topics["left_out"] == 0
+    assert kept.metadata["topics"] == {**topics, "left_out": topics["off_topic"]}
+    printed = capsys.readouterr().err
+    assert "of pairs are off topic (" in printed
+    assert "are off topic and left out (" in printed
+
+    loaded = load_queries("queries-mini")
+    queries = {query.id: query for query in loaded.queries}
+    registry = load_registry()
+    wanted = set()
+    for sample in every.dataset:
+        query, condition = str(sample.id).split("/")
+        values = ["power", "hedonism"] if condition == "default" else [condition[:-2]]
+        on = [v for v in values if not loaded.off_topic(queries[query], registry.value(v))]
+        wanted |= {(sample.id, v) for v in on}
+    found = {
+        (sample.id, value)
+        for sample in kept.dataset
+        for _, value in (sample.metadata or {})["valueflow"]["score_on"]
+    }
+    assert found == wanted
+    assert kept.metadata["planned"]["generations"] == len(kept.dataset)
+    assert kept.metadata["planned"]["judge_calls"] == len(found)
+
+
+def test_a_set_that_does_not_say_what_is_off_topic_cannot_leave_it_out(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("query\nWhy?\n")
+    with pytest.raises(click.ClickException, match="does not say which values a query has to do"):
+        steer(values="power", queries=str(file), n_queries=1, relevant=True)
+    file.write_text("query,related\nWhy?,power\nHow?,face\n")
+    with pytest.raises(click.ClickException, match=r"none of the 1 queries .* of face-2"):
+        steer(values="power,face", queries=str(file), n_queries=1, seed=0, relevant=True)
 
 
 def test_samples_come_query_by_query_with_the_default_first() -> None:
