@@ -128,7 +128,7 @@ def _related(
 ) -> frozenset[tuple[str, str]] | None:
     """The values that a row names; None where it says nothing."""
     cell = row.cell(mapping, "related")
-    if cell is None:
+    if cell is None or not str(cell).strip():
         return None
     try:
         values = [registry.value(name) for name in str(cell).split("|") if name.strip()]

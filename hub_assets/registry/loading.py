@@ -12,8 +12,10 @@ of it reaches `load_registry()` or another run.
 
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import yaml
@@ -52,6 +54,7 @@ __all__ = [
     "Theory",
     "Value",
     "definitions_hash",
+    "is_said",
     "load_registry",
     "open_catalogue",
     "opened_registries",
@@ -241,6 +244,26 @@ def opened_registries() -> tuple[Registry, ...]:
     For simulated models alone, which see prompts and not whose run they belong to.
     """
     return tuple(dict.fromkeys((load_registry(), *_in_use.values())))
+
+
+def is_said(prompt: str, name: str) -> bool:
+    """Whether a prompt begins like a sentence, in any language and wording of this process.
+
+    For simulated models alone, which see nothing but prompts.
+
+    Args:
+        prompt: what a model was given.
+        name: of the sentence, such as `rating.question`; its first line counts.
+    """
+    first = prompt.partition("\n")[0]
+    said = {registry.sentences.texts.get(name, "") for registry in opened_registries()}
+    return any(bool(_first_line(one).fullmatch(first)) for one in said if one)
+
+
+@cache
+def _first_line(sentence: str) -> re.Pattern[str]:
+    parts = Formatter().parse(sentence.partition("\n")[0])
+    return re.compile("".join(re.escape(t) + ("" if f is None else ".*") for t, f, _, _ in parts))
 
 
 def definitions_hash(registry: Registry) -> str | None:

@@ -45,6 +45,8 @@ WORDING = WORDINGS[-1]
 
 _VALUE = ("term", "Term", "title", "Title", "definition", "clause")
 
+_ABOUT = ("count", "value", "theory", "meaning", "texts")
+
 FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "steering.persona": (("target",), ()),
     "steering.personas": (("targets",), ()),
@@ -68,6 +70,17 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "survey.base_question": (("question",), ()),
     "survey.base_answer": ((), ()),
     "survey.community": (("question",), ()),
+    "ranking.question": (_ABOUT, ()),
+    "ranking.correction": (("codes",), ()),
+    "choice.question": ((*_ABOUT[1:], "first", "last"), ()),
+    "choice.option": (("letter", "code"), ()),
+    "rating.question": ((*_ABOUT, "low", "high"), ()),
+    "rating.correction": (("codes", "low", "high"), ()),
+    "rating.correction_differ": (("codes", "low", "high"), ()),
+    "placement.question": ((*_ABOUT, "low", "high", "ruler"), ("known",)),
+    "placement.known": (("intensity",), ()),
+    "refusal.question": (("asked", "reply"), ()),
+    "refusal.correction": ((), ()),
     "category.scope": ((), ("children",)),
     "category.direction": (("neutral",), ()),
     "category.direction_neutral": ((), ()),

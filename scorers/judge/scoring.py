@@ -293,13 +293,15 @@ async def _note_refusal(
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
         model, named = judging.judge()
-        found = await ask_refusal(model, answer.question, shown, own_config=named)
+        found = await ask_refusal(
+            model, answer.question, shown, own_config=named, sentences=sample.registry.sentences
+        )
         record["refusal_raw"] = found.raw or str(found.error)
         if found.refusal is not None:
             record["refusal"], record["refusal_check"] = found.refusal, "judge"
             return
         record["refusal_check"] = "phrases, since the judge gave no answer"
-    record["refusal"] = is_refusal(strip_reasoning(answer.text), words)
+    record["refusal"] = is_refusal(strip_reasoning(answer.text), words, sample.language)
 
 
 def _prompt_version(mode: str, sentences: Sentences) -> str:

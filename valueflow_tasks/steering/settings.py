@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SkipValidation
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.options import yes_or_no
 from valueflow.hub_assets.registry.loading import (
@@ -31,6 +32,7 @@ from valueflow.hub_assets.settings import (
     Text,
     read_options,
 )
+from valueflow.scorers.judge.questions.refusals import PHRASE_LANGUAGES
 from valueflow.scorers.windows.draw import check_anchors
 
 __all__ = [
@@ -159,7 +161,14 @@ def response_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: an option that cannot be used.
     """
-    return read_options(ResponseSettings, options).model_dump(exclude_none=True)
+    settings = read_options(ResponseSettings, options)
+    if settings.refusal_check == "phrases" and settings.language not in PHRASE_LANGUAGES:
+        raise OptionError(
+            "refusal_check",
+            f"phrases of refusal are known in {', '.join(PHRASE_LANGUAGES)}, and not in "
+            f"{settings.language!r}; let the judge tell: refusal_check=judge",
+        )
+    return settings.model_dump(exclude_none=True)
 
 
 def _own_anchors(registry: Registry) -> str | None:

@@ -13,7 +13,7 @@ from valueflow.hub_assets.registry.prompts import FIELDS, WORDINGS, embedded_lan
 ENGLISH = load_registry().sentences
 
 
-def folder_with(tmp_path: Path, language: str, **sections: object) -> Path:
+def folder_with(tmp_path: Path, language: str, /, **sections: object) -> Path:
     (tmp_path / f"{language}.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
     return tmp_path
 
