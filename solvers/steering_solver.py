@@ -43,7 +43,10 @@ def check_method(method: str, style: str) -> None:
 
 @solver
 def steer_values(
-    method: str = "definition", style: Style = "system", exemplars: int | None = None
+    method: str = "definition",
+    style: Style = "system",
+    exemplars: int | None = None,
+    system: str = "",
 ) -> Solver:
     """Steers the model toward the sample's targets and generates its response.
 
@@ -53,6 +56,7 @@ def steer_values(
         style: where the persona stands: `system` message, `user` message, or `base`, one text for
             a base model to continue.
         exemplars: texts per target for `user_texts`; the registry's default where not given.
+        system: a system prompt of one's own, which stands before the persona.
 
     Raises:
         OptionError: an unknown method or style; a level with too few texts.
@@ -62,7 +66,7 @@ def steer_values(
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         sample = read_sample(state.metadata)
-        prompt, texts = steered_prompt(sample, method, style, count, state.input_text)
+        prompt, texts = steered_prompt(sample, method, style, count, state.input_text, system)
         messages: list[ChatMessage] = []
         if prompt.system is not None:
             messages.append(ChatMessageSystem(content=prompt.system))
@@ -76,7 +80,12 @@ def steer_values(
 
 
 def steered_prompt(
-    sample: SampleSettings, method: str, style: Style, exemplars: int, query: str
+    sample: SampleSettings,
+    method: str,
+    style: Style,
+    exemplars: int,
+    query: str,
+    system: str = "",
 ) -> tuple[Prompt, list[str]]:
     """The prompt of one sample, and the texts that it quotes.
 
@@ -85,7 +94,7 @@ def steered_prompt(
     """
     registry = sample.registry
     seed = sample.evaluator.seed
-    form = Form(sample.word_limit, sample.form, style, sample.baseline, registry)
+    form = Form(sample.word_limit, sample.form, style, sample.baseline, system, registry)
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
         (registry.value(name, theory, kinds), registry.level(level))

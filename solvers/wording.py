@@ -51,6 +51,7 @@ class Form:
         shape: one sentence, or a paragraph.
         style: where the persona stands; `base` gives a text to be continued.
         baseline: how the default is asked, see `default_prompt`.
+        system: a system prompt of the user's own, which stands before the persona.
         registry: the run's catalogue, which holds the sentences; the installation's where None.
     """
 
@@ -58,6 +59,7 @@ class Form:
     shape: Literal["paragraph", "sentence"] = "paragraph"
     style: Style = "system"
     baseline: Baseline = "first_person"
+    system: str = ""
     registry: Registry | None = None
 
     def say(self, name: str, **parts: object) -> str:
@@ -168,6 +170,7 @@ def _assemble(persona: str, query: str, form: Form) -> Prompt:
     plain = "_plain" if not persona and form.baseline == "plain" else ""
     shape = "_sentence" if form.shape == "sentence" else ""
     asked = form.say(f"form{plain}{shape}", words=form.words)
+    persona = "\n\n".join(part for part in (form.system, persona) if part)
     if form.style == "base":
         question = form.say("base_question", query=query)
         parts = [persona, question, asked, form.say("base_answer")]

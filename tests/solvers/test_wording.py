@@ -163,6 +163,18 @@ def test_a_sentence_is_asked_for_in_every_condition(baseline: Baseline) -> None:
         assert "one plain sentence of at most 18 words" in prompt.user
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_a_system_prompt_of_ones_own_stands_before_the_persona_in_every_condition(
+    style: Style,
+) -> None:
+    bare, own = Form(style=style), Form(style=style, system="You are a pharmacist.")
+    for targets in ([], [(POWER, level(2))], [(POWER, level(2)), (TRADITION, level(-1))]):
+        without, with_it = (definition_prompt("Why?", targets, form) for form in (bare, own))
+        shown = [f"{p.system or ''}\n\n{p.user}".strip() for p in (without, with_it)]
+        assert shown[1] == f"You are a pharmacist.\n\n{shown[0]}"
+        assert (with_it.system is None) == (style != "system")
+
+
 def test_no_question_is_forced_into_the_first_person() -> None:
     asked = default_prompt("How should the junior employee proceed?", Form()).user
     assert "in the first person where the question is put to you" in asked

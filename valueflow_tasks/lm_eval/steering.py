@@ -83,6 +83,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "language": registry.sentences.language,
         "form": design.more["form"],
         "relevant": design.relevant,
+        "system_sha256": design.system_sha256,
         "topics": design.topics,
     }
     _print_plan(leaf.name, design, grader is not None)
@@ -96,7 +97,12 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
         settings = sample_settings(design, one.index, one.condition)
         sample = read_sample({SAMPLE_KEY: settings})
         prompt, texts = steered_prompt(
-            sample, design.method, design.style, design.exemplars, one.query.text
+            sample,
+            design.method,
+            design.style,
+            design.exemplars,
+            one.query.text,
+            design.system,
         )
         rows.append(
             {

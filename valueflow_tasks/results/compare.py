@@ -81,6 +81,8 @@ SETUP_NOTES = {
     "shorter and a little weaker than a paragraph: a difference may lie in the form.",
     "baseline": "The defaults of A and B were asked in different ways, so that their shifts are "
     "taken from different baselines.",
+    "system_sha256": "A and B were given different system prompts beside the persona: a difference "
+    "may lie in these.",
     "language": "Prompts and judges' questions of A and B are in different languages: a difference "
     "may lie in the language.",
     "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
@@ -88,7 +90,12 @@ SETUP_NOTES = {
 }
 
 
-TOLD = {"form": "paragraph", "baseline": "first_person", "language": "en"}
+TOLD = {
+    "form": "paragraph",
+    "baseline": "first_person",
+    "language": "en",
+    "system_sha256": None,
+}
 """What models were asked for, and how it was before logs said so."""
 
 

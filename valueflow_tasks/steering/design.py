@@ -4,18 +4,21 @@ Samples come query by query, the default first, so that `--limit` keeps whole de
 multiple of the number of conditions.
 """
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, get_args
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
-from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import is_blank, read_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
@@ -92,6 +95,7 @@ class RunDesign:
         more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
         baseline: how the default is asked.
+        system: the user's own system prompt; empty where there is none.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
         loaded: the query set, for its source and notes.
@@ -111,6 +115,12 @@ class RunDesign:
     plan: bool
     loaded: Queries
     relevant: bool = False
+    system: str = ""
+
+    @property
+    def system_sha256(self) -> str | None:
+        """Of the user's own system prompt, 16 digits."""
+        return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else None
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -221,9 +231,24 @@ def steering_design(
         plan=read_options(PlanSettings, options).plan,
         loaded=loaded,
         relevant=made.relevant,
+        system=_system(made.system),
     )
     _check_topics(design)
     return design
+
+
+def _system(file: str | None) -> str:
+    """The user's own system prompt.
+
+    Raises:
+        InputFileError: the file is missing, no text, or empty.
+    """
+    if file is None:
+        return ""
+    text = read_text(Path(file).expanduser()).strip()
+    if is_blank(text):
+        raise InputFileError(file, "is empty; it should hold a system prompt")
+    return text
 
 
 def _check_topics(design: RunDesign) -> None:
@@ -301,7 +326,12 @@ def steering_task(
     return Task(
         dataset=MemoryDataset(samples, name=name),
         setup=judge_answers(),
-        solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
+        solver=steer_values(
+            method=design.method,
+            style=design.style,
+            exemplars=design.exemplars,
+            **({"system": design.system} if design.system else {}),
+        ),
         scorer=intensity(**spending.model_dump(exclude_none=True)),
         version=TASK_VERSION,
         headline_metric=HeadlineMetric(metric=headline),
@@ -313,6 +343,7 @@ def steering_task(
             "method": design.method,
             "style": design.style,
             "baseline": design.baseline,
+            "system_sha256": design.system_sha256,
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
@@ -357,7 +388,12 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
         if prompts:
             sample = read_sample({SAMPLE_KEY: sample_settings(design, one.index, one.condition)})
             prompt, _ = steered_prompt(
-                sample, design.method, design.style, design.exemplars, one.query.text
+                sample,
+                design.method,
+                design.style,
+                design.exemplars,
+                one.query.text,
+                design.system,
             )
             length = len(prompt.system or "") + len(prompt.user)
         windows = design.settings.windows_of(one.index, len(design.queries))

@@ -83,6 +83,11 @@ class SteeringSettings(Settings):
         description="how level 0 is asked: `first_person`, in the words of the steered prompts; or "
         "`plain`, with the word limit alone",
     )
+    system: Text | None = Field(
+        default=None,
+        description="text file with a system prompt of your own; it stands before the persona, in "
+        "every condition alike",
+    )
     style: str = Field(
         default="system",
         description="where the persona stands: `system`, `user`, or `base` for a base model",

@@ -130,6 +130,20 @@ def test_pairs_that_are_off_topic_are_left_out_on_request_and_counted_either_way
     assert kept.metadata["planned"]["judge_calls"] == len(found)
 
 
+def test_a_system_prompt_of_ones_own_reaches_the_model_and_the_log(tmp_path: Path) -> None:
+    file = tmp_path / "system.txt"
+    file.write_text("You are a pharmacist.\n")
+    log = run(levels="2", n_queries=1, windows=1, system=str(file))
+    assert log.eval.metadata is not None
+    assert log.eval.metadata["system_sha256"]
+    for sample in log.samples or []:
+        assert sample.messages[0].role == "system"
+        assert sample.messages[0].text.startswith("You are a pharmacist.")
+    file.write_text(" \n")
+    with pytest.raises(click.ClickException, match=r"system\.txt: is empty"):
+        steer(values="power", system=str(file))
+
+
 def test_a_set_that_does_not_say_what_is_off_topic_cannot_leave_it_out(tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     file.write_text("query\nWhy?\n")

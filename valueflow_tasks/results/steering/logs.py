@@ -136,6 +136,7 @@ def _settings(
         found["form"] = metadata.get("form", "paragraph")
         found["baseline"] = metadata.get("baseline", "first_person")
         found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
+        found["system prompt hash"] = metadata.get("system_sha256")
         found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")

@@ -44,6 +44,7 @@ _COMPARABILITY = (
     "form",
     "baseline",
     "language",
+    "system prompt hash",
     "own values hash",
     "anchors",
     "anchors hash",
