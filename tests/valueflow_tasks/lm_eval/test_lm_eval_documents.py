@@ -94,8 +94,8 @@ def test_a_run_is_small_unless_more_is_asked_for() -> None:
 @pytest.mark.parametrize("style", ["user", "base"])
 def test_the_style_decides_how_a_prompt_ends(style: str) -> None:
     ends = rows(values="power", n_queries=1, style=style)[1]["prompt"]
-    assert "You strongly reject" in ends
-    assert ends.endswith("\n\nAnswer: I") == (style == "base")
+    assert "You are strongly against" in ends
+    assert ends.endswith("\n\nAnswer:") == (style == "base")
 
 
 def test_texts_that_steer_are_kept_with_the_document() -> None:

@@ -295,7 +295,7 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
     roles = [message.role for message in steered.messages]
     expected = ["system", "user", "assistant"] if style == "system" else ["user", "assistant"]
     assert roles == expected
-    assert "You strongly value" in steered.messages[0].text
+    assert "You are strongly in favour of" in steered.messages[0].text
     assert "You strongly" not in default.messages[0].text
     assert metrics_of(log)["power up"] > 0
 
