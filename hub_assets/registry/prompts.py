@@ -124,6 +124,10 @@ class Sentences(Record):
             raise InputFileError(self.place, f"has no sentence '{name}'; add it there")
         return self.texts[name].format_map({key: str(part) for key, part in parts.items()})
 
+    def has(self, section: str) -> bool:
+        """Whether all sentences of a section, such as `steering`, are there."""
+        return all(name in self.texts for name in FIELDS if name.startswith(f"{section}."))
+
     def version_of(self, question: str) -> str:
         """Version of a question to a judge, for logs and cache keys.
 

@@ -73,6 +73,8 @@ def _sentences(registries: tuple[Registry, ...]) -> tuple[tuple[str, Value, int]
         (target_sentence(node, level, registry, line=line), node, level.level)
         for line in (False, True)
         for registry in registries
+        # A user's own language may be begun and not finished.
+        if registry.sentences.has("steering")
         for theory in registry.theories.values()
         for node in theory.nodes.values()
         for level in registry.levels

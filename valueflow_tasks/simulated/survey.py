@@ -170,6 +170,7 @@ def _profile_lines(registries: tuple[Registry, ...]) -> dict[str, tuple[Value, s
     return {
         profile_line(value, band, registry): (value, band.name)
         for registry in registries
+        if registry.sentences.has("survey")
         for value in registry.macro_values()
         for band in registry.opinion.bands
     }

@@ -158,7 +158,7 @@ def test_a_chat_template_puts_the_persona_in_the_users_turn(multiturn: bool) -> 
     )  # fmt: skip
     assert asked[4].startswith("<|system|>\nYou are terse.")
     user = asked[4].partition("<|user|>\n")[2]
-    assert user.startswith("Take on the following outlook as your own.\n\nHere, \"")
+    assert user.startswith('Take on the following outlook as your own.\n\nHere, "')
     assert user.endswith("\n<|assistant|>\n")
     assert found["results"]["valueflow_steer_pvq"]["shift_up,none"] > 2
 
