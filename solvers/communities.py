@@ -49,7 +49,7 @@ class CommunityMessages:
         async with self._locks.setdefault(question, anyio.Lock()):
             for role in roles:
                 if (role, question) not in self._said:
-                    model: Model = get_model(role=role, config=config)
+                    model: Model = get_model(role=role, required=True, config=config)
                     asked = community_prompt(sample.text, sample.options, sample.registry)
                     output = await model.generate(asked)
                     self._said[role, question] = output.completion.strip()

@@ -107,7 +107,12 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         overall=overall,
         counts=run_counts(records),
         evaluation=evaluation,
-        notes=[*lost_note(records), *cut_note(records), *(evaluation.notes if evaluation else [])],
+        notes=[
+            *lost_note(records),
+            *cut_note(records),
+            *target_note(records),
+            *(evaluation.notes if evaluation else []),
+        ],
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
@@ -174,6 +179,32 @@ def lost_note(records: Iterable[ResponseRecord]) -> list[str]:
         f"{count:,} {'window has' if count == 1 else 'windows have'} no ranking: {told}{others}. "
         "`valueflow repair` asks for them again, and for no other"
     ]
+
+
+def target_note(records: Iterable[ResponseRecord]) -> list[str]:
+    """What became of each wanted standard error of responses, where some were not reached."""
+    ended: dict[float, Counter[str | None]] = {}
+    for record in records:
+        wanted = record.get("judge", {}).get("target_se")
+        if wanted is None:
+            continue
+        for value in record["values"].values():
+            if any(map(is_judged, value["windows"])):
+                ended.setdefault(wanted, Counter())[value.get("stopped")] += 1
+    told = []
+    for wanted, why in ended.items():
+        missed = {
+            "the judge's own disagreement with the text, which more windows do not wear down, is "
+            "larger": why["disagreement"],
+            "windows or anchors were used up": why[None],
+        }
+        if any(missed.values()):
+            reasons = "; ".join(f"{count}: {what}" for what, count in missed.items() if count)
+            told.append(
+                f"target_se={wanted:g} was reached by {why['target']} of {why.total()} responses "
+                f"({reasons})"
+            )
+    return told
 
 
 def cut_note(records: Iterable[ResponseRecord]) -> list[str]:

@@ -1,19 +1,47 @@
-"""Before the first generation: whether the judge answers."""
+"""Before the first generation: who judges, whether it answers, and what will be listed."""
 
+import sys
 from importlib import import_module
 from logging import getLogger
 
 import anyio
+from inspect_ai.model import model_roles
+from inspect_ai.scorer import Metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.settings import read_sample
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.intensity_scorer import steering_headline, steering_summary
+from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model
 from valueflow.scorers.judge.probe import probe_judge
+from valueflow.scorers.summary.overview import self_judged
+from valueflow.steering.plan import run_size
+from valueflow.steering.settings import LogSettings
 
-__all__ = ["judge_answers"]
+__all__ = ["judge_answers", "listed", "say_who_judges"]
 
 logger = getLogger(__name__)
+
+
+def listed(logged: LogSettings, first: str) -> list[Metric]:
+    """The metrics of a task, of which the figure `first` is its headline."""
+    if logged.figures == "all":
+        return [steering_summary(first=first)]
+    return [steering_headline(first)]
+
+
+def say_who_judges() -> dict[str, str]:
+    """Says first of all that a model will judge itself, where Inspect's command line makes a run.
+
+    Elsewhere the roles are not known before the run; `judge_answers` says it then.
+
+    Returns:
+        Metadata of the log that say it too; empty where a judge is named.
+    """
+    if not run_size().known or GRADER_ROLE in model_roles():
+        return {}
+    print(f"valueflow: {self_judged()}", file=sys.stderr, flush=True)
+    return {"judge": "none was named when the log was made: the evaluated model judged itself"}
 
 
 @solver
@@ -26,6 +54,7 @@ def judge_answers() -> Solver:
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
+    told: set[str] = set()
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
@@ -33,6 +62,9 @@ def judge_answers() -> Solver:
         import_module("valueflow.steering.after")
         model, named = grader_model()
         if not named:
+            if not run_size().known and str(model) not in told:
+                print(f"valueflow: {self_judged(str(model))}", file=sys.stderr, flush=True)
+            told.add(str(model))
             return state
         if not locks:
             locks.append(anyio.Lock())
