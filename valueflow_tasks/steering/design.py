@@ -282,9 +282,9 @@ def _check_topics(design: RunDesign) -> None:
 
 
 def topics_line(design: RunDesign) -> str | None:
-    """What share of the pairs of a query and a value is off topic; None where nothing is known."""
+    """What share of the pairs of a query and a value is off topic; None where none is known to be."""
     told = design.topics
-    if not told["known"]:
+    if not told["off_topic"]:
         return None
     share = f"{100 * told['off_topic'] / told['known']:.0f} %"
     many = f"{told['off_topic']:,} of {told['known']:,} pairs of a query and a value"
