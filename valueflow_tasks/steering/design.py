@@ -282,7 +282,7 @@ def _check_topics(design: RunDesign) -> None:
 
 
 def topics_line(design: RunDesign) -> str | None:
-    """What share of the pairs of a query and a value is off topic; None where none is known to be."""
+    """What share of the pairs of a query and a value is off topic; None where none is."""
     told = design.topics
     if not told["off_topic"]:
         return None
