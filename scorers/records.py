@@ -109,7 +109,8 @@ class ResponseRecord(TypedDict):
     None where the response was ranked at least once on every value. `targets` are (theory, value
     or child, level); `design` and `part_of` say what several targets belong to.
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
-    is known in two logs.
+    is known in two logs. `versions` hold the wording and language of all that models were told, and
+    `form` what a response was asked to be.
     """
 
     item: str
@@ -131,6 +132,7 @@ class ResponseRecord(TypedDict):
     judge: NotRequired[dict[str, Any]]
     judge_used: NotRequired[JudgeUsed]
     versions: NotRequired[dict[str, str]]
+    form: NotRequired[str]
 
 
 def count_words(text: str) -> int:

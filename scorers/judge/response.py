@@ -247,7 +247,8 @@ async def _judge(
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
     if settings.judge_mode in ("rating", "placement"):
         return await _rate(response, value, window, names)
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     fallback, earlier, before = None, 0, []
     if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
@@ -255,7 +256,13 @@ async def _judge(
     elif settings.judge_mode == "choice":
         generator = generator_for(settings.seed, "choice labels", *names)
         choice = await ask_choice(
-            response.model, value, theory, texts, generator, own_config=response.named
+            response.model,
+            value,
+            theory,
+            texts,
+            generator,
+            own_config=response.named,
+            sentences=said,
         )
         chosen = _record(window, choice.labels)
         if choice.probabilities is not None:
@@ -270,11 +277,12 @@ async def _judge(
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         response.model,
-        response.wording.ranking(value, theory, texts, labels),
+        response.wording.ranking(value, theory, texts, labels, said),
         labels,
         attempts=settings.judge_attempts,
         own_config=response.named,
         form=worded(RANKING, response.wording),
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.labels is not None:
@@ -298,7 +306,8 @@ async def _rate(
     one that is left, drawn for the window, is placed like the response and tells how well.
     """
     settings = response.settings
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     ruler: list[int] = []
     if settings.judge_mode == "placement":
         generator = generator_for(settings.seed, "placed anchor", *names)
@@ -314,10 +323,10 @@ async def _rate(
     if ruler:
         known = [(window.anchors[i - 1].text, window.anchors[i - 1].intensity) for i in ruler]
         prompt = placement_prompt(
-            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked
+            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked, said
         )
     else:
-        prompt = response.wording.rating(value, theory, texts, labels)
+        prompt = response.wording.rating(value, theory, texts, labels, said)
     judgement = await judge_window(
         response.model,
         prompt,
@@ -325,6 +334,7 @@ async def _rate(
         attempts=settings.judge_attempts,
         own_config=response.named,
         form=form,
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.numbers is not None:

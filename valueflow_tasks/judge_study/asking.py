@@ -215,7 +215,7 @@ async def _alone(
     labels = draw_labels([text.text], generator_for(settings.seed, "label alone", *names))
     said: Judgement = await judge_window(
         judge.model,
-        wording.single(value, theory, [text.text], labels),
+        wording.single(value, theory, [text.text], labels, None),
         labels,
         attempts=settings.judge_attempts,
         form=worded(SINGLE, wording),
