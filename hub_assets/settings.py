@@ -37,6 +37,7 @@ __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
     "JUDGE_MODES",
+    "PANEL_MODES",
     "SAMPLE_KEY",
     "SCORED",
     "Columns",
@@ -149,6 +150,11 @@ JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
+PanelMode = Literal["all", "split"]
+"""How several judges share the windows of a response."""
+
+PANEL_MODES: tuple[str, ...] = get_args(PanelMode)
+
 Count = Annotated[int, _at_least(1)]
 Positive = Annotated[float, BeforeValidator(positive_number)]
 Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
@@ -194,11 +200,16 @@ class EvaluatorSettings(Settings):
     sampling: Literal["bucket", "random", "fixed", "adaptive"] = Field(
         default_factory=registry_default("sampling"),
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
-        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
+        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with an `anchor_panel`",
     )
-    panel: Text | None = Field(
+    anchor_panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
+    )
+    panel: PanelMode = Field(
+        default="all",
+        description="how several judges (the roles `grader`, `grader_b`, ...) go about a response: "
+        "`all` judge every window, or they `split` the windows, at the price of one judge",
     )
     seed: Annotated[int, _at_least(0)] = Field(
         default_factory=registry_default("seed"), description="seed of every draw"
@@ -232,17 +243,21 @@ class EvaluatorSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _panel_means_fixed(cls, raw: Any) -> Any:
-        if isinstance(raw, Mapping) and raw.get("panel") and raw.get("sampling") is None:
-            return {**raw, "sampling": "fixed"}
+        if isinstance(raw, Mapping):
+            raw = _with_anchor_panel(raw)
+            if raw.get("anchor_panel") and raw.get("sampling") is None:
+                return {**raw, "sampling": "fixed"}
         return raw
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        if self.sampling == "fixed" and not self.panel:
-            raise OptionError("panel", "sampling=fixed needs a panel of anchors: -T panel=FILE")
-        if self.sampling != "fixed" and self.panel:
+        if self.sampling == "fixed" and not self.anchor_panel:
             raise OptionError(
-                "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
+                "anchor_panel", "sampling=fixed needs a panel of anchors: -T anchor_panel=FILE"
+            )
+        if self.sampling != "fixed" and self.anchor_panel:
+            raise OptionError(
+                "anchor_panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
@@ -290,8 +305,33 @@ class EvaluatorSettings(Settings):
         return self.vidb_columns
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings that say how windows were drawn, for the log."""
-        return self.model_dump(exclude={"vidb", "vidb_columns"})
+        """The settings that say how windows were drawn, for the log.
+
+        How judges share windows is not among them: it is a matter of a panel's record alone.
+        """
+        return self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
+
+
+def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options in which a table that was given as `panel`, as it was called before there were panels
+    of judges, is the `anchor_panel`.
+
+    Raises:
+        OptionError: it is neither a way to share windows nor a table.
+    """
+    given = raw.get("panel")
+    if given is None or given in PANEL_MODES:
+        return {name: setting for name, setting in raw.items() if name != "panel" or given}
+    name = str(fspath(given) if isinstance(given, PathLike) else given)
+    rest = {option: setting for option, setting in raw.items() if option != "panel"}
+    is_table = any(mark in name for mark in "./@\\") or name in load_registry().assets
+    if is_table and not rest.get("anchor_panel"):
+        return {**rest, "anchor_panel": name}
+    raise OptionError(
+        "panel",
+        f"{name!r} is none of {', '.join(PANEL_MODES)} (how several judges share the windows of a "
+        "response); a table of anchors for sampling=fixed is given as anchor_panel=FILE",
+    )
 
 
 class ResponseSettings(Settings):
@@ -558,7 +598,7 @@ def check_overrides(options: Mapping[str, Any]) -> None:
                 raise option_problem(error) from None
 
 
-_OF_SAMPLING = {"panel": "fixed", "target_se": "adaptive"}
+_OF_SAMPLING = {"anchor_panel": "fixed", "target_se": "adaptive"}
 """Options that only one kind of sampling has."""
 
 
@@ -569,8 +609,9 @@ def _overridden(raw: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     outside = {n: s for n, s in overrides.items() if n in ResponseSettings.model_fields}
     if not isinstance(evaluator, Mapping):
         return {**raw, **outside}
-    sampling = inside.get("sampling") or ("fixed" if inside.get("panel") else None)
-    kept = dict(evaluator)
+    inside = dict(_with_anchor_panel(inside))
+    sampling = inside.get("sampling") or ("fixed" if inside.get("anchor_panel") else None)
+    kept = dict(_with_anchor_panel(evaluator))
     if sampling:
         kept = {n: s for n, s in kept.items() if _OF_SAMPLING.get(n, sampling) == sampling}
         inside["sampling"] = sampling

@@ -6,7 +6,8 @@ judge, `up` (all values), and the counts. What each means is stated in
 
 Inspect scorer: how strongly a response expresses each value that its sample names.
 
-Windows are drawn from VIDB, ranked by the model in the role `grader`, and turned into an intensity
+Windows are drawn from VIDB, ranked by the model in the role `grader` (or by several, see
+`valueflow.scorers.judge.panel`), and turned into an intensity
 with a standard error. The estimate in a sample's score uses that sample's windows alone, with a
 judge of scale 1; the metrics, `valueflow score` and the reports estimate the judge and the cells
 from all windows of the run together. The windows are kept, so that either can be repeated.
@@ -34,10 +35,10 @@ from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.judge.answer import strip_reasoning
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.judge.panel import graders_of_run
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.summary.run import flatten, run_counts, summarize
+from valueflow.scorers.summary.run import HEADLINES, flatten, run_counts, summarize
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 
 __all__ = [
@@ -70,10 +71,6 @@ def steering_summary(estimator: str = "population") -> Metric:
         return dict(figures(records))
 
     return compute
-
-
-HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
-"""Figures that the tasks show first, each with its standard error."""
 
 
 def _headlines(flat: dict[str, float]) -> dict[str, float]:
@@ -114,7 +111,7 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
             checked again when a sample is scored.
     """
     check_overrides(options)
-    judging = Judging(grader_model, spending=read_options(SpendingSettings, options))
+    judging = Judging(graders_of_run, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_sample(state.metadata, options)

@@ -48,7 +48,7 @@ from valueflow.scorers.estimate.judge_fit import (
 )
 from valueflow.scorers.estimate.population import population_estimates
 from valueflow.scorers.estimate.reference import reference_of_value
-from valueflow.scorers.estimate.responses import Estimate, ResponseEvidence
+from valueflow.scorers.estimate.responses import Estimate, ResponseEvidence, grid_moments
 from valueflow.scorers.estimate.table import WindowTable
 
 Array = NDArray[np.float64]
@@ -75,6 +75,7 @@ __all__ = [
     "Shift",
     "evaluate",
     "fit_panel",
+    "own_estimates",
 ]
 
 
@@ -178,6 +179,32 @@ def fit_panel(
     if table.judge is not None:
         tables = [table.of_judge(name) for name in table.judges]
     return FittedPanel(tuple(_fit_one(one, judge, choice_weight, rating_judge) for one in tables))
+
+
+def own_estimates(table: WindowTable, fitted: FittedPanel) -> Array:
+    """What each judge of a panel says of each response on its own.
+
+    Args:
+        table: the windows of the panel.
+        fitted: its judges.
+
+    Returns:
+        (N, J), in points: means of the posterior of each of the table's items given one judge's
+        windows and a flat prior on the scale, ``Estimate.flat_prior``; NaN where the judge has no
+        window of the item.
+    """
+    found = np.full((len(table.items), len(fitted.judges)), np.nan)
+    for code in range(len(table.values)):
+        items = ValueItems(table, code)
+        for column, judge in enumerate(fitted.judges):
+            own = judge.of(items)
+            if own is None:
+                continue
+            evidence = evidence_of(*own, both_sides=False)
+            density = evidence.likelihood / evidence.likelihood.sum(axis=1, keepdims=True)
+            seen = own[0].counts > 0
+            found[own[0].items[seen], column] = grid_moments(density, evidence.grid)[0][seen]
+    return found
 
 
 def _fit_one(

@@ -201,7 +201,15 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
-JUDGE = ("model", "config", "model_args", "prompt_version", "vidb_sha256", "judge_mode", "panel")
+JUDGE = (
+    "model",
+    "config",
+    "model_args",
+    "prompt_version",
+    "vidb_sha256",
+    "judge_mode",
+    "anchor_panel",
+)
 """What makes a judge: the same model asks for another scale, place effect and disagreement with
 texts where it is set or asked otherwise, or shown other texts."""
 
@@ -268,7 +276,9 @@ def scale_differences(
 
 
 def _identity(judge: dict[str, Any]) -> str:
-    return json.dumps({key: judge.get(key) for key in JUDGE}, sort_keys=True, default=str)
+    # Earlier records have the table of anchors as `panel`.
+    made = {"anchor_panel": judge.get("panel"), **judge}
+    return json.dumps({key: made.get(key) for key in JUDGE}, sort_keys=True, default=str)
 
 
 def _told(judge: dict[str, Any], key: str) -> str:

@@ -4,6 +4,7 @@ import sys
 
 from inspect_ai.hooks import Hooks, TaskEnd, hooks
 
+from valueflow.scorers.judge.panel import forget_dead
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 from valueflow.scorers.summary.run import lost_note
 
@@ -16,6 +17,7 @@ class JudgeErrors(Hooks):
 
     async def on_task_end(self, data: TaskEnd) -> None:
         """See `Hooks.on_task_end`; logs of `eval_set` may come without samples."""
+        forget_dead()
         records: list[ResponseRecord] = [
             score.metadata[METADATA_KEY]
             for sample in data.log.samples or []

@@ -7,8 +7,8 @@ import anyio
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.hub_assets.settings import read_sample
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.hub_assets.settings import SampleSettings, read_sample
+from valueflow.scorers.judge.panel import Grader, check_panel_mode, found_dead, graders_of_run
 from valueflow.scorers.judge.probe import probe_judge
 
 __all__ = ["judge_answers"]
@@ -19,6 +19,8 @@ logger = getLogger(__name__)
 @solver
 def judge_answers() -> Solver:
     """Ends a run whose judge does not answer, before anything is generated.
+
+    A panel goes on without a judge that does not, as long as one answers.
 
     The judge is asked once, by whichever sample comes first; the others wait. A simulated judge,
     which costs nothing, is asked about every value of the run, since it need not know them all.
@@ -31,29 +33,43 @@ def judge_answers() -> Solver:
         # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
         # every process, all hooks that are there when it begins.
         import_module("valueflow.steering.after")
-        model, named = grader_model()
-        if not named:
+        graders = graders_of_run()
+        sample = read_sample(state.metadata)
+        check_panel_mode(sample.evaluator.panel, len(graders))
+        if not graders[0].named:
             return state
         if not locks:
             locks.append(anyio.Lock())
-        sample = read_sample(state.metadata)
-        simulated = getattr(model.api, "simulated", False)
+        dead = [
+            error for grader in graders if (error := await first(grader, sample, len(graders) > 1))
+        ]
+        if len(dead) == len(graders):
+            raise dead[0]
+        return state
+
+    async def first(grader: Grader, sample: SampleSettings, several: bool) -> ValueflowError | None:
+        """Why a judge cannot be asked, after a first question to it; None where it can."""
+        simulated = getattr(grader.model.api, "simulated", False)
         scored = sample.score_on if simulated else sample.score_on[:1]
         for theory, name in scored:
-            key = (str(model), f"{theory}:{name}" if simulated else "")
+            key = (grader.name, f"{theory}:{name}" if simulated else "")
             async with locks[0]:
                 if key not in asked:
                     value = sample.registry.value(name, theory)
                     asked[key] = None
+                    said: str | None = None
                     try:
-                        odd = await probe_judge(model, value, sample)
+                        odd = await probe_judge(grader.model, value, sample)
                     except ValueflowError as error:
                         asked[key] = error
-                    else:
-                        if odd is not None:
-                            logger.warning(odd)
+                        said = str(error).partition(". Nothing was generated")[0]
+                        odd = f"{said}. The other judges go on without it" if several else None
+                    if odd is not None:
+                        logger.warning(odd)
+                    if several:
+                        found_dead(grader, said)
             if (dead := asked[key]) is not None:
-                raise dead
-        return state
+                return dead
+        return None
 
     return solve

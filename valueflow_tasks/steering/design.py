@@ -37,6 +37,7 @@ from valueflow.steering.plan import (
     check_spending,
     counts_in,
     end_with_plan,
+    judges_of_run,
     run_size,
     size_note,
 )
@@ -92,12 +93,15 @@ class RunDesign:
         """A name for each condition, all different."""
         return names_in_run(self.conditions)
 
-    @property
-    def planned(self) -> dict[str, int]:
-        """Planned counts of queries, generations and judge calls, retries not counted."""
+    def planned(self, judges: int = 1) -> dict[str, int]:
+        """Planned counts of queries, generations and judge calls, retries not counted.
+
+        Args:
+            judges: how many judge every window.
+        """
         cells = sum(len(condition.score_on) for condition in self.conditions)
         generations = len(self.queries) * len(self.conditions)
-        calls = cells * planned_windows(self.settings, len(self.queries))
+        calls = judges * cells * planned_windows(self.settings, len(self.queries))
         if self.more["refusal_check"] == "judge":
             calls += generations
         return {
@@ -205,7 +209,7 @@ def steering_task(
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
-            "planned": design.planned,
+            "planned": design.planned(judges_of_run(design.settings)),
             "evaluator": design.settings.model_dump(),
             "own_values_sha256": definitions_hash(design.registry),
             **design.more,
@@ -275,7 +279,7 @@ def _print_plan(design: RunDesign) -> None:
     names = ", ".join(value.name for value in design.values)
     settings, size = design.settings, run_size()
     samples = planned_samples(design)
-    generations, calls = counts_in(size.of(samples))
+    generations, calls = counts_in(size.of(samples), judges_of_run(settings))
     count = len(design.values)
     lines = [
         f"valueflow: {count} {'value' if count == 1 else 'values'} ({names}), levels "
