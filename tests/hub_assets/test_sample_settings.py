@@ -70,10 +70,23 @@ def test_another_sampling_leaves_out_what_belonged_to_the_old_one() -> None:
     adaptive = {**SMALLEST, "evaluator": {"sampling": "adaptive", "target_se": 2.0}}
     assert read_sample({SAMPLE_KEY: adaptive}, {"sampling": "random"}).evaluator.target_se is None
     assert read_sample({SAMPLE_KEY: adaptive}, {"windows": 2}).evaluator.target_se == 2.0
-    fixed = read_sample({SAMPLE_KEY: adaptive}, {"panel": "panel.csv"}).evaluator
-    assert (fixed.sampling, fixed.panel, fixed.target_se) == ("fixed", "panel.csv", None)
-    panel = {**SMALLEST, "evaluator": {"sampling": "fixed", "panel": "panel.csv"}}
-    assert read_sample({SAMPLE_KEY: panel}, {"sampling": "bucket"}).evaluator.panel is None
+    fixed = read_sample({SAMPLE_KEY: adaptive}, {"anchor_panel": "panel.csv"}).evaluator
+    assert (fixed.sampling, fixed.anchor_panel, fixed.target_se) == ("fixed", "panel.csv", None)
+    panel = {**SMALLEST, "evaluator": {"sampling": "fixed", "anchor_panel": "panel.csv"}}
+    assert read_sample({SAMPLE_KEY: panel}, {"sampling": "bucket"}).evaluator.anchor_panel is None
+
+
+def test_a_panel_is_one_of_judges_and_a_table_of_that_name_one_of_anchors() -> None:
+    split = read_sample({SAMPLE_KEY: {**SMALLEST, "evaluator": {"panel": "split"}}}).evaluator
+    assert (split.panel, split.anchor_panel, split.sampling) == ("split", None, "bucket")
+    # As logs have it that are older than panels of judges.
+    older = {**SMALLEST, "evaluator": {"sampling": "fixed", "panel": "panel.csv"}}
+    found = read_sample({SAMPLE_KEY: older}).evaluator
+    assert (found.panel, found.anchor_panel, found.sampling) == ("all", "panel.csv", "fixed")
+    older = {**SMALLEST, "evaluator": {"panel": None}}
+    assert read_sample({SAMPLE_KEY: older}).evaluator.panel == "all"
+    with pytest.raises(ValueflowError, match="'splt' is none of all, split"):
+        read_sample({SAMPLE_KEY: {**SMALLEST, "evaluator": {"panel": "splt"}}})
 
 
 @pytest.mark.parametrize(
