@@ -121,7 +121,8 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         summaries = cell_summaries(records, cells, evaluation, signs, everything)
         values, overall = published_summaries(summaries, queries)
     panel = None
-    if table is not None and fitted is not None and evaluation is not None and evaluation.panel:
+    several = len(judged_and_lost(records)) > 1
+    if several and table is not None and fitted is not None and evaluation is not None:
         panel = _panel(records, cells, table, fitted, evaluation)
     summary = RunSummary(
         cells=summaries,

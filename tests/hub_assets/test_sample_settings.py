@@ -92,8 +92,8 @@ def test_a_panel_is_one_of_judges_and_a_table_of_that_name_one_of_anchors() -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampling": "fixed"}, "panel: sampling=fixed needs a panel"),
-        ({"panel": "p.csv", "sampling": "bucket"}, "panel: a panel is for sampling=fixed"),
+        ({"sampling": "fixed"}, "anchor_panel: sampling=fixed needs a panel"),
+        ({"panel": "p.csv", "sampling": "bucket"}, "anchor_panel: a panel is for sampling=fixed"),
         ({"judge_mode": "choice", "sampling": "adaptive"}, "judge_mode: choice does not go with"),
         ({"target_se": 1}, "target_se: is for sampling=adaptive"),
     ],
@@ -125,7 +125,11 @@ def test_every_default_of_the_registry_is_an_options_and_can_be_used() -> None:
 def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:
     settings = EvaluatorSettings(vidb_columns={"text": "phrase"})
     assert settings.columns == {"text": "phrase"}
-    assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {"vidb", "vidb_columns"}
+    assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {
+        "vidb",
+        "vidb_columns",
+        "panel",
+    }
 
 
 def test_a_cell_budget_is_shared_evenly_and_never_exceeds_the_windows_of_a_response() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog, read_eval_log
-from inspect_ai.model import Model, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 
 from tests.chat_server import ChatServer
 from valueflow.cli import main
@@ -100,7 +100,9 @@ def test_every_judge_of_a_panel_judges_every_window(panel: EvalLog) -> None:
     assert (told["model"], told["panel"]) == (f"{A} + {B}", "all")
 
 
-def test_the_log_says_how_the_judges_agree_and_what_is_without_each(panel: EvalLog) -> None:
+def test_the_log_says_how_the_judges_agree_and_what_is_without_each(
+    panel: EvalLog, tmp_path: Path
+) -> None:
     found = metrics(panel)
     assert found["judges"] == 2
     assert found["judge_calls"] == 48
@@ -109,15 +111,18 @@ def test_the_log_says_how_the_judges_agree_and_what_is_without_each(panel: EvalL
     for name in (A, B):
         assert found[f"range without {name}_stderr"] > 0
     # Each of them alone is what a run with the other one says.
-    only = inspect_score(
-        panel,
-        intensity(),
-        action="overwrite",
-        display="none",
-        model_roles={"grader": two()["grader"]},
-    )
+    only = run(tmp_path, {"grader": two()["grader"]})
     assert metrics(only)["range"] == pytest.approx(found[f"range without {B}"], abs=1e-9)
     assert "judge" not in windows(only)[0]
+
+
+def test_scoring_again_replaces_one_judge_and_keeps_the_others_of_the_log(panel: EvalLog) -> None:
+    roles = {"grader": simulated(scale=0.3, seed=5)}
+    again = inspect_score(panel, intensity(), action="overwrite", display="none", model_roles=roles)
+    found = metrics(again)
+    assert found[f"power ({A}) judge_scale"] < metrics(panel)[f"power ({A}) judge_scale"]
+    name = f"power ({B}) judge_scale"
+    assert found[name] == pytest.approx(metrics(panel)[name], abs=1e-9)
 
 
 def test_saved_windows_of_a_panel_give_the_same_numbers_and_tables(
@@ -126,7 +131,7 @@ def test_saved_windows_of_a_panel_give_the_same_numbers_and_tables(
     done = CliRunner().invoke(main, ["score", panel.location, "-o", str(tmp_path / "log")])
     assert done.exit_code == 0, done.output
     cells = {row["cell"]: float(row["intensity"]) for row in rows(tmp_path / "log" / "cells.csv")}
-    assert cells["power/+2"] == pytest.approx(metrics(panel)["power/+2 mean"], abs=1e-9)
+    assert cells["power/+2"] == pytest.approx(metrics(panel)["power/+2 mean"], abs=1e-5)
     judges = rows(tmp_path / "log" / "panel.csv")
     assert [(row["judge"], row["judged"], row["calls"]) for row in judges] == [
         (A, "24", "24"),
@@ -228,7 +233,9 @@ def test_a_panel_of_dead_judges_ends_the_run_before_anything(
 ) -> None:
     server.breaks["judge"] = (0, 401)
     graders = {
-        f"grader{end}": get_model(REMOTE, memoize=False, base_url=server.url, user=end or "first")
+        f"grader{end}": get_model(
+            REMOTE, memoize=False, base_url=server.url, config=GenerateConfig(seed=len(end))
+        )
         for end in ("", "_b")
     }
     log = run(tmp_path, graders)

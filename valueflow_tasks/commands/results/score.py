@@ -245,7 +245,7 @@ def score_rankings(
     if found.rating_judges:
         _write_rating_judges(folder, found, saved.table.anchor_names)
     panel = None
-    if fitted is not None and found.panel:
+    if fitted is not None and len(saved.judges) > 1:
         panel = _write_panel(folder, saved, found, fitted, baselines)
     run = {
         "valueflow": version("valueflow"),
