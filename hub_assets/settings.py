@@ -155,7 +155,25 @@ PanelMode = Literal["all", "split"]
 
 PANEL_MODES: tuple[str, ...] = get_args(PanelMode)
 
+
+def not_negative(raw: object) -> float:
+    """A finite number that is 0 or more, from a number or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(raw, int | float | str) and not isinstance(raw, bool):
+        try:
+            if float(raw) == 0:
+                return 0.0
+            return positive_number(raw)
+        except ValueError:
+            pass
+    raise ValueError(f"{raw!r} is not a number of 0 or more")
+
+
 Count = Annotated[int, _at_least(1)]
+NotNegative = Annotated[float, BeforeValidator(not_negative)]
 Positive = Annotated[float, BeforeValidator(positive_number)]
 Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -187,7 +205,8 @@ class EvaluatorSettings(Settings):
     )
     vidb_columns: Columns = Field(
         default_factory=dict,
-        description="column names of the anchors, such as `{text: sentence, intensity: score}`",
+        description="column names of the anchors, such as `{text: sentence, intensity: score}`, "
+        "and `range: 1..5` where their scale is not -10 to 10",
     )
     windows: Count = Field(
         default_factory=registry_default("windows"),
@@ -228,7 +247,7 @@ class EvaluatorSettings(Settings):
     target_se: Positive | None = Field(
         default=None,
         description="with `sampling=adaptive`: stop asking about a response at this standard "
-        "deviation of its posterior, in points",
+        "error, in points, or where more windows cannot reach it",
     )
     cell_windows: Count | None = Field(
         default=None,
@@ -236,8 +255,13 @@ class EvaluatorSettings(Settings):
     )
     design_scale: Positive = Field(
         default_factory=registry_default("design_scale"),
-        description="the judge's scale that `sampling=adaptive` assumes, in log-worth per point; "
-        "may be wrong by half without harm",
+        description="the judge's scale that `sampling=adaptive` assumes until the run's own "
+        "windows tell, in log-worth per point",
+    )
+    design_text_sd: NotNegative = Field(
+        default_factory=registry_default("design_text_sd"),
+        description="the judge's disagreement with single texts that `sampling=adaptive` assumes "
+        "until then: its standard deviation, in points",
     )
 
     @model_validator(mode="before")
@@ -261,12 +285,6 @@ class EvaluatorSettings(Settings):
             )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
-        if self.judge_mode in ("rating", "placement") and self.sampling == "adaptive":
-            raise OptionError(
-                "judge_mode",
-                f"{self.judge_mode} does not go with sampling=adaptive: which anchors stand beside "
-                "a response hardly changes what its number tells. Take sampling=bucket",
-            )
         if self.judge_mode == "placement" and self.window_size < 3:
             raise OptionError(
                 "window_size",

@@ -76,7 +76,9 @@ class ValueRecord(TypedDict):
     """A response's windows for one value, and its cell.
 
     `group` is empty in a single study; `condition` names all targets where the response was steered
-    toward another value too, and is empty or missing otherwise.
+    toward another value too, and is empty or missing otherwise. With a `target_se`, `stopped` says
+    why no more windows were asked for: `target`, or `disagreement` where no number of windows would
+    have reached it; None where they were used up. `running_judge` is the judge as it then stood.
     """
 
     theory: str
@@ -88,6 +90,8 @@ class ValueRecord(TypedDict):
     windows: list[WindowRecord]
     borrowed: int
     repeated: int
+    stopped: NotRequired[str | None]
+    running_judge: NotRequired[dict[str, float]]
 
 
 class JudgeUsed(TypedDict):

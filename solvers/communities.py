@@ -53,7 +53,7 @@ class CommunityMessages:
         async with self._locks.setdefault(question, anyio.Lock()):
             for role in roles:
                 if (role, question) not in self._said:
-                    model: Model = get_model(role=role, config=config)
+                    model: Model = get_model(role=role, required=True, config=config)
                     output = await model.generate(community_prompt(text, options))
                     self._said[role, question] = output.completion.strip()
         return [self._said[role, question] for role in roles]

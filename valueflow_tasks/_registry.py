@@ -1,6 +1,6 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
-from valueflow.scorers.intensity_scorer import intensity, steering_summary
+from valueflow.scorers.intensity_scorer import intensity, steering_headline, steering_summary
 from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
 from valueflow.solvers.steering_solver import steer_values
@@ -25,5 +25,6 @@ __all__ = [
     "steer_five",
     "steer_pair",
     "steer_values",
+    "steering_headline",
     "steering_summary",
 ]

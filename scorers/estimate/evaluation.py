@@ -177,7 +177,7 @@ def fit_panel(
     """Fit every judge of a table to its own windows; see :func:`evaluate`."""
     tables = [table]
     if table.judge is not None:
-        tables = [table.of_judge(name) for name in table.judges]
+        tables = [one for name in table.judges if (one := table.of_judge(name)).windows]
     return FittedPanel(tuple(_fit_one(one, judge, choice_weight, rating_judge) for one in tables))
 
 

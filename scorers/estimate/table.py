@@ -113,22 +113,32 @@ class WindowTable:
     rating_steps: tuple[float, ...] = ()
 
     def of_judge(self, name: str) -> WindowTable:
-        """The windows of one judge; items, cells, queries and anchors keep their numbers.
-
-        Raises ``ValueError`` where no judge of the table has that name.
-        """
-        number = self.judges.index(name)
-        step = self.rating_steps[number] if self.rating_steps else self.rating_step
-        return replace(self.of_judges([name]), judge=None, judges=(name,), rating_step=step)
+        """The windows of one judge; see :meth:`of_judges`."""
+        return self.of_judges([name])
 
     def of_judges(self, names: Sequence[str]) -> WindowTable:
-        """The windows of some judges of a panel."""
-        if self.judge is None:
+        """The windows of some judges; items, cells, queries and anchors keep their numbers.
+
+        Raises ``ValueError`` where no judge of the table has one of these names.
+        """
+        if unknown := set(names) - set(self.judges):
+            raise ValueError(f"the table has no judge {sorted(unknown)[0]!r}")
+        kept = [number for number, name in enumerate(self.judges) if name in names]
+        if self.judge is None or len(kept) == len(self.judges):
             return self
-        rows = np.flatnonzero(np.isin(self.judge, [self.judges.index(name) for name in names]))
-        columns = ["intensities", "ranks", "places", "item", "anchor_key", "judge"]
+        rows = np.flatnonzero(np.isin(self.judge, kept))
+        columns = ["intensities", "ranks", "places", "item", "anchor_key"]
         columns += [name for name in ("choice", "ratings") if getattr(self, name) is not None]
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+        steps = tuple(self.rating_steps[number] for number in kept) if self.rating_steps else ()
+        several = len(kept) > 1
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in columns},
+            judge=np.searchsorted(kept, self.judge[rows]) if several else None,
+            judges=tuple(self.judges[number] for number in kept),
+            rating_steps=steps if several else (),
+            rating_step=steps[0] if steps and not several else self.rating_step,
+        )
 
     @property
     def ranked(self) -> NDArray[np.bool_]:

@@ -419,8 +419,9 @@ def grader_model() -> tuple[Model, bool]:
     """
     defaults = load_registry().defaults.evaluator
     config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
-    named = GRADER_ROLE in model_roles()
-    return get_model(role=GRADER_ROLE, config=config), named
+    if GRADER_ROLE in model_roles():
+        return get_model(role=GRADER_ROLE, required=True, config=config), True
+    return get_model(), False
 
 
 async def judge_window(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from inspect_ai.util import collect
+from numpy.typing import NDArray
 
 from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value
@@ -22,8 +23,15 @@ from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
 from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
 from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt, rating_prompt
 from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
-from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
-from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
+from valueflow.scorers.windows.adaptive import next_window, posterior_after
+from valueflow.scorers.windows.draw import (
+    Window,
+    draw_windows,
+    place_of_window,
+    preferred_anchors,
+    shown_order,
+)
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
 
@@ -40,6 +48,7 @@ class ResponseToJudge:
         judges: who judges it; each is asked under a state of the run.
         without_logprobs: judges that were found to return no logprobs; shared by a run's responses,
             so that no call is wasted on asking them for a choice again.
+        running: what the run's windows say of the judge so far, where windows are adaptive.
         used: what the windows of each judge took, by its name.
     """
 
@@ -50,6 +59,7 @@ class ResponseToJudge:
     exemplars: frozenset[str]
     judges: Sequence[Grader]
     without_logprobs: set[str]
+    running: RunningJudge
     used: dict[str, Used] = field(default_factory=dict)
 
     @property
@@ -100,7 +110,16 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
         settings.seed, "windows", response.sample_id, response.epoch, value.theory, value.name
     )
     if settings.sampling == "adaptive":
-        record["windows"] = await _adaptive(response, value, anchors, plan, generator)
+        own = preferred_anchors(
+            np.array([anchor.intensity for anchor in anchors]),
+            index,
+            responses,
+            settings.windows_of(0, responses) * (settings.window_size - 1),
+            settings.seed,
+            value.theory,
+            record["cell"],
+        )
+        await _adaptive(response, value, record, anchors, own, plan, generator)
         return record
     drawn = draw_windows(
         anchors,
@@ -173,38 +192,64 @@ async def judge_again(response: ResponseToJudge, value: Value, record: ValueReco
 async def _adaptive(
     response: ResponseToJudge,
     value: Value,
+    record: ValueRecord,
     anchors: Sequence[Anchor],
+    own: NDArray[np.bool_],
     plan: Sequence[_Turn],
     generator: np.random.Generator,
-) -> list[WindowRecord]:
-    """Windows one after the other, until the budget, the target or the anchors are used up."""
-    settings = response.settings
-    pool = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+) -> None:
+    """Windows one after the other, until the budget, the target or the anchors are used up.
+
+    Anchors of the response's own part go before others, and no anchor is shown twice. Where numbers
+    are asked for, the anchors calibrate the judge and tell nothing of the response, so that every
+    window spans the scale.
+    """
+    settings, running = response.settings, response.running
+    item = f"{response.sample_id}#{response.epoch}"
+    usable = np.array([anchor.text not in response.exemplars for anchor in anchors])
+    intensities = np.array([anchor.intensity for anchor in anchors])
+    count = settings.window_size - 1
     judged: list[WindowRecord] = []
     posterior = None
     for number, (graders, place) in enumerate(plan):
-        if len(pool) < settings.window_size - 1:
+        if usable.sum() < count:
             break
-        chosen = next_window(
-            np.array([anchor.intensity for anchor in pool]),
-            generator,
-            posterior=posterior,
-            scale=settings.design_scale,
-            window_size=settings.window_size,
-        )
-        shown = shown_order(place, settings.window_size, generator)
-        window = Window(tuple(pool[i] for i in chosen), shown)
-        asked = [_judge(response, grader, value, window, number) for grader in graders]
-        judged += [await asked[0]] if len(asked) == 1 else await collect(*asked)
-        used = set(chosen.tolist())
-        pool = [anchor for i, anchor in enumerate(pool) if i not in used]
+        free = np.flatnonzero(usable & own)
+        if len(free) < count:
+            free = np.flatnonzero(usable)
+        scale = running.design_scale
         ranked = [one for one in judged if one["order"] is not None]
-        if not ranked:
+        posterior = posterior_after(ranked, scale=scale) if ranked else None
+        chosen = free[
+            next_window(
+                intensities[free],
+                generator,
+                posterior=posterior,
+                scale=scale,
+                window_size=settings.window_size,
+            )
+        ]
+        usable[chosen] = False
+        shown = shown_order(place, settings.window_size, generator)
+        window = Window(tuple(anchors[i] for i in chosen), shown)
+        asked = [_judge(response, grader, value, window, number) for grader in graders]
+        new = [await asked[0]] if len(asked) == 1 else await collect(*asked)
+        judged += new
+        record["windows"] = judged
+        if not any(map(is_judged, new)):
             continue
-        posterior = posterior_after(ranked, scale=settings.design_scale)
-        if settings.target_se is not None and is_precise_enough(posterior, settings.target_se):
+        # Anchors are chosen, and the end is found, as if a panel were one judge.
+        for place_of_judge, one in enumerate(new):
+            if is_judged(one):
+                running.learn(value.name, item, number * len(new) + place_of_judge, one)
+        if settings.target_se is None:
+            continue
+        told = [one for one in judged if is_judged(one)]
+        standing = running.standing(value.name, told, len(anchors))
+        record["running_judge"] = running.told(value.name)
+        record["stopped"] = standing.stops(settings.target_se)
+        if record["stopped"]:
             break
-    return judged
 
 
 async def _judge(

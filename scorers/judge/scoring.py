@@ -14,7 +14,7 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
+from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.calls.memory import (
@@ -47,6 +47,7 @@ from valueflow.scorers.judge.response import (
     value_record,
 )
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
@@ -85,12 +86,15 @@ class Judging:
         without_logprobs: judges found to return no logprobs.
         spending: what they may cost; a panel's judges have equal shares of it.
         states: of the judges, by name: how they fare, see `JudgeState`.
+        running: what the run's windows say of its judges so far, by name and by what is assumed and
+            asked; a panel's are taken as one judge there.
     """
 
     graders: Callable[[], Sequence[Grader]]
     without_logprobs: set[str] = field(default_factory=set)
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
+    running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
     _told_spent: set[str] = field(default_factory=set)
@@ -132,6 +136,13 @@ class Judging:
             else:
                 found.append(grader)
         return found
+
+    def running_judge(self, judges: Sequence[Grader], settings: EvaluatorSettings) -> RunningJudge:
+        """What the run's windows say so far of judges that are asked in one way."""
+        rated = settings.judge_mode in ("rating", "placement")
+        assumed = (settings.design_scale, settings.design_text_sd)
+        key = (*(judge.name for judge in judges), settings.judge_mode, *assumed)
+        return self.running.setdefault(key, RunningJudge(rated, *assumed))
 
     def spent(self, why: str, judge: str | None = None) -> None:
         """Says once that the budget is spent, and how to go on; of one judge of a panel, or all."""
@@ -256,6 +267,7 @@ async def _score_response(
                     exemplars=answer.exemplars,
                     judges=judges,
                     without_logprobs=judging.without_logprobs,
+                    running=judging.running_judge(judges, sample.evaluator),
                     used=used,
                 ),
                 values,
@@ -287,6 +299,7 @@ async def repair_response(
     """
     registry = sample.registry
     identity, _, epoch = record["item"].rpartition("#")
+    judges = judging.judges(sample)
     used: dict[str, Used] = {}
     response = ResponseToJudge(
         text=sendable(strip_reasoning(text))[: registry.defaults.evaluator.judge_characters],
@@ -294,8 +307,9 @@ async def repair_response(
         epoch=int(epoch),
         sample=sample,
         exemplars=frozenset(),
-        judges=judging.judges(sample),
+        judges=judges,
         without_logprobs=judging.without_logprobs,
+        running=judging.running_judge(judges, sample.evaluator),
         used=used,
     )
     asked = 0

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from valueflow.scorers.agreement import PanelSummary, panel_summary
 from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.estimate.evaluation import (
     Evaluation,
     FittedPanel,
     evaluate,
     fit_panel,
+    own_estimates,
 )
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import Figure
@@ -48,7 +50,6 @@ from valueflow.scorers.summary.dose_response import (
     value_summaries,
 )
 from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
-from valueflow.scorers.summary.panel import PanelSummary, panel_summary
 from valueflow.scorers.summary.squares import SquareSummary, square_summaries
 
 __all__ = [
@@ -134,6 +135,7 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
             *lost_note(records),
             *cut_note(records),
             *panel_notes(records),
+            *target_note(records),
             *(evaluation.notes if evaluation else []),
         ],
         panel=panel,
@@ -193,7 +195,10 @@ def _panel(
             _add_designs(part, joint)
         without[name] = part.overall
     counts, used = judged_and_lost(records), judge_usage(records)
-    return panel_summary(table, fitted, evaluation, counts, used, without)
+    own = own_estimates(table, fitted)
+    return panel_summary(
+        fitted.names, own, table.item_query, evaluation.shared, counts, used, without
+    )
 
 
 def _ranked(response: ResponseRecord) -> bool:
@@ -251,6 +256,32 @@ def panel_notes(records: Sequence[ResponseRecord]) -> list[str]:
         why = next(iter(lost_windows(records, name)), None)
         notes.append(dropped_note(name, counts[name], why))
     return notes
+
+
+def target_note(records: Iterable[ResponseRecord]) -> list[str]:
+    """What became of each wanted standard error of responses, where some were not reached."""
+    ended: dict[float, Counter[str | None]] = {}
+    for record in records:
+        wanted = record.get("judge", {}).get("target_se")
+        if wanted is None:
+            continue
+        for value in record["values"].values():
+            if any(map(is_judged, value["windows"])):
+                ended.setdefault(wanted, Counter())[value.get("stopped")] += 1
+    told = []
+    for wanted, why in ended.items():
+        missed = {
+            "the judge's own disagreement with the text, which more windows do not wear down, is "
+            "larger": why["disagreement"],
+            "windows or anchors were used up": why[None],
+        }
+        if any(missed.values()):
+            reasons = "; ".join(f"{count}: {what}" for what, count in missed.items() if count)
+            told.append(
+                f"target_se={wanted:g} was reached by {why['target']} of {why.total()} responses "
+                f"({reasons})"
+            )
+    return told
 
 
 def cut_note(records: Iterable[ResponseRecord]) -> list[str]:

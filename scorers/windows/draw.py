@@ -25,6 +25,7 @@ __all__ = [
     "check_anchors",
     "draw_windows",
     "place_of_window",
+    "preferred_anchors",
     "shown_order",
 ]
 
@@ -238,3 +239,46 @@ def place_of_window(number: int, window_size: int, seed: int, *cell: object) -> 
     if window_size % 2:
         order.append(window_size // 2)
     return order[step]
+
+
+MOST_PREFERRED = 40
+"""Anchors of a response's own part of a large table: enough to choose among."""
+
+
+def preferred_anchors(
+    intensities: np.ndarray,
+    response: int,
+    responses: int,
+    needed: int,
+    seed: int,
+    *cell: object,
+) -> np.ndarray:
+    """A response's own part of the anchors: those that no other response of its cell prefers.
+
+    What a judge gets wrong about an anchor is wrong for every response beside it and does not
+    average out over them, so that a cell should meet as many anchors as it can. Parts are dealt
+    beforehand, evenly over the scale; so they need not know what was asked of other responses
+    meanwhile. Once every part was dealt, all are shuffled and dealt anew.
+
+    Args:
+        intensities: of the value's anchors, (A,).
+        response: the response's number within its cell, from 0.
+        responses: how many there are.
+        needed: most anchors that one response meets.
+        seed: the run's seed.
+        cell: names of the cell.
+
+    Returns:
+        Whether each anchor is of the part, (A,). All are, where there are too few for two parts.
+    """
+    count = len(intensities)
+    size = max(needed, min(MOST_PREFERRED, count // 2), 1)
+    parts = max(1, min(responses, count // size))
+    turn, part = divmod(response, parts)
+    generator = generator_for(seed, "preferred anchors", turn, *cell)
+    # Neighbours on the scale are dealt to different parts.
+    order = np.lexsort((generator.random(count), intensities))
+    dealt = generator.permuted(np.tile(np.arange(parts), (-(-count // parts), 1)), axis=1)
+    own = np.empty(count, dtype=bool)
+    own[order] = dealt.ravel()[:count] == part
+    return own

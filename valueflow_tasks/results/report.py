@@ -1,6 +1,6 @@
 """`valueflow report`: from Inspect logs to a page, figures and tables.
 
-The folder holds `index.html`, `figures/*.png` and `.svg`, `tables/*.csv`, `methods.txt` and
+The folder holds `index.html`, `figures/*.pdf`, `.png` and `.svg`, `tables/*.csv`, `methods.txt` and
 `report.json`, which names every file; a later report into the same folder removes what an earlier
 one wrote and it does not.
 """
@@ -9,7 +9,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.results.logs import without_folders
 from valueflow.results.page import PageText, Section, left_out_text, page
 from valueflow.results.steering.methods import methods_text
-from valueflow.results.steering.sections import cautions, sections_of
+from valueflow.results.steering.sections import cautions, findings_of, sections_of
 from valueflow.results.steering.studies import Studies, Study, studies_of
 from valueflow.results.studies import Skipped, unusable
 from valueflow.results.style import Drawing, style
@@ -71,6 +71,8 @@ def write_report(
     folder: Path,
     title: str | None = None,
     progress: Progress | None = None,
+    names: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> Report:
     """Reads logs and writes a report.
 
@@ -79,6 +81,7 @@ def write_report(
         folder: where the report goes; made if it is not there.
         title: the page's heading; by the logs' tasks where it is not given.
         progress: is told what is done, how many are done, and how many there are.
+        names, only: what models are called, and which values are shown; see `studies_of`.
 
     Raises:
         InputFileError: a path is not there, a folder holds no log, or no log can be used.
@@ -91,7 +94,7 @@ def write_report(
     surveyed = [path for path in files if is_opinion_log(path)]
     others = [path for path in files if path not in set(surveyed)]
     mixed = bool(surveyed) and bool(others)
-    found = studies_of(others, tell, tagged=mixed)
+    found = studies_of(others, tell, tagged=mixed, names=names, only=only)
     surveys = opinion_studies_of(surveyed, tell, mixed, first_tag=len(found.studies))
     skipped = [*found.skipped, *surveys.skipped]
     if not found.studies and not surveys.studies:
@@ -104,7 +107,7 @@ def write_report(
         for index, drawing in enumerate(drawings):
             tell("drawing", index, len(drawings))
             images[drawing.name] = _save(drawing, folder)
-            written += [f"figures/{drawing.name}.png", f"figures/{drawing.name}.svg"]
+            written += [f"figures/{drawing.name}.{form}" for form in ("pdf", "png", "svg")]
         tell("drawing", len(drawings), len(drawings))
     for section in sections:
         for table in section.tables:
@@ -120,6 +123,7 @@ def write_report(
     write_text(folder / "methods.txt", "\n\n".join(methods) + "\n")
     text = PageText(
         title=title or _title(report),
+        findings=findings_of(found),
         logs=sum(len(study.logs) for study in report.studies),
         cautions=[*cautions(found), *opinion_cautions(surveys), *left_out_text(len(skipped))],
         methods=methods,
@@ -165,15 +169,17 @@ def _check_writable(folder: Path) -> None:
 
 
 def _save(drawing: Drawing, folder: Path) -> str:
-    """Writes a drawing as PNG and SVG, and returns the SVG."""
-    svg, png = io.StringIO(), io.BytesIO()
+    """Writes a drawing as PDF, PNG and SVG, and returns the SVG."""
+    svg, png, pdf = io.StringIO(), io.BytesIO(), io.BytesIO()
     # Without dates, so that the same logs make the same files.
     drawing.figure.savefig(svg, format="svg", metadata={"Date": None, "Title": drawing.title})
     # What stands where is settled by now, and takes longer than the drawing.
     drawing.figure.set_layout_engine("none")
     drawing.figure.savefig(png, format="png", dpi=DPI)
+    drawing.figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
     write_text(folder / "figures" / f"{drawing.name}.svg", svg.getvalue())
     _write_bytes(folder / "figures" / f"{drawing.name}.png", png.getvalue())
+    _write_bytes(folder / "figures" / f"{drawing.name}.pdf", pdf.getvalue())
     return svg.getvalue()
 
 

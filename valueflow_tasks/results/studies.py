@@ -1,17 +1,19 @@
 """How studies are told apart: letters, labels, and what makes them incomparable."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings, without_folders
 from valueflow.scorers.saved.logs import last_attempts
 
 __all__ = [
     "Log",
+    "LoggedStudies",
+    "LoggedStudy",
     "Progress",
     "Skipped",
     "labels_of",
@@ -51,8 +53,19 @@ def tag_of(index: int) -> str:
     return letters
 
 
-def labels_of(settings: Sequence[Settings]) -> list[str]:
-    """A label per study, from their settings: the model, then what differs between the studies."""
+def labels_of(settings: Sequence[Settings], models: Mapping[str, str] | None = None) -> list[str]:
+    """A label per study, from their settings: the model, then what differs between the studies.
+
+    Args:
+        settings: of each study.
+        models: what models are called, where they are not called by their own names.
+
+    Raises:
+        OptionError: no study is of one of these models.
+    """
+    called = models or {}
+    if lacking := [name for name in called if name not in {one["model"] for one in settings}]:
+        raise OptionError("label", f"{', '.join(lacking)}: no log is of this model")
     names = list(dict.fromkeys(name for one in settings for name in one))
     # Method first, then the model's arguments, then the rest as it was written.
     names.sort(key=lambda name: (name != "method", not name.startswith(MODEL_ARGUMENT)))
@@ -68,7 +81,8 @@ def labels_of(settings: Sequence[Settings]) -> list[str]:
         words = [_word(name, one[name]) for name in told if name in one]
         more = len(words) - LABELLED
         shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
-        labels.append(f"{one['model']} ({', '.join(shown)})" if shown else one["model"])
+        model = called.get(one["model"], one["model"])
+        labels.append(f"{model} ({', '.join(shown)})" if shown else model)
     return labels
 
 
@@ -127,6 +141,49 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoggedStudy(Generic[Log]):
+    """Logs that may be taken as one, whatever their task.
+
+    Attributes:
+        tag: a letter, for short; empty where there is one study only.
+        label: the tag, the model, and what sets the study apart from others of the model.
+        model: the evaluated model.
+        logs: the logs that were pooled.
+        usage: (`model`, `judge` or `role`, name) to kinds of tokens and their numbers, of all logs.
+        settings: everything that the logs share.
+        counts: samples planned, in the logs, failed, without score, and generations.
+        notes: what a reader must be told.
+    """
+
+    tag: str
+    label: str
+    model: str
+    logs: list[Log]
+    usage: dict[tuple[str, str], dict[str, int]]
+    settings: Settings
+    counts: dict[str, int]
+    notes: list[str]
+
+
+OneStudy = TypeVar("OneStudy", bound=LoggedStudy[Any])
+
+
+@dataclass(frozen=True)
+class LoggedStudies(Generic[OneStudy]):
+    """All studies of some logs.
+
+    Attributes:
+        studies: in the order of their first logs.
+        skipped: logs that were left out.
+        warnings: what a reader must be told before comparing studies.
+    """
+
+    studies: list[OneStudy]
+    skipped: list[Skipped]
+    warnings: list[str]
+
+
 def read_each(
     files: Sequence[Path], read: Callable[[Path], Log], tell: Progress, doing: str
 ) -> tuple[list[Log], list[Skipped]]:
@@ -169,7 +226,7 @@ def without_repeats(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
     return kept
 
 
-def pooled(logs: Sequence[RunLog]) -> tuple[Counter[str], dict[tuple[str, str], Counter[str]]]:
+def pooled(logs: Sequence[RunLog]) -> tuple[dict[str, int], dict[tuple[str, str], dict[str, int]]]:
     """Counts and usage of several logs, summed; see `RunLog`."""
     counts: Counter[str] = Counter()
     usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -177,4 +234,4 @@ def pooled(logs: Sequence[RunLog]) -> tuple[Counter[str], dict[tuple[str, str], 
         counts.update(log.counts)
         for name, used in log.usage.items():
             usage[name].update(used)
-    return counts, usage
+    return dict(counts), {name: dict(used) for name, used in usage.items()}

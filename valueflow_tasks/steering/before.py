@@ -1,19 +1,53 @@
-"""Before the first generation: whether the judge answers."""
+"""Before the first generation: who judges, whether it answers, and what will be listed."""
 
+import sys
 from importlib import import_module
 from logging import getLogger
 
 import anyio
+from inspect_ai.model import model_roles
+from inspect_ai.scorer import Metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.settings import SampleSettings, read_sample
-from valueflow.scorers.judge.panel import Grader, check_panel_mode, found_dead, graders_of_run
+from valueflow.scorers.intensity_scorer import steering_headline, steering_summary
+from valueflow.scorers.judge.panel import (
+    Grader,
+    check_panel_mode,
+    found_dead,
+    graders_of_run,
+    is_grader_role,
+)
 from valueflow.scorers.judge.probe import probe_judge
+from valueflow.scorers.summary.overview import self_judged
+from valueflow.steering.plan import run_size
+from valueflow.steering.settings import LogSettings
 
-__all__ = ["judge_answers"]
+__all__ = ["judge_answers", "listed", "say_who_judges"]
 
 logger = getLogger(__name__)
+
+
+def listed(logged: LogSettings, first: str) -> list[Metric]:
+    """The metrics of a task, of which the figure `first` is its headline."""
+    if logged.figures == "all":
+        return [steering_summary(first=first)]
+    return [steering_headline(first)]
+
+
+def say_who_judges() -> dict[str, str]:
+    """Says first of all that a model will judge itself, where Inspect's command line makes a run.
+
+    Elsewhere the roles are not known before the run; `judge_answers` says it then.
+
+    Returns:
+        Metadata of the log that say it too; empty where a judge is named.
+    """
+    if not run_size().known or any(map(is_grader_role, model_roles())):
+        return {}
+    print(f"valueflow: {self_judged()}", file=sys.stderr, flush=True)
+    return {"judge": "none was named when the log was made: the evaluated model judged itself"}
 
 
 @solver
@@ -28,6 +62,7 @@ def judge_answers() -> Solver:
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
+    told: set[str] = set()
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
@@ -37,6 +72,10 @@ def judge_answers() -> Solver:
         sample = read_sample(state.metadata)
         check_panel_mode(sample.evaluator.panel, len(graders))
         if not graders[0].named:
+            model = graders[0].model
+            if not run_size().known and str(model) not in told:
+                print(f"valueflow: {self_judged(str(model))}", file=sys.stderr, flush=True)
+            told.add(str(model))
             return state
         if not locks:
             locks.append(anyio.Lock())

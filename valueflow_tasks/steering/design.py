@@ -29,7 +29,7 @@ from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
 from valueflow.solvers.wording import WORDING_VERSION, Style
-from valueflow.steering.before import judge_answers
+from valueflow.steering.before import judge_answers, listed, say_who_judges
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.plan import (
     TOKENS_OF_A_WORD,
@@ -42,6 +42,7 @@ from valueflow.steering.plan import (
     size_note,
 )
 from valueflow.steering.settings import (
+    LogSettings,
     PlanSettings,
     SteeringSettings,
     evaluator_settings,
@@ -49,7 +50,7 @@ from valueflow.steering.settings import (
     response_settings,
 )
 
-__all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
+__all__ = ["RunDesign", "planned_of", "sample_settings", "steering_design", "steering_task"]
 
 TASK_VERSION = 1
 """Raised when numbers of the same options are no longer comparable."""
@@ -68,6 +69,7 @@ class RunDesign:
         method, style, exemplars: see `steer_values`.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
+        logged: what Inspect's log lists.
         loaded: the query set, for its source and notes.
     """
 
@@ -81,6 +83,7 @@ class RunDesign:
     exemplars: int
     spending: SpendingSettings
     plan: bool
+    logged: LogSettings
     loaded: Queries
 
     @property
@@ -151,6 +154,7 @@ def steering_design(
         exemplars=made.exemplars,
         spending=read_options(SpendingSettings, options),
         plan=read_options(PlanSettings, options).plan,
+        logged=read_options(LogSettings, options),
         loaded=loaded,
     )
 
@@ -175,6 +179,7 @@ def steering_task(
         for index, query in enumerate(design.queries)
         for name, condition in zip(design.names, design.conditions, strict=True)
     ]
+    judge = say_who_judges()
     _print_plan(design)
     vidb = load_vidb(design.settings.vidb, design.settings.columns, design.registry)
     if design.plan:
@@ -196,6 +201,7 @@ def steering_task(
         setup=judge_answers(),
         solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
         scorer=intensity(**spending.model_dump(exclude_none=True)),
+        metrics=[*listed(design.logged, headline)],
         version=TASK_VERSION,
         headline_metric=HeadlineMetric(metric=headline),
         metadata={
@@ -214,6 +220,7 @@ def steering_task(
             "own_values_sha256": definitions_hash(design.registry),
             **design.more,
             **(more or {}),
+            **judge,
         },
     )
 
@@ -260,6 +267,49 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
                 )
             )
     return found
+
+
+def planned_of(
+    task: Task, seen: set[tuple[str, ...]], limit: int | None = None
+) -> tuple[list[PlannedSample], EvaluatorSettings, Registry]:
+    """What a built task asks for that was not asked before, with its settings and its catalogue.
+
+    Args:
+        task: from `steering_task`.
+        seen: prompts, and prompts with the values that their responses were scored on, of the
+            tasks before; those of this one are added.
+        limit: samples that are run, from the first.
+    """
+    metadata = task.metadata or {}
+    found = []
+    settings: EvaluatorSettings | None = None
+    registry: Registry | None = None
+    for sample in list(task.dataset)[:limit]:
+        read = read_sample(sample.metadata or {})
+        settings, registry = read.evaluator, read.registry
+        style = next(s for s in get_args(Style) if s == metadata["style"])
+        exemplars = registry.defaults.steer.exemplars
+        question = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+        prompt, _ = steered_prompt(read, metadata["method"], style, exemplars, question)
+        # User texts are drawn for each sample; the prompt tells which.
+        asked = (prompt.system or "", prompt.user)
+        fresh = [v for v in read.score_on if (*asked, *v) not in seen]
+        windows = settings.windows_of(read.query_index, read.queries)
+        if asked in seen and not fresh:
+            continue
+        found.append(
+            PlannedSample(
+                prompt=None if asked in seen else len(asked[0]) + len(asked[1]),
+                windows=windows * len(fresh),
+                response=TOKENS_OF_A_WORD * read.word_limit,
+                refusal=read.refusal_check == "judge" and asked not in seen,
+            )
+        )
+        seen.add(asked)
+        seen.update((*asked, *v) for v in fresh)
+    if settings is None or registry is None:
+        raise ValueError("the task holds no sample")
+    return found, settings, registry
 
 
 def _levels(conditions: Sequence[Condition]) -> list[int]:

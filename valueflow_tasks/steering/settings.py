@@ -6,8 +6,8 @@ the responses. Both come as one mapping of what was given, by name.
 
 import functools
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SkipValidation
 
@@ -35,9 +35,11 @@ from valueflow.scorers.windows.draw import check_anchors
 __all__ = [
     "MEASURED",
     "STEERED",
+    "LogSettings",
     "PlanSettings",
     "SteeringSettings",
     "evaluator_settings",
+    "headline_of",
     "planned_windows",
     "registry_of_run",
     "response_settings",
@@ -86,11 +88,27 @@ class PlanSettings(PriceSettings):
     )
 
 
-MEASURED = (*SCORED, PlanSettings)
+class LogSettings(Settings):
+    """What Inspect's log lists."""
+
+    figures: Literal["few", "all"] = Field(
+        default="few",
+        description="metrics that Inspect prints and lists: `few` (the headline, averages, counts) "
+        "or `all` (those of every cell too)",
+    )
+
+
+MEASURED = (*SCORED, PlanSettings, LogSettings)
 """Options of every task whose responses are measured."""
 
 STEERED = (SteeringSettings, *MEASURED)
 """Options of every steering task."""
+
+
+def headline_of(levels: Iterable[int]) -> str:
+    """The figure that says most of values steered to these levels."""
+    signs = {(level > 0) - (level < 0) for level in levels}
+    return "range" if {1, -1} <= signs else "down" if -1 in signs else "up"
 
 
 def registry_of_run(options: Mapping[str, Any]) -> Registry:

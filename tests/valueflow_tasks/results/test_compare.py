@@ -101,7 +101,10 @@ def test_the_command_prints_a_table_and_writes_csv_and_versions(
     assert "shifts from the default differ after Holm's correction at 5%." in done.output
     assert "model option gain_up: 9 → (not given)" in done.output
     starred = [line for line in done.output.splitlines() if line.strip().startswith("*")]
-    assert {line.split()[1] for line in starred} == {"power/+2"}
+    assert {line.split()[1] for line in starred} == {"power/+2", "power"}
+    figures = list(csv.DictReader(table.with_name("difference_figures.csv").open()))
+    (span,) = [row for row in figures if (row["what"], row["unit"]) == ("range", "power")]
+    assert float(span["difference"]) > 0
     rows = list(csv.DictReader(table.open()))
     assert [(row["what"], row["cell"]) for row in rows] == [
         ("mean", "power/-2"),
@@ -248,11 +251,11 @@ def test_a_log_without_our_scores_is_named(logs: dict[str, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "two runs are compared, not 0"),
-        (["A.eval"], "two runs are compared, not 1"),
+        ([], "two runs or more are compared, not 0"),
+        (["A.eval"], "two runs or more are compared, not 1"),
         (["A.eval", "B.eval", "--models", "x", "y"], "models: goes with --logs"),
         (["--models", "x", "y"], "models: goes with --logs"),
-        (["--logs", "."], "logs: goes with --models"),
+        (["A.eval", "B.eval", "--logs", "."], "logs: takes the place of A B"),
         (["nowhere.eval", "B.eval"], "nowhere.eval: there is no such file or folder"),
         (["A.eval", "B.eval", "-o", "c.json"], "give it the suffix .csv"),
     ],

@@ -310,8 +310,8 @@ def _write_panel(
     Returns:
         Krippendorff's alpha with its interval, for `run.json`.
     """
-    from valueflow.scorers.estimate.evaluation import evaluate
-    from valueflow.scorers.summary.panel import panel_summary
+    from valueflow.scorers.agreement import panel_summary
+    from valueflow.scorers.estimate.evaluation import evaluate, own_estimates
 
     without = []
     for name in found.panel:
@@ -327,7 +327,15 @@ def _write_panel(
             if cell.cell in shifts:
                 row |= {"shift": shifts[cell.cell].shift, "shift_se": shifts[cell.cell].se}
             without.append(row)
-    summary = panel_summary(saved.table, fitted, found, saved.judges, saved.used, {})
+    summary = panel_summary(
+        fitted.names,
+        own_estimates(saved.table, fitted),
+        saved.table.item_query,
+        found.shared,
+        saved.judges,
+        saved.used,
+        {},
+    )
     judges = []
     for judge in summary.judges:
         used = dict(judge.used or {})

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from inspect_ai.log import EvalSample
+from inspect_ai.model import ChatMessage
+
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import CALL_SETTINGS, SAMPLE_KEY
 from valueflow.results.logs import (
@@ -22,10 +25,11 @@ from valueflow.results.logs import (
     shown,
     the_only,
 )
+from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.records import JudgeUsed, ResponseRecord, judge_usage
 from valueflow.scorers.saved.logs import ScoredLog, hidden
 
-__all__ = ["StudyLog", "read_study_log"]
+__all__ = ["StudyLog", "question_text", "read_study_log", "response_text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,12 @@ class StudyLog(RunLog):
     Attributes:
         judge: the judge's record, empty where nothing was judged.
         records: the scored responses, without the judge's raw answers.
+        texts: by a record's item, the question and the response.
     """
 
     judge: dict[str, Any]
     records: list[ResponseRecord]
+    texts: dict[str, tuple[str, str]]
 
     @property
     def size(self) -> int:
@@ -55,10 +61,12 @@ def read_study_log(path: str | Path) -> StudyLog:
     log = ScoredLog(path)
     records: list[ResponseRecord] = []
     sample_settings: dict[str, Any] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for sample, found in log.samples():
         sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
         if found is not None:
             records.append(_without_answers(cast(ResponseRecord, found)))
+            texts[found["item"]] = (question_text(sample.input), response_text(sample))
     if not records:
         raise InputFileError(path, "has no scores of valueflow/intensity")
     judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])
@@ -73,9 +81,20 @@ def read_study_log(path: str | Path) -> StudyLog:
         judge=judge,
         versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
         records=records,
+        texts=texts,
         counts=dict(log.counts),
         notes=_notes(log.header.status, log.counts, judge),
     )
+
+
+def response_text(sample: EvalSample) -> str:
+    """What the model answered, without its reasoning; empty where it answered nothing."""
+    return strip_reasoning(sample.output.completion) if sample.output.choices else ""
+
+
+def question_text(asked: str | list[ChatMessage]) -> str:
+    """The question of a sample: its text, or the last message of a conversation."""
+    return asked if isinstance(asked, str) else asked[-1].text if asked else ""
 
 
 def _usage(

@@ -6,16 +6,17 @@ numbers that must not be averaged.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from valueflow.results.logs import Settings
+from valueflow.hub_assets.errors import OptionError
 from valueflow.results.steering.logs import StudyLog, read_study_log
 from valueflow.results.studies import (
+    LoggedStudies,
+    LoggedStudy,
     Progress,
-    Skipped,
     labels_of,
     pooled,
     read_each,
@@ -54,39 +55,25 @@ _COMPARABILITY = (
 )
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, kw_only=True)
+class Study(LoggedStudy[StudyLog]):
     """Responses that may be taken as one, and what they say.
 
-    Attributes:
-        tag: a letter, for short; empty where there is one study only.
-        label: the tag, the model, and what sets the study apart from others of the model.
-        model: the evaluated model.
+    Attributes, besides those of every study:
         method: how it was steered.
         judge: the judge's record: model, config, anchors and how windows were drawn.
         records: all scored responses.
         summary: their statistics.
         versions: of the packages and of every text that decides a score.
-        logs: the logs that were pooled.
-        usage: (`model`, `judge` or `role`, name) to kinds of tokens and their numbers, of all logs.
-        settings: everything that the logs share.
-        counts: samples planned, in the logs, failed, without score, and generations.
-        notes: what a reader must be told.
+        texts: by a record's item, the question and the response.
     """
 
-    tag: str
-    label: str
-    model: str
     method: str
     judge: dict[str, Any]
     records: list[ResponseRecord]
     summary: RunSummary
     versions: dict[str, str]
-    logs: list[StudyLog]
-    usage: dict[tuple[str, str], dict[str, int]]
-    settings: Settings
-    counts: dict[str, int]
-    notes: list[str]
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def is_simulated(self) -> bool:
@@ -96,23 +83,15 @@ class Study:
         return any(name.startswith("valueflow/") for name in names)
 
 
-@dataclass(frozen=True)
-class Studies:
-    """All studies of some logs.
-
-    Attributes:
-        studies: in the order of their first logs.
-        skipped: logs that were left out.
-        warnings: what a reader must be told before comparing studies.
-    """
-
-    studies: list[Study]
-    skipped: list[Skipped]
-    warnings: list[str]
+Studies = LoggedStudies[Study]
 
 
 def studies_of(
-    files: Sequence[Path], progress: Progress | None = None, tagged: bool = False
+    files: Sequence[Path],
+    progress: Progress | None = None,
+    tagged: bool = False,
+    names: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> Studies:
     """The studies of some log files; none where no log can be used.
 
@@ -120,6 +99,11 @@ def studies_of(
         files: paths of logs.
         progress: is told what is done, how many are done, and how many there are.
         tagged: whether a lone study gets a letter too, because others stand beside it.
+        names: what models are called, where they are not called by their own names.
+        only: names of the values that are looked at; all where empty.
+
+    Raises:
+        OptionError: no log has one of the values, or no study is of one of the models.
     """
     tell = progress or (lambda what, done, of: None)
     logs, skipped = read_each(files, read_study_log, tell, "reading logs")
@@ -127,7 +111,10 @@ def studies_of(
     for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
     kept = [without_repeats(group, skipped) for group in groups.values()]
-    labels = labels_of([group[0].settings for group in kept])
+    labels = labels_of([group[0].settings for group in kept], names)
+    if only:
+        kept = [[only_values(log, only) for log in group] for group in kept]
+        _check_values(kept, only)
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
         tell("estimating", index, len(kept))
@@ -137,6 +124,28 @@ def studies_of(
         tell("estimating", len(kept), len(kept))
     warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)
     return Studies(studies, skipped, warnings)
+
+
+def only_values(log: StudyLog, only: Collection[str]) -> StudyLog:
+    """A log of which only some values were measured."""
+    records = [
+        {**record, "values": values}
+        for record in log.records
+        if (values := {n: v for n, v in record["values"].items() if v["value"] in only})
+    ]
+    return replace(log, records=records)  # type: ignore[arg-type]
+
+
+def _check_values(kept: Sequence[Sequence[StudyLog]], only: Collection[str]) -> None:
+    there = {
+        value["value"]
+        for group in kept
+        for log in group
+        for record in log.records
+        for value in record["values"].values()
+    }
+    if lacking := [name for name in only if name not in there]:
+        raise OptionError("values", f"{', '.join(lacking)}: measured in no log")
 
 
 def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
@@ -170,10 +179,15 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         summary=summary,
         versions=first.versions,
         logs=list(logs),
-        usage={name: dict(used) for name, used in usage.items()},
+        usage=usage,
         settings=first.settings,
-        counts=dict(counts),
+        counts=counts,
         notes=notes,
+        texts={
+            _item_of(log, item, len(logs) > 1): text
+            for log in logs
+            for item, text in log.texts.items()
+        },
     )
 
 
@@ -181,4 +195,8 @@ def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
     """A log's records; sample ids repeat between logs, so pooled items carry their log's."""
     if not prefix:
         return log.records
-    return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]
+    return [{**record, "item": _item_of(log, record["item"], prefix)} for record in log.records]
+
+
+def _item_of(log: StudyLog, item: str, prefix: bool) -> str:
+    return f"{log.identity}:{item}" if prefix else item
