@@ -145,6 +145,9 @@ BESIDE = {
 }
 """What stands beside a headline."""
 
+OF_PANELS = ("judges", "judges_dropped", "judges alpha")
+"""What is said of several judges."""
+
 
 def _few(flat: Mapping[str, float], first: str) -> dict[str, float]:
     """The headline and what stands beside it; of a run without one, what there is of all."""
@@ -156,6 +159,10 @@ def _few(flat: Mapping[str, float], first: str) -> dict[str, float]:
                 for end in ("", "_stderr")
                 if f"{name}{end}" in flat
             }
+        # Of a panel: what is left without each of its judges, and how far they agree.
+        without = f"{headline} without "
+        found |= {name: flat[name] for name in flat if name.startswith(without)}
+    found |= {name: flat[name] for name in OF_PANELS if name in flat}
     return found
 
 

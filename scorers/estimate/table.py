@@ -156,6 +156,13 @@ class WindowTable:
         return ~np.isnan(self.ratings[:, 0])
 
     @property
+    def query_rank(self) -> NDArray[np.int64]:
+        """Each item's query (N,) by its place in the order of the queries' names, which does not
+        depend on the order of the records as their numbers do."""
+        rank = np.argsort(np.argsort(np.array(self.queries, dtype=str), kind="stable"))
+        return np.asarray(rank[self.item_query])
+
+    @property
     def windows(self) -> int:
         """Number of windows, W."""
         return len(self.item)

@@ -197,7 +197,7 @@ def _panel(
     counts, used = judged_and_lost(records), judge_usage(records)
     own = own_estimates(table, fitted)
     return panel_summary(
-        fitted.names, own, table.item_query, evaluation.shared, counts, used, without
+        fitted.names, own, table.query_rank, evaluation.shared, counts, used, without
     )
 
 

@@ -32,7 +32,8 @@ def simulated(**arguments: Any) -> Model:
 
 
 def run(folder: Path, graders: dict[str, Any], **options: Any) -> EvalLog:
-    task = {"values": "power", "levels": "-2,2", "n_queries": 4, "windows": 2, **options}
+    task = {"values": "power", "levels": "-2,2", "n_queries": 4, "windows": 2, "figures": "all"}
+    task |= options
     [log] = inspect_eval(
         steer(**task),
         model="valueflow/respondent",
@@ -114,6 +115,12 @@ def test_the_log_says_how_the_judges_agree_and_what_is_without_each(
     only = run(tmp_path, {"grader": two()["grader"]})
     assert metrics(only)["range"] == pytest.approx(found[f"range without {B}"], abs=1e-9)
     assert "judge" not in windows(only)[0]
+
+
+def test_the_few_figures_of_a_log_say_what_is_without_each_judge(tmp_path: Path) -> None:
+    found = metrics(run(tmp_path, two(seed=2), n_queries=2, figures="few"))
+    for name in ("judges", "judges alpha", f"range without {A}", f"range without {B}_stderr"):
+        assert name in found
 
 
 def test_scoring_again_replaces_one_judge_and_keeps_the_others_of_the_log(panel: EvalLog) -> None:

@@ -330,7 +330,7 @@ def _write_panel(
     summary = panel_summary(
         fitted.names,
         own_estimates(saved.table, fitted),
-        saved.table.item_query,
+        saved.table.query_rank,
         found.shared,
         saved.judges,
         saved.used,
