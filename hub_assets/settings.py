@@ -149,7 +149,25 @@ JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
+
+def not_negative(raw: object) -> float:
+    """A finite number that is 0 or more, from a number or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(raw, int | float | str) and not isinstance(raw, bool):
+        try:
+            if float(raw) == 0:
+                return 0.0
+            return positive_number(raw)
+        except ValueError:
+            pass
+    raise ValueError(f"{raw!r} is not a number of 0 or more")
+
+
 Count = Annotated[int, _at_least(1)]
+NotNegative = Annotated[float, BeforeValidator(not_negative)]
 Positive = Annotated[float, BeforeValidator(positive_number)]
 Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -181,7 +199,8 @@ class EvaluatorSettings(Settings):
     )
     vidb_columns: Columns = Field(
         default_factory=dict,
-        description="column names of the anchors, such as `{text: sentence, intensity: score}`",
+        description="column names of the anchors, such as `{text: sentence, intensity: score}`, "
+        "and `range: 1..5` where their scale is not -10 to 10",
     )
     windows: Count = Field(
         default_factory=registry_default("windows"),
@@ -195,6 +214,11 @@ class EvaluatorSettings(Settings):
         default_factory=registry_default("sampling"),
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
         "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
+    )
+    anchor_length: Literal["any", "near"] = Field(
+        default="any",
+        description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
+        "words is nearest to the response's",
     )
     panel: Text | None = Field(
         default=None,
@@ -217,7 +241,7 @@ class EvaluatorSettings(Settings):
     target_se: Positive | None = Field(
         default=None,
         description="with `sampling=adaptive`: stop asking about a response at this standard "
-        "deviation of its posterior, in points",
+        "error, in points, or where more windows cannot reach it",
     )
     cell_windows: Count | None = Field(
         default=None,
@@ -225,8 +249,13 @@ class EvaluatorSettings(Settings):
     )
     design_scale: Positive = Field(
         default_factory=registry_default("design_scale"),
-        description="the judge's scale that `sampling=adaptive` assumes, in log-worth per point; "
-        "may be wrong by half without harm",
+        description="the judge's scale that `sampling=adaptive` assumes until the run's own "
+        "windows tell, in log-worth per point",
+    )
+    design_text_sd: NotNegative = Field(
+        default_factory=registry_default("design_text_sd"),
+        description="the judge's disagreement with single texts that `sampling=adaptive` assumes "
+        "until then: its standard deviation, in points",
     )
 
     @model_validator(mode="before")
@@ -244,14 +273,12 @@ class EvaluatorSettings(Settings):
             raise OptionError(
                 "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
+        if self.sampling == "fixed" and self.anchor_length != "any":
+            raise OptionError(
+                "anchor_length", "near does not go with a panel, whose anchors are shown in turn"
+            )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
-        if self.judge_mode in ("rating", "placement") and self.sampling == "adaptive":
-            raise OptionError(
-                "judge_mode",
-                f"{self.judge_mode} does not go with sampling=adaptive: which anchors stand beside "
-                "a response hardly changes what its number tells. Take sampling=bucket",
-            )
         if self.judge_mode == "placement" and self.window_size < 3:
             raise OptionError(
                 "window_size",
@@ -290,8 +317,13 @@ class EvaluatorSettings(Settings):
         return self.vidb_columns
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings that say how windows were drawn, for the log."""
-        return self.model_dump(exclude={"vidb", "vidb_columns"})
+        """The settings that say how windows were drawn, for the log.
+
+        Those that came later and are as they always were are left out, so that logs from before
+        and after are of one study.
+        """
+        told = self.model_dump(exclude={"vidb", "vidb_columns"})
+        return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
 
 
 class ResponseSettings(Settings):

@@ -3,13 +3,15 @@
 A source is written as users type it:
 
 - the name of an asset of the registry (`vidb-mini`);
-- a path to a CSV, TSV, JSONL, JSON or Parquet file, or to a folder of them;
+- a path to a CSV, TSV, JSONL, JSON or Parquet file (also `.csv.gz` and its like), or to a folder
+  of them;
 - `ORG/NAME@REVISION`, a dataset on the Hugging Face Hub (`main` where no revision is given; the
   commit that was loaded is always reported).
 
 A packaged database (`valueflow.hub_assets.publish.package`), in a folder or on the Hub, is checked
-against its manifest, and gives its rows on which judges and people agree; with `#full` after its
-name, all rows.
+against its manifest. Of a value it gives the rows on which judges and people agree, where these
+cover the scale as all rows do, else all rows; `#full` or `#filtered` after its name decides
+otherwise.
 
 Columns are found by name. Every reader documents the names that it accepts, in order; users with
 other names say so by a mapping such as `{text: sentence, intensity: score}`.
@@ -18,16 +20,17 @@ other names say so by a mapping such as `{text: sentence, intensity: score}`.
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
 from valueflow.hub_assets.files import check_file
-from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, rows_of
+from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, is_table, rows_of
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.download import download
-from valueflow.hub_assets.vidb.manifest import MANIFEST, check_files, read_manifest
+from valueflow.hub_assets.vidb.manifest import CATALOGUE, MANIFEST, check_files, read_manifest
 from valueflow.hub_assets.vidb.schema import ProblemsError
 
 __all__ = [
@@ -116,7 +119,7 @@ def hub_reference(text: str) -> tuple[str, str] | None:
 
 def _local(path: Path, reference: str, revision: str, split: str = "") -> Source:
     if path.is_file():
-        if path.suffix.lower() not in SUFFIXES:
+        if not is_table(path):
             raise InputFileError(path, f"is none of {', '.join(SUFFIXES)}")
         files, root = [path], path.parent
     else:
@@ -127,9 +130,7 @@ def _local(path: Path, reference: str, revision: str, split: str = "") -> Source
     if manifest := read_manifest(root) if path.is_dir() else None:
         if problems := check_files(root, manifest, [f"*{suffix}" for suffix in SUFFIXES]):
             raise ProblemsError(reference, problems)
-        files = _of_split(files, split or "filtered")
-        if lacking := [file for file in files if file.stem != (split or "filtered")]:
-            notes = (f"{len(lacking)} values have no filtered rows; their full rows are used",)
+        files, notes = _of_split(files, split)
     elif split:
         raise InputFileError(reference, f"is no packaged database, and has no split '{split}'")
     return Source(
@@ -146,10 +147,14 @@ def _hub(repo_id: str, revision: str, split: str, pinned: str | None = None) -> 
     found = download(
         repo_id,
         revision,
-        [f"*{suffix}" for suffix in SUFFIXES],
+        [*(f"*{suffix}" for suffix in SUFFIXES), CATALOGUE],
         advice=", or give a local file, or 'vidb-mini' or 'queries-mini', which are embedded",
     )
     reference = f"{repo_id}@{found.commit}"
+    if not _tables(found.folder):
+        held = ", ".join(found.listing[:20]) + (" ..." if len(found.listing) > 20 else "")
+        told = f"; it holds {held}" if held else ""
+        raise InputFileError(reference, f"holds no table ({', '.join(SUFFIXES)}){told}")
     source = _local(found.folder, reference, found.commit, split)
     if found.unreachable:
         note = f"the Hub could not be reached; {revision} is what the cache had, {found.commit}"
@@ -171,19 +176,58 @@ def content_hash(folder: Path) -> str:
 def _tables(folder: Path) -> list[Path]:
     # Sorted within each folder by name, so that the order is the same on every machine.
     return sorted(
-        f
-        for f in folder.rglob("*")
-        if f.suffix.lower() in SUFFIXES and f.name not in _NO_TABLES and f.is_file()
+        f for f in folder.rglob("*") if is_table(f) and f.name not in _NO_TABLES and f.is_file()
     )
 
 
-def _of_split(files: list[Path], split: str) -> list[Path]:
-    """The files of one split of a packaged database: of `filtered`, those of `full` for values
-    that have no filtered rows."""
-    chosen = {file.parent: file for file in files if file.stem == "full"}
-    if split == "filtered":
-        chosen |= {file.parent: file for file in files if file.stem == "filtered"}
-    return sorted(chosen.values())
+_PARTS = 5
+"""Equal parts of the scale, one for each anchor of a window of six."""
+_ENOUGH = 6
+"""Filtered rows in a part that do: three windows and three texts that steer; half of all rows of
+the part always do."""
+
+
+def _of_split(files: list[Path], split: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The files of a packaged database that are read, and what a user should know of the choice.
+
+    Where no split is asked for, those of `filtered` for values whose filtered rows cover the scale;
+    of a value without filtered rows always those of `full`.
+    """
+    full = {file.parent: file for file in files if file.stem == "full"}
+    filtered = {file.parent: file for file in files if file.stem == "filtered"}
+    if split == "full":
+        return sorted(full.values()), ()
+    thin = [] if split else [f for f in filtered if f in full and not _covers(filtered[f], full[f])]
+    chosen = full | {f: file for f, file in filtered.items() if f not in thin}
+    notes = []
+    if lacking := [folder for folder in full if folder not in filtered]:
+        notes.append(f"{len(lacking)} values have no filtered rows; their full rows are used")
+    if thin:
+        names = ", ".join(sorted(folder.name for folder in thin))
+        notes.append(
+            f"the filtered rows of {len(thin)} values do not cover the scale ({names}); their full "
+            "rows are used. Write #filtered after the database's name for the filtered ones alone"
+        )
+    return sorted(chosen.values()), tuple(notes)
+
+
+def _covers(filtered: Path, full: Path) -> bool:
+    """Whether each part of the scale that holds rows holds filtered rows enough; parts with few
+    rows may lack them where most rows are filtered."""
+    some, every = _rows_by_part(filtered), _rows_by_part(full)
+    thin = [p for p, rows in every.items() if some[p] < min(max(1, rows // 2), _ENOUGH)]
+    most = 2 * some.total() >= every.total()
+    return not thin or (most and all(every[part] < _ENOUGH for part in thin))
+
+
+def _rows_by_part(file: Path) -> Counter[int]:
+    """Rows in each part of the scale; rows without a number are for the reader to refuse."""
+    found: Counter[int] = Counter()
+    for row in rows_of([file]):
+        intensity = row.cells.get("intensity")
+        if isinstance(intensity, int | float) and abs(intensity) <= 10:
+            found[min(int((intensity + 10) / 20 * _PARTS), _PARTS - 1)] += 1
+    return found
 
 
 def _hash(root: Path, files: Sequence[Path]) -> str:
@@ -215,6 +259,7 @@ def column_map(
     required: Sequence[str],
     given: Mapping[str, str] | None,
     option: str,
+    among: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Finds the column of each field.
 
@@ -225,6 +270,7 @@ def column_map(
         required: fields that must be found.
         given: the user's own mapping, field name to column name, which wins.
         option: name of the option that carries `given`, for the error.
+        among: all files of the table, which the error lists where there are several.
 
     Returns:
         Field name to column name, for the fields that were found.
@@ -255,6 +301,15 @@ def column_map(
         raise InputFileError(
             row.file,
             f"has no column for {' and '.join(repr(f) for f in missing)}. Found: "
-            f"{', '.join(map(str, row.cells))}. Name it with {option}='{{{example}}}'",
+            f"{', '.join(map(str, row.cells))}. Name it with {option}='{{{example}}}'"
+            + _listed(among),
         )
     return found
+
+
+def _listed(files: Sequence[Path]) -> str:
+    if len(files) < 2:
+        return ""
+    shown = ", ".join(f"{file.parent.name}/{file.name}" for file in files[:10])
+    more = f" and {len(files) - 10} more" if len(files) > 10 else ""
+    return f". The files that were found: {shown}{more}"

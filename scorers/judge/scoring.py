@@ -16,7 +16,7 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
+from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
 from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.calls.memory import (
@@ -48,6 +48,7 @@ from valueflow.scorers.judge.response import (
     value_record,
 )
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
@@ -87,6 +88,8 @@ class Judging:
         spending: what it may cost.
         states: of its judges, by name: how they fare, see `JudgeState`.
         asked: name of the judge that was asked last.
+        running: what the run's windows say of its judges so far, by name and by what is assumed and
+            asked.
     """
 
     grader: Callable[[], tuple[Model, bool]]
@@ -94,6 +97,7 @@ class Judging:
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
     asked: str | None = None
+    running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
     _told_spent: bool = False
@@ -125,6 +129,13 @@ class Judging:
         if name not in self.states:
             self.states[name] = JudgeState(budget=budget_of(self.spending, model))
         return judge_with(model, self.states[name]), named
+
+    def running_judge(self, model: Model, settings: EvaluatorSettings) -> RunningJudge:
+        """What the run's windows say so far of a judge that is asked in one way."""
+        rated = settings.judge_mode in ("rating", "placement")
+        assumed = (settings.design_scale, settings.design_text_sd)
+        key = (str(model), settings.judge_mode, *assumed)
+        return self.running.setdefault(key, RunningJudge(rated, *assumed))
 
     def spent(self, why: str) -> None:
         """Says once that the budget is spent, and how to go on."""
@@ -221,6 +232,7 @@ async def _score_response(
                     model=model,
                     named=named,
                     without_logprobs=judging.without_logprobs,
+                    running=judging.running_judge(model, sample.evaluator),
                 ),
                 values,
             )
@@ -262,6 +274,7 @@ async def repair_response(
         model=model,
         named=named,
         without_logprobs=judging.without_logprobs,
+        running=judging.running_judge(model, sample.evaluator),
     )
     asked = 0
     with accounting() as used:

@@ -214,6 +214,7 @@ def _literal(table: Table) -> Table:
         box=table.box,
         padding=table.padding,
         title_justify=table.title_justify,
+        caption_justify=table.caption_justify,
     )
     for column in table.columns:
         made.add_column(told(column.header) or "", justify=column.justify, overflow="fold")

@@ -1,8 +1,12 @@
 """A table becomes a folder that obeys the schema, whole or not at all."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -66,6 +70,25 @@ def test_packaged_anchors_are_the_filtered_rows_and_all_rows_on_demand(tmp_path:
     assert every.notes == ()
     # The reference that goes into a log finds the same rows.
     assert load_vidb(every.source.reference).anchors == every.anchors
+
+
+def test_filtered_rows_that_do_not_cover_the_scale_give_way_to_all_rows(tmp_path: Path) -> None:
+    wide = [
+        {**ROWS[0], "text": f"{value} {i}.", "value": value, "intensity": x, "filtered": marked}
+        for value, marks in (("power", lambda i, x: x > 2), ("face", lambda i, x: i % 2 == 0))
+        for i, x in enumerate(np.linspace(-9.9, 9.9, 80).tolist())
+        for marked in [marks(i, x)]
+    ]
+    folder = package(tmp_path / "db", wide)
+    chosen = load_vidb(folder)
+    assert len(chosen.anchors["pvq", "power"]) == 80
+    assert len(chosen.anchors["pvq", "face"]) == 40
+    (note,) = chosen.notes
+    assert "1 values do not cover the scale (power); their full rows are used" in note
+    asked_for = load_vidb(f"{folder}#filtered")
+    assert len(asked_for.anchors["pvq", "power"]) == sum(
+        r["value"] == "power" and bool(r["filtered"]) for r in wide
+    )
 
 
 def test_a_folder_that_differs_from_its_manifest_is_not_used(tmp_path: Path) -> None:
@@ -166,3 +189,35 @@ def test_held_out_texts_are_kept_as_hashes_not_as_texts(tmp_path: Path) -> None:
     folder = package(tmp_path / "db", ROWS, held_out=held)
     lines = (folder / "held_out.txt").read_text().splitlines()
     assert lines == sorted([split_hash_of(str(ROWS[0]["text"])), "ab" * 8])
+
+
+def test_held_out_texts_among_the_filtered_rows_are_refused_as_a_push_would(tmp_path: Path) -> None:
+    held = tmp_path / "held.txt"
+    held.write_text(f"{ROWS[1]['text']}\n")
+    with pytest.raises(ProblemsError, match=r"row 2, column 'filtered'.*is held out"):
+        package(tmp_path / "db", ROWS, held_out=held)
+    assert not (tmp_path / "db").exists()
+
+
+def test_columns_that_the_form_has_not_are_named(tmp_path: Path) -> None:
+    table = tmp_path / "rows.json"
+    table.write_text(json.dumps([{**row, "mood": "calm", "year": 2020} for row in ROWS]))
+    notes = package_table(table, tmp_path / "db").notes
+    assert notes == ("columns left out, since the form has none of them: mood, year",)
+
+
+def test_what_a_killed_run_left_is_taken_away_and_what_it_moved_comes_back(tmp_path: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    dead, alive = done.pid, os.getppid()
+    folder = package(tmp_path / "db", ROWS)
+    moved = tmp_path / f".db.old-{dead}-abc"
+    moved.mkdir()
+    os.replace(folder, moved / "old")
+    for name in (f".db.new-{dead}-abc", f".db.new-{alive}-abc", ".db.mine"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(OptionError, match="is there already"):
+        package_table(tmp_path / "db.json", folder)
+    assert (folder / "README.md").is_file()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"db", "db.json", f".db.new-{alive}-abc", ".db.mine"}

@@ -68,6 +68,7 @@ def test_a_name_that_is_no_option_ends_the_scorer() -> None:
         ("judge_mode", "rank", "judge_mode: 'rank' is none of ranking, rating, placement, choice"),
         ("refusals", "drop", "refusals: 'drop' is none of exclude, rank"),
         ("design_scale", "0", "design_scale: '0' is not a positive number"),
+        ("design_text_sd", "-1", "design_text_sd: '-1' is not a number of 0 or more"),
         ("vidb_columns", "text", "vidb_columns: 'text' is not a mapping"),
         ("word_limit", -3, "word_limit: -3 is not a whole number"),
     ],

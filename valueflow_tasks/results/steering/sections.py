@@ -7,7 +7,11 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.page import Section
 from valueflow.results.steering.evidence import evidence_of
 from valueflow.results.steering.figures.designs import composite_curves, pair_planes, square_maps
-from valueflow.results.steering.figures.judge import judge_fits, judge_parameters
+from valueflow.results.steering.figures.judge import (
+    judge_fits,
+    judge_parameters,
+    judge_ratings,
+)
 from valueflow.results.steering.figures.models import refusal_rates, refusal_shifts, steerability
 from valueflow.results.steering.figures.values import (
     bars_by_model,
@@ -76,7 +80,8 @@ def sections_of(found: Studies) -> list[Section]:
                 some("composites")),
         Section("refusals", "Refusals", quiet, refusals, some("refusals")),
         Section("evidence", "Evidence", [_EVIDENCE], evidence=evidence_of(series)),
-        Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies),
+        Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies)
+                + judge_ratings(studies),
                 some("judges", "rating_judges", "judge_fit")),
         Section("cost", "Counts and cost", [_COST], [],
                 some("counts", "cost")),
