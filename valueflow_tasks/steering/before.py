@@ -5,14 +5,14 @@ from importlib import import_module
 from logging import getLogger
 
 import anyio
-from inspect_ai.model import model_roles
+from inspect_ai.model import Model, model_roles
 from inspect_ai.scorer import Metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.settings import read_sample
 from valueflow.scorers.intensity_scorer import steering_headline, steering_summary
-from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model
+from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model, grader_models
 from valueflow.scorers.judge.probe import probe_judge
 from valueflow.scorers.summary.overview import self_judged
 from valueflow.steering.plan import run_size
@@ -45,12 +45,15 @@ def say_who_judges() -> dict[str, str]:
 
 
 @solver
-def judge_answers() -> Solver:
+def judge_answers(every: bool = False) -> Solver:
     """Ends a run whose judge does not answer, before anything is generated.
 
     The judge is asked once, by whichever sample comes first; the others wait. A simulated judge,
     which costs nothing, is asked about every value of the run, since it need not know them all.
     Without a judge of its own a run is judged by the evaluated model, which is not asked.
+
+    Args:
+        every: whether the models in all roles that begin with `grader` are asked.
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
@@ -68,6 +71,11 @@ def judge_answers() -> Solver:
             return state
         if not locks:
             locks.append(anyio.Lock())
+        for model in grader_models() if every else grader_models()[:1]:
+            await ask(model, state)
+        return state
+
+    async def ask(model: Model, state: TaskState) -> None:
         sample = read_sample(state.metadata)
         simulated = getattr(model.api, "simulated", False)
         scored = sample.score_on if simulated else sample.score_on[:1]
@@ -86,6 +94,5 @@ def judge_answers() -> Solver:
                             logger.warning(odd)
             if (dead := asked[key]) is not None:
                 raise dead
-        return state
 
     return solve

@@ -62,16 +62,28 @@ class IntensityScale:
             raise ValueError("a scale must rise from knot to knot")
 
     def intensity(self, utility: ArrayLike) -> NDArray[np.float64]:
-        """Intensities of utilities, clipped to [-10, 10]; same shape."""
+        """Intensities of utilities, clipped to [-10, 10]; same shape.
+
+        Args:
+            utility: of any shape, in log choice odds.
+        """
         found = _through(utility, self.utilities, self.intensities)
         return np.clip(found, -LIMIT, LIMIT)
 
     def utility(self, intensity: ArrayLike) -> NDArray[np.float64]:
-        """Utilities of intensities; the inverse of `intensity` within its ends."""
+        """Utilities of intensities; the inverse of `intensity` within its ends.
+
+        Args:
+            intensity: of any shape, in points.
+        """
         return _through(intensity, self.intensities, self.utilities)
 
     def slope(self, utility: ArrayLike) -> NDArray[np.float64]:
-        """Points of intensity per unit of utility there; standard errors grow by it."""
+        """Points of intensity per unit of utility there; standard errors grow by it.
+
+        Args:
+            utility: of any shape, in log choice odds.
+        """
         slopes = np.diff(self.intensities) / np.diff(self.utilities)
         place = np.searchsorted(self.utilities, np.asarray(utility, dtype=np.float64)) - 1
         return np.asarray(slopes[np.clip(place, 0, slopes.size - 1)], dtype=np.float64)
@@ -189,18 +201,19 @@ def _logistic(
     return float(beta[0]), float(beta[1]), inverse @ spread @ inverse
 
 
-def scale_from_ratings(
-    utilities: ArrayLike, ratings: ArrayLike, *, knots: int = 12
-) -> IntensityScale:
+MOST_KNOTS = 12
+"""Most knots of a map through people's ratings."""
+
+
+def scale_from_ratings(utilities: ArrayLike, ratings: ArrayLike) -> IntensityScale:
     """A rising map through people's ratings.
 
-    Texts are put into up to `knots` groups of neighbouring utility; the groups' mean ratings are
+    Texts are put into up to MOST_KNOTS groups of neighbouring utility; the groups' mean ratings are
     made to rise by isotonic least squares, and every step to rise at least a little.
 
     Args:
         utilities: (n,) of rated texts.
         ratings: (n,) in [-10, 10].
-        knots: most knots.
 
     Raises:
         ValueError: fewer than four ratings, or ratings that do not rise with the utilities, or
@@ -212,7 +225,7 @@ def scale_from_ratings(
     if not r.min() < 0 < r.max():
         raise ValueError("ratings on both sides of 0 are needed to find the neutral point")
     order = np.argsort(u, kind="stable")
-    groups = np.array_split(order, max(2, min(knots, u.size // 4)))
+    groups = np.array_split(order, max(2, min(MOST_KNOTS, u.size // 4)))
     x = np.array([u[g].mean() for g in groups])
     y = np.array([r[g].mean() for g in groups])
     apart = np.concatenate([[True], np.diff(x) > 1e-9])
