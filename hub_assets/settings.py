@@ -37,8 +37,11 @@ __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
     "JUDGE_MODES",
+    "PANEL_MODES",
     "SAMPLE_KEY",
     "SCORED",
+    "SENTENCE_WORDS",
+    "Baseline",
     "Columns",
     "Count",
     "EvaluatorSettings",
@@ -49,6 +52,7 @@ __all__ = [
     "Settings",
     "SpendingSettings",
     "Text",
+    "ToldSettings",
     "check_overrides",
     "column_names",
     "condition_name",
@@ -140,6 +144,10 @@ def _absolute(raw: object) -> object:
     return str(Path(raw).expanduser().resolve()) if isinstance(raw, str | PathLike) else raw
 
 
+def _plain(raw: object) -> object:
+    return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
 def _at_least(least: int) -> BeforeValidator:
     return BeforeValidator(functools.partial(whole_number, least=least))
 
@@ -147,7 +155,18 @@ def _at_least(least: int) -> BeforeValidator:
 JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 """What a judge is asked about a window."""
 
+Baseline = Literal["first_person", "plain"]
+"""How the default is asked: in the form of the steered prompts, or with the word limit alone."""
+
+SENTENCE_WORDS = 18
+"""Most words of a response that is one sentence, where the user names no number."""
+
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
+
+PanelMode = Literal["all", "split"]
+"""How several judges share the windows of a response."""
+
+PANEL_MODES: tuple[str, ...] = get_args(PanelMode)
 
 
 def not_negative(raw: object) -> float:
@@ -213,16 +232,21 @@ class EvaluatorSettings(Settings):
     sampling: Literal["bucket", "random", "fixed", "adaptive"] = Field(
         default_factory=registry_default("sampling"),
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
-        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
+        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with an `anchor_panel`",
     )
     anchor_length: Literal["any", "near"] = Field(
         default="any",
         description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
         "words is nearest to the response's",
     )
-    panel: Text | None = Field(
+    anchor_panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
+    )
+    panel: PanelMode = Field(
+        default="all",
+        description="how several judges (the roles `grader`, `grader_b`, ...) go about a response: "
+        "`all` judge every window, or they `split` the windows, at the price of one judge",
     )
     seed: Annotated[int, _at_least(0)] = Field(
         default_factory=registry_default("seed"), description="seed of every draw"
@@ -261,17 +285,21 @@ class EvaluatorSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _panel_means_fixed(cls, raw: Any) -> Any:
-        if isinstance(raw, Mapping) and raw.get("panel") and raw.get("sampling") is None:
-            return {**raw, "sampling": "fixed"}
+        if isinstance(raw, Mapping):
+            raw = _with_anchor_panel(raw)
+            if raw.get("anchor_panel") and raw.get("sampling") is None:
+                return {**raw, "sampling": "fixed"}
         return raw
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        if self.sampling == "fixed" and not self.panel:
-            raise OptionError("panel", "sampling=fixed needs a panel of anchors: -T panel=FILE")
-        if self.sampling != "fixed" and self.panel:
+        if self.sampling == "fixed" and not self.anchor_panel:
             raise OptionError(
-                "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
+                "anchor_panel", "sampling=fixed needs a panel of anchors: -T anchor_panel=FILE"
+            )
+        if self.sampling != "fixed" and self.anchor_panel:
+            raise OptionError(
+                "anchor_panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
         if self.sampling == "fixed" and self.anchor_length != "any":
             raise OptionError(
@@ -320,18 +348,75 @@ class EvaluatorSettings(Settings):
         """The settings that say how windows were drawn, for the log.
 
         Those that came later and are as they always were are left out, so that logs from before
-        and after are of one study.
+        and after are of one study; and how judges share windows, which is a matter of a panel's
+        record alone.
         """
-        told = self.model_dump(exclude={"vidb", "vidb_columns"})
+        told = self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
         return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
 
 
-class ResponseSettings(Settings):
+def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options in which a table that was given as `panel`, as it was called before there were panels
+    of judges, is the `anchor_panel`.
+
+    Raises:
+        OptionError: it is neither a way to share windows nor a table.
+    """
+    given = raw.get("panel")
+    if given is None or given in PANEL_MODES:
+        return {name: setting for name, setting in raw.items() if name != "panel" or given}
+    name = str(fspath(given) if isinstance(given, PathLike) else given)
+    rest = {option: setting for option, setting in raw.items() if option != "panel"}
+    is_table = any(mark in name for mark in "./@\\") or name in load_registry().assets
+    if is_table and not rest.get("anchor_panel"):
+        return {**rest, "anchor_panel": name}
+    raise OptionError(
+        "panel",
+        f"{name!r} is none of {', '.join(PANEL_MODES)} (how several judges share the windows of a "
+        "response); a table of anchors for sampling=fixed is given as anchor_panel=FILE",
+    )
+
+
+class ToldSettings(Settings):
+    """What all models are told: in which wording and language, and in whose words."""
+
+    wording: Annotated[Literal["1", "2"], BeforeValidator(_plain)] = Field(
+        default="2",
+        description="version of all that models are told: steering, definitions and questions to "
+        "judges; `1` repeats runs of before",
+    )
+    language: Text = Field(
+        default="en",
+        description="language of all that models are told: `en`, `de` (not reviewed by native "
+        "speakers), or one of your own with `prompts`",
+    )
+    prompts: Annotated[str, BeforeValidator(_absolute)] | None = Field(
+        default=None,
+        description="folder with sentences of your own in a file `LANGUAGE.yaml`; they go before "
+        "the embedded ones",
+    )
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that names are from, with its texts in the wording and language."""
+        own = getattr(self, "catalogue", None)
+        return load_registry(
+            own, wording=self.wording, language=self.language, prompts=self.prompts
+        )
+
+
+class ResponseSettings(ToldSettings):
     """What counts as a response that can be ranked, and the names that values are known by."""
 
     word_limit: Count = Field(
         default_factory=registry_default("word_limit"),
-        description="most words of a response; longer ones are counted",
+        description="most words of a response; longer ones are counted; 18 where `form=sentence` "
+        "and no other limit is given",
+    )
+    form: Literal["paragraph", "sentence"] = Field(
+        default="paragraph",
+        description="what a response is asked to be: a `paragraph`, or one plain `sentence`, as "
+        "long as most anchors are; no result is compared with one of another form unawares",
     )
     refusal_check: Literal["phrases", "judge"] = Field(
         default="phrases",
@@ -353,9 +438,25 @@ class ResponseSettings(Settings):
         description="YAML file with values, theories, pairs, squares and anchor tables of your own",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sentences_are_short(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and raw.get("form") == "sentence":
+            limit = raw.get("word_limit")
+            return {**raw, "word_limit": SENTENCE_WORDS if limit is None else limit}
+        return raw
+
     def rules(self) -> dict[str, str]:
         """The settings that say which responses are ranked, for the log."""
         return {"refusal_check": self.refusal_check, "refusals": self.refusals, "cut": self.cut}
+
+    def told(self) -> dict[str, str]:
+        """What models are told and asked for, for the record of a response."""
+        return {
+            "wording": self.registry.sentences.version,
+            "language": self.language,
+            "form": self.form,
+        }
 
 
 class PriceSettings(Settings):
@@ -396,6 +497,7 @@ class SampleSettings(ResponseSettings):
         query_index: the query's place in the run, which balances places in windows.
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
+        baseline: how the default is asked, see `valueflow.solvers.wording.default_prompt`.
         evaluator: how the response is measured.
     """
 
@@ -408,12 +510,8 @@ class SampleSettings(ResponseSettings):
     family: str = ""
     query_index: int = 0
     queries: int = 1
+    baseline: Baseline = "first_person"
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
-
-    @property
-    def registry(self) -> Registry:
-        """The catalogue that the sample's names are from."""
-        return load_registry(self.catalogue)
 
     def level_of(self, value: Value) -> int:
         """The level toward which the response was steered for a value; 0 where it was not.
@@ -564,6 +662,9 @@ def read_sample(
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
     raw = metadata[SAMPLE_KEY]
+    if isinstance(raw, Mapping) and "wording" not in raw:
+        # A sample of the first wording does not say so.
+        raw = {**raw, "wording": "1"}
     if overrides and isinstance(raw, Mapping):
         raw = _overridden(raw, overrides)
     try:
@@ -590,7 +691,7 @@ def check_overrides(options: Mapping[str, Any]) -> None:
                 raise option_problem(error) from None
 
 
-_OF_SAMPLING = {"panel": "fixed", "target_se": "adaptive"}
+_OF_SAMPLING = {"anchor_panel": "fixed", "target_se": "adaptive"}
 """Options that only one kind of sampling has."""
 
 
@@ -601,8 +702,9 @@ def _overridden(raw: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     outside = {n: s for n, s in overrides.items() if n in ResponseSettings.model_fields}
     if not isinstance(evaluator, Mapping):
         return {**raw, **outside}
-    sampling = inside.get("sampling") or ("fixed" if inside.get("panel") else None)
-    kept = dict(evaluator)
+    inside = dict(_with_anchor_panel(inside))
+    sampling = inside.get("sampling") or ("fixed" if inside.get("anchor_panel") else None)
+    kept = dict(_with_anchor_panel(evaluator))
     if sampling:
         kept = {n: s for n, s in kept.items() if _OF_SAMPLING.get(n, sampling) == sampling}
         inside["sampling"] = sampling

@@ -25,6 +25,7 @@ EDGES = {
         "judge.questions.choice",
         "judge.calls.memory",
         "judge.model",
+        "judge.panel",
         "judge.probe",
         "judge.response",
         "judge.scoring",

@@ -217,9 +217,18 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
-JUDGE = ("model", "config", "model_args", "prompt_version", "vidb_sha256", "judge_mode", "panel")
+JUDGE = (
+    "model",
+    "config",
+    "model_args",
+    "prompt_version",
+    "wording",
+    "vidb_sha256",
+    "judge_mode",
+    "anchor_panel",
+)
 """What makes a judge: the same model asks for another scale, place effect and disagreement with
-texts where it is set or asked otherwise, or shown other texts."""
+texts where it is set or asked otherwise, told otherwise what values mean, or shown other texts."""
 
 SCALE = {
     "vidb_sha256": "anchors differ",
@@ -284,7 +293,10 @@ def scale_differences(
 
 
 def _identity(judge: dict[str, Any]) -> str:
-    return json.dumps({key: judge.get(key) for key in JUDGE}, sort_keys=True, default=str)
+    # Records of the first wording do not say which it is, and earlier ones have the table of
+    # anchors as `panel`.
+    made = {"wording": "1", "anchor_panel": judge.get("panel"), **judge}
+    return json.dumps({key: made.get(key) for key in JUDGE}, sort_keys=True, default=str)
 
 
 def _told(judge: dict[str, Any], key: str) -> str:

@@ -83,7 +83,7 @@ def read_study_log(path: str | Path) -> StudyLog:
         records=records,
         texts=texts,
         counts=dict(log.counts),
-        notes=_notes(log.header.status, log.counts, judge),
+        notes=[*_notes(log.header.status, log.counts, judge), *_topics(metadata)],
     )
 
 
@@ -150,6 +150,13 @@ def _settings(
         found["exemplars"] = step.get("exemplars")
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
+    if found["wording"] is not None:
+        # How runs were before their logs said so.
+        found["form"] = metadata.get("form", "paragraph")
+        found["baseline"] = metadata.get("baseline", "first_person")
+        found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
+        found["system prompt hash"] = metadata.get("system_sha256")
+        found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")
@@ -169,7 +176,10 @@ def _settings(
         if name not in CALL_SETTINGS:
             found[f"judge {name.replace('_', ' ')}"] = setting
     named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
-    skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model"}
+    skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model", "judges"}
+    for one in drawn.get("judges", ()):
+        config = {n: c for n, c in one["config"].items() if n not in CALL_SETTINGS}
+        found[f"judge {one['name']}"] = " ".join(f"{n}={shown(c)}" for n, c in config.items())
     for name, setting in drawn.items():
         if name not in skipped:
             found[named.get(name, name.replace("_", " "))] = setting
@@ -180,7 +190,8 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
     """The judge's model arguments, readable where the log's header still has those that were used
     (scoring again leaves the first judge's there), else as the hash that the record keeps."""
     known = judge.get("model_args")
-    grader = roles.get("grader")
+    held = roles.get("grader")
+    grader = held[0] if isinstance(held, list) else held
     arguments = dict(grader.args or {}) if grader is not None else {}
     for candidate in (arguments, {}):
         text = json.dumps(candidate, sort_keys=True, default=str)
@@ -190,6 +201,19 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
             ]
             return " ".join(told) or "none"
     return str(known) if known else None
+
+
+def _topics(metadata: Mapping[str, Any]) -> list[str]:
+    """What share of the pairs of a question and a value is off topic, where the log knows."""
+    told = metadata.get("topics") or {}
+    known, off = int(told.get("known", 0)), int(told.get("off_topic", 0))
+    if not known:
+        return []
+    what = "left out" if metadata.get("relevant") else "asked like the others"
+    return [
+        f"{100 * off / known:.0f} % of the pairs of a question and a value are off topic "
+        f"({off:,} of {known:,}); they were {what}"
+    ]
 
 
 def _notes(status: str, counts: Mapping[str, int], judge: Mapping[str, Any]) -> list[str]:
