@@ -41,7 +41,9 @@ from valueflow.scorers.summary.cells import (
     cells_present,
     published_signs,
 )
-from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.designs.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.dose_response import (
     ValueSummary,
     published_summaries,
@@ -49,8 +51,6 @@ from valueflow.scorers.summary.dose_response import (
     steered_orders,
     value_summaries,
 )
-from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
-from valueflow.scorers.summary.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.stability.length import LengthEffect, length_effect
 
 __all__ = [

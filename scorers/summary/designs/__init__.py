@@ -1,0 +1,1 @@
+"""Several values at once: pairs, squares of five, values by their children."""
