@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.page import Section
-from valueflow.results.steering.evidence import evidence_of
 from valueflow.results.steering.figures.designs import composite_curves, pair_planes, square_maps
 from valueflow.results.steering.figures.judge import (
     judge_fits,
@@ -19,7 +18,6 @@ from valueflow.results.steering.figures.values import (
     bars_by_value,
     dose_response_curves,
 )
-from valueflow.results.steering.findings import findings, self_judged_text
 from valueflow.results.steering.rows import (
     agreement_rows,
     cell_rows,
@@ -40,6 +38,8 @@ from valueflow.results.steering.rows import (
 )
 from valueflow.results.steering.series import MODERATE, STRONG, Series, series_of
 from valueflow.results.steering.studies import Studies, Study
+from valueflow.results.steering.texts.evidence import evidence_of
+from valueflow.results.steering.texts.findings import findings, self_judged_text
 from valueflow.results.tables import Table, log_rows, setting_rows, table_of, usage_rows
 
 __all__ = [
