@@ -221,6 +221,11 @@ class EvaluatorSettings(Settings):
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
         "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with an `anchor_panel`",
     )
+    anchor_length: Literal["any", "near"] = Field(
+        default="any",
+        description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
+        "words is nearest to the response's",
+    )
     anchor_panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
@@ -283,6 +288,10 @@ class EvaluatorSettings(Settings):
             raise OptionError(
                 "anchor_panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
+        if self.sampling == "fixed" and self.anchor_length != "any":
+            raise OptionError(
+                "anchor_length", "near does not go with a panel, whose anchors are shown in turn"
+            )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
         if self.judge_mode == "placement" and self.window_size < 3:
@@ -325,9 +334,12 @@ class EvaluatorSettings(Settings):
     def as_dict(self) -> dict[str, Any]:
         """The settings that say how windows were drawn, for the log.
 
-        How judges share windows is not among them: it is a matter of a panel's record alone.
+        How judges share windows is not among them: it is a matter of a panel's record alone. Those
+        that came later and are as they always were are left out, so that logs from before and after
+        are of one study.
         """
-        return self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
+        told = self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
+        return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
 
 
 def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ __all__ = [
     "WindowRecord",
     "baseline_name",
     "cell_name",
+    "count_words",
     "dropped_judges",
     "dropped_note",
     "is_judged",
@@ -139,6 +140,15 @@ class ResponseRecord(TypedDict):
     judge_used: NotRequired[JudgeUsed]
     judges_used: NotRequired[list[JudgeUsed]]
     versions: NotRequired[dict[str, str]]
+
+
+def count_words(text: str) -> int:
+    """Words as a reader counts them: runs of non-space characters, and each character of a script
+    that writes without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) as half a word.
+    """
+    unspaced = len(re.findall(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", text))
+    spaced = re.sub(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", " ", text)
+    return len(re.findall(r"\w\S*", spaced)) + (unspaced + 1) // 2
 
 
 CONDITION_MARK = " | "

@@ -254,19 +254,28 @@ def evaluate(
     Where the table has several judges, each has parameters of its own, fitted from its own windows,
     and all of them make one likelihood of a response (see :mod:`.evidence.panel`).
 
-    ``estimator`` is ``population`` (this package's) or ``reference`` (the published one, which has
-    no error for a response: its ``se``, ``lower`` and ``upper`` are NaN, and which knows one judge:
-    it takes a panel's windows as one's).  ``baselines`` maps cells
-    to the cells from which their shifts are taken.  ``judge`` is a known judge, or one by value; by
-    default judges are estimated from the windows.  ``confidence`` is that of the intervals.
-    ``choice_weight`` says for how many drawn choices a choice distribution counts; by default this
-    is estimated with the judge (`valueflow.scorers.estimate.judge`), and is 1 for a known judge.
-    ``rating_judge`` is a known judge of rated windows, for all values.  ``fitted`` are judges from
-    :func:`fit_panel`, of this table or of one with more judges; the windows of others are left out.
+    Args:
+        table: W windows of any number of values, of one judge or several.
+        estimator: ``population`` (this package's) or ``reference`` (the published one, which has no
+            error for a response: its ``se``, ``lower`` and ``upper`` are NaN; it knows one judge,
+            and takes a panel's windows as one's).
+        baselines: maps cells to the cells from which their shifts are taken.
+        judge: a known judge, or one by value; by default judges are estimated from the windows.
+        confidence: probability inside the intervals.
+        choice_weight: for how many drawn choices a choice distribution counts; by default this is
+            estimated with the judge (`valueflow.scorers.estimate.judge`), and is 1 for a known one.
+        rating_judge: a known judge of rated windows, for all values.
+        fitted: judges from :func:`fit_panel`, of this table or of one with more judges; the windows
+            of others are left out.
 
-    Raises ``ValueError`` for an unknown estimator, a confidence outside (0, 1), a value without a
-    judge in ``judge``, a baseline that has no windows or measures another value, a weight that is
-    not positive, or choices or windows without an order where the estimator is ``reference``.
+    Returns:
+        Judges, responses, cells and shifts, intensities in points of the [-10, 10] scale.
+
+    Raises:
+        ValueError: an unknown estimator; a confidence outside (0, 1); a value without a judge in
+            ``judge``; a baseline that has no windows or measures another value; a weight that is
+            not positive; choices, or windows without an order, where the estimator is
+            ``reference``.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {ESTIMATORS}, not {estimator!r}")

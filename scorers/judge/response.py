@@ -16,17 +16,32 @@ from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
-from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_window
+from valueflow.scorers.judge.asking import (
+    PLACEMENT,
+    RANKING,
+    RATING,
+    Judgement,
+    judge_window,
+    worded,
+)
 from valueflow.scorers.judge.calls.memory import Used, accounting
 from valueflow.scorers.judge.panel import Grader, turn_of
 from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
-from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
-from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt, rating_prompt
-from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
+from valueflow.scorers.judge.questions.ranking import draw_labels
+from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt
+from valueflow.scorers.judge.questions.wordings import STANDARD, Wording
+from valueflow.scorers.records import (
+    ValueRecord,
+    WindowRecord,
+    cell_name,
+    count_words,
+    is_judged,
+)
 from valueflow.scorers.windows.adaptive import next_window, posterior_after
 from valueflow.scorers.windows.draw import (
     Window,
     draw_windows,
+    near_in_length,
     place_of_window,
     preferred_anchors,
     shown_order,
@@ -50,6 +65,7 @@ class ResponseToJudge:
             so that no call is wasted on asking them for a choice again.
         running: what the run's windows say of the judge so far, where windows are adaptive.
         used: what the windows of each judge took, by its name.
+        wording: of the questions; placements and choices have the standard one alone.
     """
 
     text: str
@@ -61,6 +77,7 @@ class ResponseToJudge:
     without_logprobs: set[str]
     running: RunningJudge
     used: dict[str, Used] = field(default_factory=dict)
+    wording: Wording = STANDARD
 
     @property
     def settings(self) -> EvaluatorSettings:
@@ -101,6 +118,10 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record = value_record(value, sample)
     table = settings.anchor_panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
+    if settings.anchor_length == "near":
+        usable = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+        words = count_words(response.text)
+        anchors = tuple(near_in_length(usable, words, settings.windows, settings.window_size))
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)
@@ -298,10 +319,11 @@ async def _ask(
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         grader.model,
-        judge_prompt(value, theory, texts, labels),
+        response.wording.ranking(value, theory, texts, labels),
         labels,
         attempts=settings.judge_attempts,
         own_config=grader.named,
+        form=worded(RANKING, response.wording),
     )
     record = _record(window, labels)
     if judgement.labels is not None:
@@ -337,14 +359,15 @@ async def _rate(
         window = Window(window.anchors, (*ruler, *placed))
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
-    asked, form = labels[len(ruler) :], PLACEMENT if ruler else RATING
+    asked = labels[len(ruler) :]
+    form = PLACEMENT if ruler else worded(RATING, response.wording)
     if ruler:
         known = [(window.anchors[i - 1].text, window.anchors[i - 1].intensity) for i in ruler]
         prompt = placement_prompt(
             value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked
         )
     else:
-        prompt = rating_prompt(value, theory, texts, labels)
+        prompt = response.wording.rating(value, theory, texts, labels)
     judgement = await judge_window(
         grader.model,
         prompt,

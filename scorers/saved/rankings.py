@@ -75,6 +75,7 @@ class SavedRankings:
         notes: which judges of a panel were left out, and why.
         judges: windows of each judge of a panel that it judged, and that are lost.
         used: what each judge took, where logs tell it.
+        words: (item, cell) to the number of words of its response, where that is known.
     """
 
     table: WindowTable
@@ -84,6 +85,7 @@ class SavedRankings:
     notes: list[str] = field(default_factory=list)
     judges: dict[str, tuple[int, int]] = field(default_factory=dict)
     used: dict[str, JudgeUsed] = field(default_factory=dict)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,6 +102,7 @@ class _Reading:
     distinct: Distinct = field(default_factory=Distinct)
     judges: dict[str, list[int]] = field(default_factory=dict)
     used: dict[str, JudgeUsed] = field(default_factory=dict)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
@@ -115,6 +118,9 @@ class _Reading:
                 "items other names",
                 row=row,
             )
+        count = record.get("words")
+        if isinstance(count, int) and not isinstance(count, bool):
+            self.words[key] = count
         if key not in self.extra:
             self.extra[key] = {
                 name: cell
@@ -193,7 +199,14 @@ def read_rankings(
         table = table.of_judges([name for name in table.judges if name not in out])
     without = {k: why for k, why in reading.failed.items() if k[:2] not in reading.ranked}
     return SavedRankings(
-        table, reading.extra, without, reading.dropped, notes, counts, reading.used
+        table,
+        reading.extra,
+        without,
+        reading.dropped,
+        notes,
+        counts,
+        reading.used,
+        reading.words,
     )
 
 
@@ -372,6 +385,7 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         if judge := response.get("judge"):
             reading.one_source("judge", judge["model"])
         for name, values in response["values"].items():
+            reading.words[response["item"], values["cell"]] = response["words"]
             key = (response["item"], values["cell"], name)
             if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
                 why = "refusal" if response["refusal"] else response["unscored"]

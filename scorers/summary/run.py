@@ -51,6 +51,7 @@ from valueflow.scorers.summary.dose_response import (
 )
 from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
 from valueflow.scorers.summary.squares import SquareSummary, square_summaries
+from valueflow.scorers.summary.stability.length import LengthEffect, length_effect
 
 __all__ = [
     "CellSummary",
@@ -77,6 +78,7 @@ class RunSummary:
         counts: responses, refusals, windows, judge calls and what was lost or repaired.
         evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
         panel: what several judges say of themselves; None where there was one.
+        length: how the judge takes the length of texts; None where the anchors do not tell.
     """
 
     cells: list[CellSummary]
@@ -89,6 +91,7 @@ class RunSummary:
     composites: list[CompositeSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     panel: PanelSummary | None = None
+    length: LengthEffect | None = None
 
 
 def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
@@ -105,11 +108,15 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     given = list(responses)
     cells = cells_present(given)
     records = sorted(given, key=lambda response: (response["query"], response["item"]))
-    table = _table(list(measured(records)))
+    kept = list(measured(records))
+    table = _table(kept)
     fitted = fit_panel(table) if table is not None and estimator == "population" else None
     evaluation = _evaluation(table, cells, estimator, fitted)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(_table(records), cells, estimator) if ranked else None
+    length = None
+    if table is not None and table.judge is None:
+        length = length_effect(table, [response["words"] for response in kept])
     joint = _joint(evaluation) if evaluation is not None else None
     if joint is not None and estimator == "population":
         orders = steered_orders(cells, joint)
@@ -136,9 +143,11 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
             *cut_note(records),
             *panel_notes(records),
             *target_note(records),
+            *(length.notes() if length else []),
             *(evaluation.notes if evaluation else []),
         ],
         panel=panel,
+        length=length,
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
@@ -370,6 +379,8 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
         flat[f"{name} unscored"] = cell.unscored
         flat[f"{name} cut"] = cell.cut
+        if not math.isnan(cell.words):
+            flat[f"{name} words"] = cell.words
         flat[f"{name} over_word_limit"] = cell.over_word_limit / cell.responses
     for value in summary.values:
         for figure_name, figure in value.figures.items():
@@ -397,6 +408,11 @@ def flatten(summary: RunSummary) -> dict[str, float]:
             put(f"{name} judge_text_sd", Figure(rating.text_sd, rating.text_sd_se))
             put(f"{name} judge_noise", Figure(rating.noise_sd))
             put(f"{name} judge_correlation", Figure(rating.correlation))
+    if summary.length is not None:
+        put("length_effect", summary.length.per_doubling)
+        put("length_bias", summary.length.bias)
+        put("anchor_words", Figure(summary.length.anchor_words))
+        put("response_words", Figure(summary.length.response_words))
     for figure_name, figure in summary.overall.items():
         put(figure_name, figure)
     if summary.panel is not None:

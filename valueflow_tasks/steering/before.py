@@ -51,7 +51,7 @@ def say_who_judges() -> dict[str, str]:
 
 
 @solver
-def judge_answers() -> Solver:
+def judge_answers(every: bool = False) -> Solver:
     """Ends a run whose judge does not answer, before anything is generated.
 
     A panel goes on without a judge that does not, as long as one answers.
@@ -59,6 +59,9 @@ def judge_answers() -> Solver:
     The judge is asked once, by whichever sample comes first; the others wait. A simulated judge,
     which costs nothing, is asked about every value of the run, since it need not know them all.
     Without a judge of its own a run is judged by the evaluated model, which is not asked.
+
+    Args:
+        every: whether a run ends where any judge of several does not answer.
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
@@ -82,7 +85,7 @@ def judge_answers() -> Solver:
         dead = [
             error for grader in graders if (error := await first(grader, sample, len(graders) > 1))
         ]
-        if len(dead) == len(graders):
+        if dead and (every or len(dead) == len(graders)):
             raise dead[0]
         return state
 

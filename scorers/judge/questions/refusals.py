@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.scorers.judge.questions.ranking import draw_labels, fenced
+from valueflow.scorers.records import count_words
 
 __all__ = [
     "REFUSAL_CORRECTION",
@@ -57,15 +58,6 @@ REFUSAL_PHRASES = (
 """Regular expressions, matched without regard to case at the start of a response."""
 
 _PATTERN = re.compile(r"^\W*(?:" + "|".join(REFUSAL_PHRASES) + ")", re.IGNORECASE)
-
-
-def count_words(text: str) -> int:
-    """Words as a reader counts them: runs of non-space characters, and each character of a script
-    that writes without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) as half a word.
-    """
-    unspaced = len(re.findall(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", text))
-    spaced = re.sub(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", " ", text)
-    return len(re.findall(r"\w\S*", spaced)) + (unspaced + 1) // 2
 
 
 def is_refusal(text: str, refusal_words: int = 60) -> bool:

@@ -87,6 +87,7 @@ def cell_rows(study: Study) -> list[Row]:
         row |= {
             "refusals": cell.refusals,
             "unscored": cell.unscored,
+            "words": cell.words,
             "cut": cell.cut,
             "over_word_limit": cell.over_word_limit,
         }
