@@ -40,6 +40,8 @@ __all__ = [
     "PANEL_MODES",
     "SAMPLE_KEY",
     "SCORED",
+    "SENTENCE_WORDS",
+    "Baseline",
     "Columns",
     "Count",
     "EvaluatorSettings",
@@ -50,6 +52,7 @@ __all__ = [
     "Settings",
     "SpendingSettings",
     "Text",
+    "ToldSettings",
     "check_overrides",
     "column_names",
     "condition_name",
@@ -141,12 +144,22 @@ def _absolute(raw: object) -> object:
     return str(Path(raw).expanduser().resolve()) if isinstance(raw, str | PathLike) else raw
 
 
+def _plain(raw: object) -> object:
+    return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
 def _at_least(least: int) -> BeforeValidator:
     return BeforeValidator(functools.partial(whole_number, least=least))
 
 
 JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 """What a judge is asked about a window."""
+
+Baseline = Literal["first_person", "plain"]
+"""How the default is asked: in the form of the steered prompts, or with the word limit alone."""
+
+SENTENCE_WORDS = 18
+"""Most words of a response that is one sentence, where the user names no number."""
 
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
@@ -334,9 +347,9 @@ class EvaluatorSettings(Settings):
     def as_dict(self) -> dict[str, Any]:
         """The settings that say how windows were drawn, for the log.
 
-        How judges share windows is not among them: it is a matter of a panel's record alone. Those
-        that came later and are as they always were are left out, so that logs from before and after
-        are of one study.
+        Those that came later and are as they always were are left out, so that logs from before
+        and after are of one study; and how judges share windows, which is a matter of a panel's
+        record alone.
         """
         told = self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
         return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
@@ -364,12 +377,46 @@ def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-class ResponseSettings(Settings):
+class ToldSettings(Settings):
+    """What all models are told: in which wording and language, and in whose words."""
+
+    wording: Annotated[Literal["1", "2"], BeforeValidator(_plain)] = Field(
+        default="2",
+        description="version of all that models are told: steering, definitions and questions to "
+        "judges; `1` repeats runs of before",
+    )
+    language: Text = Field(
+        default="en",
+        description="language of all that models are told: `en`, `de` (not reviewed by native "
+        "speakers), or one of your own with `prompts`",
+    )
+    prompts: Annotated[str, BeforeValidator(_absolute)] | None = Field(
+        default=None,
+        description="folder with sentences of your own in a file `LANGUAGE.yaml`; they go before "
+        "the embedded ones",
+    )
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that names are from, with its texts in the wording and language."""
+        own = getattr(self, "catalogue", None)
+        return load_registry(
+            own, wording=self.wording, language=self.language, prompts=self.prompts
+        )
+
+
+class ResponseSettings(ToldSettings):
     """What counts as a response that can be ranked, and the names that values are known by."""
 
     word_limit: Count = Field(
         default_factory=registry_default("word_limit"),
-        description="most words of a response; longer ones are counted",
+        description="most words of a response; longer ones are counted; 18 where `form=sentence` "
+        "and no other limit is given",
+    )
+    form: Literal["paragraph", "sentence"] = Field(
+        default="paragraph",
+        description="what a response is asked to be: a `paragraph`, or one plain `sentence`, as "
+        "long as most anchors are; no result is compared with one of another form unawares",
     )
     refusal_check: Literal["phrases", "judge"] = Field(
         default="phrases",
@@ -391,9 +438,25 @@ class ResponseSettings(Settings):
         description="YAML file with values, theories, pairs, squares and anchor tables of your own",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sentences_are_short(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and raw.get("form") == "sentence":
+            limit = raw.get("word_limit")
+            return {**raw, "word_limit": SENTENCE_WORDS if limit is None else limit}
+        return raw
+
     def rules(self) -> dict[str, str]:
         """The settings that say which responses are ranked, for the log."""
         return {"refusal_check": self.refusal_check, "refusals": self.refusals, "cut": self.cut}
+
+    def told(self) -> dict[str, str]:
+        """What models are told and asked for, for the record of a response."""
+        return {
+            "wording": self.registry.sentences.version,
+            "language": self.language,
+            "form": self.form,
+        }
 
 
 class PriceSettings(Settings):
@@ -434,6 +497,7 @@ class SampleSettings(ResponseSettings):
         query_index: the query's place in the run, which balances places in windows.
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
+        baseline: how the default is asked, see `valueflow.solvers.wording.default_prompt`.
         evaluator: how the response is measured.
     """
 
@@ -446,12 +510,8 @@ class SampleSettings(ResponseSettings):
     family: str = ""
     query_index: int = 0
     queries: int = 1
+    baseline: Baseline = "first_person"
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
-
-    @property
-    def registry(self) -> Registry:
-        """The catalogue that the sample's names are from."""
-        return load_registry(self.catalogue)
 
     def level_of(self, value: Value) -> int:
         """The level toward which the response was steered for a value; 0 where it was not.
@@ -602,6 +662,9 @@ def read_sample(
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
     raw = metadata[SAMPLE_KEY]
+    if isinstance(raw, Mapping) and "wording" not in raw:
+        # A sample of the first wording does not say so.
+        raw = {**raw, "wording": "1"}
     if overrides and isinstance(raw, Mapping):
         raw = _overridden(raw, overrides)
     try:

@@ -118,6 +118,8 @@ class ResponseRecord(TypedDict):
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
     is known in two logs. `judge` says who judged it and how; of a panel, `judges` in it lists the
     judges. What they took stands in `judge_used`, or for each of a panel in `judges_used`.
+    `versions` hold the wording and language of all that models were told, and `form` what a
+    response was asked to be.
     """
 
     item: str
@@ -140,6 +142,7 @@ class ResponseRecord(TypedDict):
     judge_used: NotRequired[JudgeUsed]
     judges_used: NotRequired[list[JudgeUsed]]
     versions: NotRequired[dict[str, str]]
+    form: NotRequired[str]
 
 
 def count_words(text: str) -> int:

@@ -255,10 +255,10 @@ def evaluate(
     and all of them make one likelihood of a response (see :mod:`.evidence.panel`).
 
     Args:
-        table: W windows of any number of values, of one judge or several.
+        table: W windows of any number of values.
         estimator: ``population`` (this package's) or ``reference`` (the published one, which has no
-            error for a response: its ``se``, ``lower`` and ``upper`` are NaN; it knows one judge,
-            and takes a panel's windows as one's).
+            error for a response: its ``se``, ``lower`` and ``upper`` are NaN, and which knows one
+            judge: it takes a panel's windows as one's).
         baselines: maps cells to the cells from which their shifts are taken.
         judge: a known judge, or one by value; by default judges are estimated from the windows.
         confidence: probability inside the intervals.

@@ -30,6 +30,7 @@ from inspect_ai.model import (
 from inspect_ai.util import JSONSchema, LimitExceededError
 
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.scorers.judge.answer import Ranking, read_ranking, strip_reasoning
 from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
@@ -52,7 +53,6 @@ from valueflow.scorers.judge.questions.rating import (
     read_ratings,
 )
 from valueflow.scorers.judge.questions.refusals import (
-    REFUSAL_CORRECTION,
     REFUSAL_PROMPT_VERSION,
     RefusalAnswer,
     read_refusal,
@@ -333,7 +333,7 @@ class Form:
     version: str
     unread: Failure
     read: Callable[[str, Sequence[str]], Ranking | Rated | None]
-    correct: Callable[[Sequence[str]], str]
+    correct: Callable[[Sequence[str], Sentences | None], str]
     schema: Callable[[Sequence[str]], ResponseSchema]
     differ: bool = False
 
@@ -384,7 +384,7 @@ RATING = Form(
     version=f"rating {RATING_PROMPT_VERSION}",
     unread="no complete ratings",
     read=read_ratings,
-    correct=lambda labels: rating_correction(labels, differ=True),
+    correct=lambda labels, said: rating_correction(labels, said, differ=True),
     schema=_numbers_schema,
     differ=True,
 )
@@ -473,6 +473,7 @@ async def judge_window(
     attempts: int,
     own_config: bool = True,
     form: Form = RANKING,
+    sentences: Sentences | None = None,
 ) -> Judgement:
     """Puts one question about a window to a judge.
 
@@ -483,6 +484,7 @@ async def judge_window(
         attempts: most questions to put.
         own_config: see `ask`.
         form: what is asked for.
+        sentences: the run's, for the correction; the installation's where None.
 
     Returns:
         The judgement; what is raised is what `ask` raises.
@@ -496,7 +498,7 @@ async def judge_window(
         model,
         prompt,
         read,
-        form.correct(labels),
+        form.correct(labels, sentences),
         attempts=attempts,
         version=form.version,
         config=_structured(model, form.schema(labels)),
@@ -572,7 +574,12 @@ def _full_answer(output: ModelOutput) -> str:
 
 
 async def ask_refusal(
-    model: Model, question: str, response: str, *, own_config: bool = True
+    model: Model,
+    question: str,
+    response: str,
+    *,
+    own_config: bool = True,
+    sentences: Sentences | None = None,
 ) -> RefusalAnswer:
     """Asks whether a response declines to answer.
 
@@ -581,6 +588,7 @@ async def ask_refusal(
         question: what was asked, without steering.
         response: the response, without reasoning.
         own_config: see `ask`.
+        sentences: the run's; the installation's where None.
 
     Returns:
         The answer; what is raised is what `ask` raises.
@@ -591,9 +599,9 @@ async def ask_refusal(
 
     reply = await ask(
         model,
-        refusal_prompt(question, response),
+        refusal_prompt(question, response, sentences),
         read,
-        REFUSAL_CORRECTION,
+        (sentences or load_registry().sentences).say("refusal.correction"),
         attempts=_REFUSAL_ATTEMPTS,
         version=f"refusal {REFUSAL_PROMPT_VERSION}",
         own_config=own_config,

@@ -296,7 +296,8 @@ async def _ask(
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
     if settings.judge_mode in ("rating", "placement"):
         return await _rate(response, grader, value, window, names)
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     fallback, earlier, before = None, 0, []
     if settings.judge_mode == "choice" and str(grader.model) in response.without_logprobs:
@@ -304,7 +305,13 @@ async def _ask(
     elif settings.judge_mode == "choice":
         generator = generator_for(settings.seed, "choice labels", *names)
         choice = await ask_choice(
-            grader.model, value, theory, texts, generator, own_config=grader.named
+            grader.model,
+            value,
+            theory,
+            texts,
+            generator,
+            own_config=grader.named,
+            sentences=said,
         )
         chosen = _record(window, choice.labels)
         if choice.probabilities is not None:
@@ -319,11 +326,12 @@ async def _ask(
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         grader.model,
-        response.wording.ranking(value, theory, texts, labels),
+        response.wording.ranking(value, theory, texts, labels, said),
         labels,
         attempts=settings.judge_attempts,
         own_config=grader.named,
         form=worded(RANKING, response.wording),
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.labels is not None:
@@ -348,7 +356,8 @@ async def _rate(
     one that is left, drawn for the window, is placed like the response and tells how well.
     """
     settings = response.settings
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     ruler: list[int] = []
     if settings.judge_mode == "placement":
         generator = generator_for(settings.seed, "placed anchor", *names)
@@ -364,10 +373,10 @@ async def _rate(
     if ruler:
         known = [(window.anchors[i - 1].text, window.anchors[i - 1].intensity) for i in ruler]
         prompt = placement_prompt(
-            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked
+            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked, said
         )
     else:
-        prompt = response.wording.rating(value, theory, texts, labels)
+        prompt = response.wording.rating(value, theory, texts, labels, said)
     judgement = await judge_window(
         grader.model,
         prompt,
@@ -375,6 +384,7 @@ async def _rate(
         attempts=settings.judge_attempts,
         own_config=grader.named,
         form=form,
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.numbers is not None:

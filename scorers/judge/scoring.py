@@ -14,9 +14,10 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
-from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
+from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
     JudgeState,
@@ -27,15 +28,8 @@ from valueflow.scorers.judge.calls.memory import (
 )
 from valueflow.scorers.judge.calls.spending import budget_of
 from valueflow.scorers.judge.panel import Grader, arguments_hash, check_panel_mode, why_dead
-from valueflow.scorers.judge.questions.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
-from valueflow.scorers.judge.questions.rating import (
-    PLACEMENT_PROMPT_VERSION,
-    RATING_PROMPT_VERSION,
-    RATING_READER_VERSION,
-)
+from valueflow.scorers.judge.questions.rating import RATING_READER_VERSION
 from valueflow.scorers.judge.questions.refusals import (
-    REFUSAL_PROMPT_VERSION,
     REFUSAL_VERSION,
     count_words,
     is_refusal,
@@ -96,25 +90,28 @@ class Judging:
     states: dict[str, JudgeState] = field(default_factory=dict)
     running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
-    _versions: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, dict[str, str]] = field(default_factory=dict)
     _told_spent: set[str] = field(default_factory=set)
 
-    @property
-    def versions(self) -> dict[str, str]:
-        """Versions of the package and of every text that decides a score."""
-        if not self._versions:
-            self._versions |= {
+    def versions_of(self, sample: SampleSettings) -> dict[str, str]:
+        """Versions of the package and of every text that decides a score of a sample; one mapping
+        for all samples that share them."""
+        said = sample.registry.sentences
+        if said.place + said.version not in self._versions:
+            self._versions[said.place + said.version] = {
                 "valueflow": version("valueflow"),
-                "judge_prompt": JUDGE_PROMPT_VERSION,
+                "wording": said.version,
+                "language": said.language,
+                "judge_prompt": said.version_of("ranking"),
                 "judge_reader": RANKING_READER_VERSION,
-                "choice_prompt": CHOICE_PROMPT_VERSION,
-                "rating_prompt": RATING_PROMPT_VERSION,
-                "placement_prompt": PLACEMENT_PROMPT_VERSION,
+                "choice_prompt": said.version_of("choice"),
+                "rating_prompt": said.version_of("rating"),
+                "placement_prompt": said.version_of("placement"),
                 "rating_reader": RATING_READER_VERSION,
-                "refusal_prompt": REFUSAL_PROMPT_VERSION,
+                "refusal_prompt": said.version_of("refusal"),
                 "refusals": REFUSAL_VERSION,
             }
-        return self._versions
+        return self._versions[said.place + said.version]
 
     def judges(self, sample: SampleSettings) -> list[Grader]:
         """The judges, each asked under a state of this run.
@@ -178,6 +175,8 @@ class Judging:
             *(judge.name for judge in judges),
             sample.evaluator.model_dump_json(),
             sample.catalogue,
+            sample.prompts,
+            *sample.told().values(),
             *sample.rules().values(),
         )
         if key not in self._records:
@@ -241,7 +240,8 @@ async def _score_response(
         "design": sample.design,
         "part_of": sample.part_of,
         "truncated": len(response) > defaults.judge_characters,
-        "versions": judging.versions,
+        "versions": judging.versions_of(sample),
+        "form": sample.form,
     }
     if answer.cut:
         record["cut"] = True
@@ -351,7 +351,11 @@ async def _note_refusal(
                 continue
             with accounting() as account:
                 found = await ask_refusal(
-                    judge.model, answer.question, shown, own_config=judge.named
+                    judge.model,
+                    answer.question,
+                    shown,
+                    own_config=judge.named,
+                    sentences=sample.registry.sentences,
                 )
             used.setdefault(judge.name, Used()).plus(account)
             record["refusal_raw"] = found.raw or str(found.error)
@@ -359,11 +363,14 @@ async def _note_refusal(
                 record["refusal"], record["refusal_check"] = found.refusal, "judge"
                 return
         record["refusal_check"] = "phrases, since the judge gave no answer"
-    record["refusal"] = is_refusal(strip_reasoning(answer.text), words)
+    record["refusal"] = is_refusal(strip_reasoning(answer.text), words, sample.language)
 
 
-_PROMPT_VERSIONS = {"rating": RATING.version, "placement": PLACEMENT.version}
-"""Versions of the prompts of modes in which no ranking is asked for."""
+def _prompt_version(mode: str, sentences: Sentences) -> str:
+    """Version of the question about windows; a choice that gives nothing is asked as a ranking."""
+    if mode in ("rating", "placement"):
+        return f"{mode} {sentences.version_of(mode)}"
+    return sentences.version_of("ranking")
 
 
 def _first(group: BaseException) -> str:
@@ -438,7 +445,8 @@ def _judge_record(judges: Sequence[Grader], sample: SampleSettings) -> dict[str,
         }
     return {
         **who,
-        "prompt_version": _PROMPT_VERSIONS.get(settings.judge_mode, JUDGE_PROMPT_VERSION),
+        "prompt_version": _prompt_version(settings.judge_mode, sample.registry.sentences),
+        "wording": sample.registry.sentences.version,
         "vidb": vidb.source.reference,
         "vidb_revision": vidb.source.revision,
         "vidb_sha256": vidb.source.sha256[:16],

@@ -72,20 +72,20 @@ class SavedRankings:
         extra: (item, cell) to the unknown fields of its first window.
         without: (item, cell, value) of responses that have no ranking at all, and why.
         dropped: what was left out, with counts, for the user to see.
+        words: (item, cell) to the number of words of its response, where that is known.
         notes: which judges of a panel were left out, and why.
         judges: windows of each judge of a panel that it judged, and that are lost.
         used: what each judge took, where logs tell it.
-        words: (item, cell) to the number of words of its response, where that is known.
     """
 
     table: WindowTable
     extra: dict[tuple[str, str], dict[str, Any]]
     without: dict[tuple[str, str, str], str]
     dropped: Counter[str] = field(default_factory=Counter)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     judges: dict[str, tuple[int, int]] = field(default_factory=dict)
     used: dict[str, JudgeUsed] = field(default_factory=dict)
-    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,9 +100,9 @@ class _Reading:
     sources: dict[str, dict[str, Path]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     distinct: Distinct = field(default_factory=Distinct)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
     judges: dict[str, list[int]] = field(default_factory=dict)
     used: dict[str, JudgeUsed] = field(default_factory=dict)
-    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
@@ -203,10 +203,10 @@ def read_rankings(
         reading.extra,
         without,
         reading.dropped,
+        reading.words,
         notes,
         counts,
         reading.used,
-        reading.words,
     )
 
 

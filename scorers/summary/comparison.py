@@ -222,12 +222,13 @@ JUDGE = (
     "config",
     "model_args",
     "prompt_version",
+    "wording",
     "vidb_sha256",
     "judge_mode",
     "anchor_panel",
 )
 """What makes a judge: the same model asks for another scale, place effect and disagreement with
-texts where it is set or asked otherwise, or shown other texts."""
+texts where it is set or asked otherwise, told otherwise what values mean, or shown other texts."""
 
 SCALE = {
     "vidb_sha256": "anchors differ",
@@ -292,8 +293,9 @@ def scale_differences(
 
 
 def _identity(judge: dict[str, Any]) -> str:
-    # Earlier records have the table of anchors as `panel`.
-    made = {"anchor_panel": judge.get("panel"), **judge}
+    # Records of the first wording do not say which it is, and earlier ones have the table of
+    # anchors as `panel`.
+    made = {"wording": "1", "anchor_panel": judge.get("panel"), **judge}
     return json.dumps({key: made.get(key) for key in JUDGE}, sort_keys=True, default=str)
 
 

@@ -77,8 +77,8 @@ class RunSummary:
             composites averaged over each of these, as `pair cosine`, `five fading`, ...
         counts: responses, refusals, windows, judge calls and what was lost or repaired.
         evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
-        panel: what several judges say of themselves; None where there was one.
         length: how the judge takes the length of texts; None where the anchors do not tell.
+        panel: what several judges say of themselves; None where there was one.
     """
 
     cells: list[CellSummary]
@@ -90,8 +90,8 @@ class RunSummary:
     squares: list[SquareSummary] = field(default_factory=list)
     composites: list[CompositeSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    panel: PanelSummary | None = None
     length: LengthEffect | None = None
+    panel: PanelSummary | None = None
 
 
 def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
@@ -114,9 +114,11 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     evaluation = _evaluation(table, cells, estimator, fitted)
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(_table(records), cells, estimator) if ranked else None
+    words = [response["words"] for response in kept]
+    # The length of texts is one judge's matter; several judges are not taken for one.
     length = None
     if table is not None and table.judge is None:
-        length = length_effect(table, [response["words"] for response in kept])
+        length = length_effect(table, words)
     joint = _joint(evaluation) if evaluation is not None else None
     if joint is not None and estimator == "population":
         orders = steered_orders(cells, joint)
@@ -146,8 +148,8 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
             *(length.notes() if length else []),
             *(evaluation.notes if evaluation else []),
         ],
-        panel=panel,
         length=length,
+        panel=panel,
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)

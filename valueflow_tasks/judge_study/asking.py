@@ -197,7 +197,7 @@ async def _windows(
         epoch=text.epoch,
         sample=text.sample.model_copy(update={"evaluator": evaluator}),
         exemplars=frozenset({text.text}),
-        judges=[Grader(judge.model, True, str(judge.model))],
+        judges=[Grader(judge.model, True, judge.name)],
         without_logprobs=set(),
         # Every judge sees the same windows, so that nothing is learnt of one for the next.
         running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),
@@ -215,7 +215,7 @@ async def _alone(
     labels = draw_labels([text.text], generator_for(settings.seed, "label alone", *names))
     said: Judgement = await judge_window(
         judge.model,
-        wording.single(value, theory, [text.text], labels),
+        wording.single(value, theory, [text.text], labels, None),
         labels,
         attempts=settings.judge_attempts,
         form=worded(SINGLE, wording),

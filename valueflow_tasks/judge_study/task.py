@@ -240,7 +240,7 @@ class _Planned:
     @property
     def calls(self) -> int:
         """Judge calls of one judge for the whole data set, retries not counted."""
-        return round(sum(one.windows for pair in self.asked for one in pair))
+        return round(sum(float(one.windows) for pair in self.asked for one in pair))
 
     def tell(self, end: bool) -> None:
         """Prints calls and, where the run is to end here, tokens and money of each judge.

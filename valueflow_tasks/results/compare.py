@@ -94,11 +94,28 @@ CORRECTION_NAMES = {
 CORRECTED_COLUMN = {"holm": ["Holm p"], "bh": ["BH p"], "none": []}
 
 SETUP_NOTES = {
-    "version of wording": "The steering prompts of A and B are of different versions: a difference "
-    "may lie in the prompts.",
+    "version of wording": "The prompts of A and B are of different versions, and so is what judges "
+    "are told of the values: a difference may lie in the prompts.",
+    "form": "The responses of A and B were asked for in different forms, and one sentence is "
+    "shorter and a little weaker than a paragraph: a difference may lie in the form.",
+    "baseline": "The defaults of A and B were asked in different ways, so that their shifts are "
+    "taken from different baselines.",
+    "system_sha256": "A and B were given different system prompts beside the persona: a difference "
+    "may lie in these.",
+    "language": "Prompts and judges' questions of A and B are in different languages: a difference "
+    "may lie in the language.",
     "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
     "ids, so make sure that equal ids are equal questions.",
 }
+
+
+TOLD = {
+    "form": "paragraph",
+    "baseline": "first_person",
+    "language": "en",
+    "system_sha256": None,
+}
+"""What models were asked for, and how it was before logs said so."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +273,7 @@ def _setup(header: Any) -> dict[str, str]:
     known = ("valueflow", "wording", "queries", "queries_revision", "queries_sha256")
     metadata = spec.metadata or {}
     found |= {f"version of {name}": metadata[name] for name in known if name in metadata}
+    found |= {name: metadata.get(name, before) for name, before in TOLD.items()}
     return {name: str(value) for name, value in found.items()}
 
 

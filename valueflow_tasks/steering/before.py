@@ -61,7 +61,7 @@ def judge_answers(every: bool = False) -> Solver:
     Without a judge of its own a run is judged by the evaluated model, which is not asked.
 
     Args:
-        every: whether a run ends where any judge of several does not answer.
+        every: whether all judges are needed, so that one that does not answer ends the run.
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []

@@ -18,7 +18,8 @@ from valueflow.hub_assets.inputs.options import (
     words_option,
 )
 from valueflow.hub_assets.registry.groups import Group, Preset
-from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.registry.loading import Registry, open_catalogue
+from valueflow.hub_assets.settings import ToldSettings, read_options
 from valueflow.hub_assets.survey.profiles import GroupProfiles, ProfileLine, load_profiles
 from valueflow.hub_assets.survey.questions import (
     OpinionQuestion,
@@ -67,6 +68,9 @@ class OpinionOptions:
     holdout: object = 0.0
     ordinal: str = "stated"
     seed: object = None
+    wording: object = None
+    language: object = None
+    prompts: object = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class OpinionDesign:
         seed: of the draws.
         preset: the published settings, where they were asked for.
         notes: what a reader should know, one sentence each.
+        told: wording, language and own prompts, as every sample says them.
     """
 
     samples: list[OpinionSample]
@@ -103,6 +108,7 @@ class OpinionDesign:
     seed: int
     preset: Preset | None
     notes: list[str]
+    told: ToldSettings
 
     @property
     def with_lines(self) -> int:
@@ -133,7 +139,12 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
     Raises:
         ValueflowError: an option, or a table, that cannot be used.
     """
-    registry = load_registry()
+    told = read_options(
+        ToldSettings, {name: getattr(options, name) for name in ToldSettings.model_fields}
+    )
+    registry = open_catalogue(
+        None, wording=told.wording, language=told.language, prompts=told.prompts
+    )
     defaults = registry.defaults.opinionqa
     preset = None if options.preset is None else registry.opinion.preset(options.preset)
     theory = registry.theory(
@@ -168,6 +179,8 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
             )
     elif options.profiles is not None:
         raise OptionError("profiles", "is given, but no pass uses it; add passes=default,profile")
+
+    _check_language(registry, groups, profile_lines)
 
     left_out: Counter[str] = Counter()
     apart = holdout_questions([q.id for q in data.questions], holdout, seed)
@@ -226,6 +239,7 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
                         else (),
                         relevance=score if name == "profile" else None,
                         leakage=leakage,
+                        **told.model_dump(),
                     )
                 )
     if unrated:
@@ -248,6 +262,31 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
         seed=seed,
         preset=preset,
         notes=[*notes, *leakage_notes(leakage)],
+        told=told,
+    )
+
+
+def _check_language(
+    registry: Registry,
+    groups: Sequence[Group],
+    lines: Mapping[str, Sequence[ProfileLine]],
+) -> None:
+    """Checks that groups and values have texts in the language of the run.
+
+    Raises:
+        OptionError: one has none.
+    """
+    language = registry.sentences.language
+    for group in (registry.opinion.group(one.name) for one in groups):
+        if group.language != language:
+            raise OptionError(
+                "language",
+                f"{group.name} has its sentence in {group.language!r}, not in {language!r}; add "
+                f"catalogue.groups.{group.name} to a file {language}.yaml and give its folder: "
+                "prompts=FOLDER",
+            )
+    registry.check_language(
+        registry.value(line.value.name, line.value.theory) for of in lines.values() for line in of
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import Theory, Value
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.scorers.judge.questions.ranking import fenced, judge_prompt
 from valueflow.scorers.judge.questions.rating import (
     RATING_SCALE,
@@ -22,8 +23,9 @@ from valueflow.scorers.judge.questions.rating import (
 
 __all__ = ["STANDARD", "WORDINGS", "Wording", "read_single_rating", "wording_of"]
 
-Question = Callable[[Value, Theory, Sequence[str], Sequence[str]], str]
-"""From a value, its theory, texts in shown order and their codes to a question."""
+Question = Callable[[Value, Theory, Sequence[str], Sequence[str], Sentences | None], str]
+"""From a value, its theory, texts in shown order, their codes and the sentences of a language to a
+question. `plain` and the question for a text alone are in English, whatever the language."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,13 @@ def _shown(texts: Sequence[str], labels: Sequence[str]) -> str:
     return "\n\n".join(fenced(text, label) for label, text in zip(labels, texts, strict=True))
 
 
-def _single(value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]) -> str:
+def _single(
+    value: Value,
+    theory: Theory,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    sentences: Sentences | None = None,
+) -> str:
     """The standard question for one text."""
     low, high = RATING_SCALE
     return (
@@ -76,7 +84,11 @@ _PLAIN_FENCES = (
 
 
 def _plain_ranking(
-    value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]
+    value: Value,
+    theory: Theory,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    sentences: Sentences | None = None,
 ) -> str:
     return (
         f"Here are {len(texts)} texts. Which of them speaks most in favour of the value named "
@@ -91,7 +103,13 @@ def _plain_ranking(
     )
 
 
-def _plain_rating(value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]) -> str:
+def _plain_rating(
+    value: Value,
+    theory: Theory,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    sentences: Sentences | None = None,
+) -> str:
     return (
         f"Rate these {len(texts)} texts: how much is each in favour of the value named below, or "
         f"against it?\n\n{_plain_scale(value, theory)}\n\n"
@@ -101,7 +119,13 @@ def _plain_rating(value: Value, theory: Theory, texts: Sequence[str], labels: Se
     )
 
 
-def _plain_single(value: Value, theory: Theory, texts: Sequence[str], labels: Sequence[str]) -> str:
+def _plain_single(
+    value: Value,
+    theory: Theory,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    sentences: Sentences | None = None,
+) -> str:
     return (
         "Rate this text: how much is it in favour of the value named below, or against it?\n\n"
         f"{_plain_scale(value, theory)}\n\n{_PLAIN_FENCES}\n\n"

@@ -220,13 +220,29 @@ def test_other_judges_are_told(tmp_path: Path, logs: dict[str, Path]) -> None:
     assert "A and B have different judges" in done.output
 
 
-def test_other_wording_is_told(logs: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "other", "note"),
+    [
+        ("wording", "1", "prompts of A and B are of different versions"),
+        ("form", "sentence", "asked for in different forms"),
+        ("baseline", "plain", "asked in different ways"),
+        ("language", "de", "are in different languages"),
+    ],
+)
+def test_what_models_were_told_otherwise_is_said(
+    told: str, other: str, note: str, logs: dict[str, Path], tmp_path: Path
+) -> None:
     log = read_eval_log(str(logs["again"]))
     assert log.eval.metadata is not None
-    log.eval.metadata["wording"] = "old"
-    write_eval_log(log, str(tmp_path / "old.json"))
-    done = command(logs["plain"], tmp_path / "old.json")
-    assert "steering prompts of A and B are of different versions" in done.output
+    log.eval.metadata[told] = other
+    write_eval_log(log, str(tmp_path / "other.json"))
+    done = command(logs["plain"], tmp_path / "other.json")
+    assert note in " ".join(done.output.split())
+    # What a log of before does not say is what was done then.
+    del log.eval.metadata[told]
+    write_eval_log(log, str(tmp_path / "silent.json"))
+    silent = command(logs["plain"], tmp_path / "silent.json")
+    assert note not in " ".join(silent.output.split())
 
 
 def test_runs_of_other_values_have_nothing_in_common(logs: dict[str, Path], tmp_path: Path) -> None:

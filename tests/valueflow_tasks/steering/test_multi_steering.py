@@ -124,8 +124,11 @@ def test_every_target_of_a_condition_is_in_the_prompt_and_the_default_is_asked_o
     ids = [str(sample.id).split("/")[-1] for sample in log.samples or []]
     assert ids.count("default") == 2
     sample = next(s for s in log.samples or [] if str(s.id).endswith("power+2&universalism+1"))
-    assert "You strongly value having control" in sample.messages[0].text
-    assert "You slightly value the equal worth" in sample.messages[0].text
+    lines = [line for line in sample.messages[0].text.splitlines() if line.startswith("- ")]
+    assert "having control" in lines[0]
+    assert "You are strongly in favour of" in lines[0]
+    assert "treating all people" in lines[1]
+    assert "You are slightly in favour of" in lines[1]
 
 
 def test_user_texts_of_both_values_are_pooled() -> None:

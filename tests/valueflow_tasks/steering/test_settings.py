@@ -87,6 +87,9 @@ def test_what_is_not_given_has_a_default_and_numbers_come_in_every_form() -> Non
         "refusal_check": "phrases",
         "refusals": "exclude",
         "cut": "rank",
+        "form": "paragraph",
+        "wording": "2",
+        "language": "en",
     }
     with pytest.raises(OptionError, match="word_limit"):
         response_settings({"word_limit": "many"})

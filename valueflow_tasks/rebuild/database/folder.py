@@ -81,7 +81,7 @@ def rank_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
     texts = [(row["id"], row["text"]) for row in rows]
     own = own_definitions(recipe.registry, [value])
     mark = (recipe.rank, recipe.seed, key_of(value), texts, JUDGE_PROMPT_VERSION)
-    return fingerprint(*mark, *([own] if own else []))
+    return fingerprint(*mark, *([own] if own else []), *recipe.told)
 
 
 def asked_mark(recipe: Recipe, value: Value, rows: Rows) -> str:

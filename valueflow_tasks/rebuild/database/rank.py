@@ -101,6 +101,7 @@ def rank_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
             {
                 "judge": recipe.rank.judge.model_dump(mode="json"),
                 "version of the question": JUDGE_PROMPT_VERSION,
+                "wording": recipe.wording,
                 "definitions": own_definitions(recipe.registry, [value]),
             },
             {"seed": recipe.seed, "adaptive": spec.adaptive, "window_size": spec.window_size},
@@ -313,7 +314,8 @@ def _question(
     async def ask() -> dict[str, Any]:
         texts = [rows[number]["text"] for number in members]
         labels = draw_labels(texts, generator_for(recipe.seed, "labels", key_of(value), key))
-        prompt = judge_prompt(value, recipe.registry.theories[value.theory], texts, labels)
+        theory = recipe.registry.theories[value.theory]
+        prompt = judge_prompt(theory.nodes[value.name], theory, texts, labels)
         said = await judge_window(judge, prompt, labels, attempts=recipe.rank.attempts)
         if said.failure == "provider error":
             return {"error": said.error or "provider error"}

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -238,11 +239,14 @@ class PackageSpec(_Part):
 
 class Recipe(_Part):
     """The whole recipe; `folder` is where it lies, and paths in it start there. `catalogue` adds
-    theories and values of the user's own."""
+    theories and values of the user's own. `wording` is that of the definitions and questions that
+    judges are shown; a build that was begun in the first wording goes on with `wording: 1`.
+    """
 
     catalogue: str | None = None
     theories: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    wording: Annotated[Literal["1", "2"], BeforeValidator(str)] = "2"
     seed: int = 0
     connections: int = Field(default=20, ge=1)
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
@@ -267,8 +271,16 @@ class Recipe(_Part):
 
     @property
     def registry(self) -> Registry:
-        """The catalogue that all names of the build are from."""
-        return load_registry(self.path(self.catalogue) if self.catalogue else None)
+        """The catalogue that all names of the build are from, with what judges are told of values
+        in the recipe's wording."""
+        return load_registry(
+            self.path(self.catalogue) if self.catalogue else None, wording=self.wording
+        )
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What judges are told, as a part of fingerprints; builds of the first wording had none."""
+        return () if self.wording == "1" else (f"wording {self.wording}",)
 
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""

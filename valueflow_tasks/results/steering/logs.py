@@ -83,7 +83,7 @@ def read_study_log(path: str | Path) -> StudyLog:
         records=records,
         texts=texts,
         counts=dict(log.counts),
-        notes=_notes(log.header.status, log.counts, judge),
+        notes=[*_notes(log.header.status, log.counts, judge), *_topics(metadata)],
     )
 
 
@@ -150,6 +150,13 @@ def _settings(
         found["exemplars"] = step.get("exemplars")
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
+    if found["wording"] is not None:
+        # How runs were before their logs said so.
+        found["form"] = metadata.get("form", "paragraph")
+        found["baseline"] = metadata.get("baseline", "first_person")
+        found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
+        found["system prompt hash"] = metadata.get("system_sha256")
+        found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")
@@ -194,6 +201,19 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
             ]
             return " ".join(told) or "none"
     return str(known) if known else None
+
+
+def _topics(metadata: Mapping[str, Any]) -> list[str]:
+    """What share of the pairs of a question and a value is off topic, where the log knows."""
+    told = metadata.get("topics") or {}
+    known, off = int(told.get("known", 0)), int(told.get("off_topic", 0))
+    if not known:
+        return []
+    what = "left out" if metadata.get("relevant") else "asked like the others"
+    return [
+        f"{100 * off / known:.0f} % of the pairs of a question and a value are off topic "
+        f"({off:,} of {known:,}); they were {what}"
+    ]
 
 
 def _notes(status: str, counts: Mapping[str, int], judge: Mapping[str, Any]) -> list[str]:

@@ -36,6 +36,7 @@ _COMPARABILITY = (
     "valueflow version",
     "task version",
     "wording",
+    "language",
     "answer reader",
     "data hash",
     "holdout",

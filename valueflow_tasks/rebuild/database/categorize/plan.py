@@ -111,7 +111,15 @@ class Batch:
         codes = draw_labels(texts, generator_for(seed, "category", self.key))
         nodes = [unit.nodes for unit in units]
         theory = registry.theories[units[0].theory]
-        return category_prompt(theory, nodes, texts, codes, self.step.kind, self.round_number)
+        return category_prompt(
+            theory,
+            nodes,
+            texts,
+            codes,
+            self.step.kind,
+            self.round_number,
+            registry.sentences,
+        )
 
 
 def plan(

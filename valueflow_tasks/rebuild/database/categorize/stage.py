@@ -43,7 +43,6 @@ from valueflow.rebuild.database.review.directions import (
     keep_settled,
     settle_directions,
 )
-from valueflow.scorers.database.panel.prompts import CATEGORY_PROMPT_VERSION
 from valueflow.scorers.judge.calls.store import open_store
 
 __all__ = ["QUEUE", "asked_values", "categorize", "label_of", "value_step", "value_units"]
@@ -85,7 +84,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
         spec.model_copy(update={"human": None}),
         [key_of(v) for v in recipe.wanted()],
         recipe.seed,
-        CATEGORY_PROMPT_VERSION,
+        recipe.registry.sentences.version_of("category"),
         CHARACTERS_PER_PROMPT,
         *([own] if own else []),
     )
@@ -108,7 +107,8 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
             settings = Settings(
                 {
                     "judges": [seat.model_dump(mode="json") for seat in spec.panel()],
-                    "version of the question": CATEGORY_PROMPT_VERSION,
+                    "version of the question": recipe.registry.sentences.version_of("category"),
+                    "wording": recipe.wording,
                     "definitions": own,
                 },
                 {

@@ -27,7 +27,6 @@ from valueflow.rebuild.database.folder import generation_of
 from valueflow.rebuild.database.judging import Budget, Question, ask_all
 from valueflow.rebuild.database.recipe import Recipe, fingerprint
 from valueflow.scorers.database.panel.prompts import (
-    CATEGORY_PROMPT_VERSION,
     category_correction,
     read_category_answer,
 )
@@ -254,7 +253,7 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
             read,
             category_correction(names, step.kind, number),
             attempts=recipe.categorize.attempts - calls,
-            version=f"category {CATEGORY_PROMPT_VERSION}",
+            version=f"category {recipe.registry.sentences.version_of('category')}",
             whole=False,  # what was said about some of the texts counts
         )
         if reply.error is not None:

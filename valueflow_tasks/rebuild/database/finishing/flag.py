@@ -83,11 +83,12 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
             # The score that is shown is in a question's key, so that only other judges would mix.
             own = own_definitions(recipe.registry, [value])
             asked_with = (spec.judges, recipe.seed, key_of(value), PLAUSIBLE_PROMPT_VERSION)
-            asked_by = fingerprint(*asked_with, *([own] if own else []))
+            asked_by = fingerprint(*asked_with, *([own] if own else []), *recipe.told)
             settings = Settings(
                 {
                     "judges": [seat.model_dump(mode="json") for seat in panel],
                     "version of the question": PLAUSIBLE_PROMPT_VERSION,
+                    "wording": recipe.wording,
                     "definitions": own,
                 },
                 {"seed": recipe.seed},
@@ -129,7 +130,7 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
 
 
 def flag_mark(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> str:
-    return fingerprint(recipe.flag, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION)
+    return fingerprint(recipe.flag, rows, recipe.seed, PLAUSIBLE_PROMPT_VERSION, *recipe.told)
 
 
 def _suspicion(row: Mapping[str, Any]) -> str:
@@ -152,7 +153,9 @@ def _question(
     async def put() -> dict[str, Any]:
         code = draw_labels([row["text"]], generator_for(recipe.seed, "flag", row["id"]))[0]
         theory = recipe.registry.theories[value.theory]
-        prompt = plausible_prompt(theory, value, row["text"], code, row["intensity"])
+        prompt = plausible_prompt(
+            theory, theory.nodes[value.name], row["text"], code, row["intensity"]
+        )
         reply = await ask(
             judge,
             prompt,
