@@ -48,9 +48,9 @@ from valueflow.scorers.records import (
     window_records,
 )
 from valueflow.scorers.summary.cells import CellSummary, cell_summaries, cells_present
+from valueflow.scorers.summary.designs.pairs import pair_parts
+from valueflow.scorers.summary.designs.squares import square_parts
 from valueflow.scorers.summary.dose_response import value_parts
-from valueflow.scorers.summary.pairs import pair_parts
-from valueflow.scorers.summary.squares import square_parts
 
 __all__ = [
     "AVERAGE",

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from valueflow.scorers.agreement import PanelSummary, panel_summary
 from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.estimate.evaluation import (
     Evaluation,
@@ -33,6 +32,7 @@ from valueflow.scorers.records import (
     used_of,
     window_records,
 )
+from valueflow.scorers.summary.agreement import PanelSummary, panel_summary
 from valueflow.scorers.summary.cells import (
     CellKey,
     CellSummary,
@@ -41,7 +41,9 @@ from valueflow.scorers.summary.cells import (
     cells_present,
     published_signs,
 )
-from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.designs.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.dose_response import (
     ValueSummary,
     published_summaries,
@@ -49,8 +51,6 @@ from valueflow.scorers.summary.dose_response import (
     steered_orders,
     value_summaries,
 )
-from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
-from valueflow.scorers.summary.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.stability.length import LengthEffect, length_effect
 
 __all__ = [

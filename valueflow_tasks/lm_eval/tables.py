@@ -17,9 +17,9 @@ from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_text, write_csv, w
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.aggregation import digest_of
 from valueflow.lm_eval.judging import GivenResponse
-from valueflow.scorers.agreement import PanelJudge
 from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.scorers.records import ResponseRecord, measured, window_records
+from valueflow.scorers.summary.agreement import PanelJudge
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.run import RunSummary, flatten
 from valueflow.scorers.survey.records import OptionRecord

@@ -332,8 +332,8 @@ def _write_panel(
     Returns:
         Krippendorff's alpha with its interval, for `run.json`.
     """
-    from valueflow.scorers.agreement import panel_summary
     from valueflow.scorers.estimate.evaluation import evaluate, own_estimates
+    from valueflow.scorers.summary.agreement import panel_summary
 
     without = []
     for name in found.panel:
