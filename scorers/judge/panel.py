@@ -20,7 +20,7 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import CALL_SETTINGS
-from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model
+from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model, grader_roles
 
 __all__ = [
     "Grader",
@@ -68,7 +68,7 @@ def graders_of_run() -> list[Grader]:
     Raises:
         OptionError: two of them are the same model with the same settings.
     """
-    roles = sorted(filter(is_grader_role, model_roles()))
+    roles = grader_roles()
     if not roles:
         model, named = grader_model()
         return [Grader(model, named, str(model))]

@@ -115,7 +115,10 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     ranked = any(_ranked(response) for response in records if response["refusal"])
     everything = _evaluation(_table(records), cells, estimator) if ranked else None
     words = [response["words"] for response in kept]
-    length = length_effect(table, words) if table is not None else None
+    # The length of texts is one judge's matter; several judges are not taken for one.
+    length = None
+    if table is not None and table.judge is None:
+        length = length_effect(table, words)
     joint = _joint(evaluation) if evaluation is not None else None
     if joint is not None and estimator == "population":
         orders = steered_orders(cells, joint)

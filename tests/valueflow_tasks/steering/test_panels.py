@@ -165,7 +165,11 @@ def test_saved_windows_of_a_panel_give_the_same_numbers_and_tables(
     done = CliRunner().invoke(main, ["score", str(lines), "-o", str(tmp_path / "lines")])
     assert done.exit_code == 0, done.output
     for name in ("cells.csv", "items.csv", "agreement.csv"):
-        one, other = (rows(tmp_path / folder / name) for folder in ("lines", "log"))
+        one, other = (
+            # How long responses are stands in logs alone.
+            [row | {"words": ""} for row in rows(tmp_path / folder / name)]
+            for folder in ("lines", "log")
+        )
         assert sorted(one, key=str) == sorted(other, key=str)
 
 

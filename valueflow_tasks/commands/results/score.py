@@ -242,7 +242,9 @@ def score_rankings(
     ]
     write_csv(folder / "items.csv", ITEM_COLUMNS + extras, items)
     words = _words(saved)
-    length = length_effect(saved.table, [count for of in words.values() for count in of])
+    length = None
+    if saved.table.judge is None:
+        length = length_effect(saved.table, [count for of in words.values() for count in of])
     if length is not None:
         found.notes[:0] = length.notes()
     means = {c: sum(of) / len(of) for c, of in words.items()}
