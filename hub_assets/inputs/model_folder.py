@@ -26,6 +26,7 @@ from valueflow.hub_assets.vidb.manifest import sha256_of
 
 __all__ = [
     "HIVES_MANIFEST",
+    "MODEL_FILES",
     "TRAINED_ON",
     "BaseRecord",
     "CorpusRecord",
@@ -43,6 +44,10 @@ __all__ = [
 
 HIVES_MANIFEST = "hives.json"
 TRAINED_ON = "hives-trained-on.txt"
+MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.md")
+"""What is fetched of a model on the Hub: weights in a format that cannot carry code; no Python files,
+no pickles."""
+
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".joblib")
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -23,7 +23,18 @@ from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
-__all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
+__all__ = [
+    "CategorizeSpec",
+    "JudgeSpec",
+    "Recipe",
+    "SourceSpec",
+    "TextsRecipe",
+    "fingerprint",
+    "parsed_recipe",
+    "read_recipe",
+]
+
+AnyRecipe = TypeVar("AnyRecipe", bound="TextsRecipe")
 
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
@@ -219,8 +230,9 @@ class PackageSpec(_Part):
     leave_out_restricted: bool = False
 
 
-class Recipe(_Part):
-    """The whole recipe; `folder` is where it lies, and paths in it start there."""
+class TextsRecipe(_Part):
+    """What every recipe has that begins with texts: their sources, the values they are labelled
+    with, and who says so; `folder` is where it lies, and paths in it start there."""
 
     theories: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -228,6 +240,25 @@ class Recipe(_Part):
     connections: int = Field(default=20, ge=1)
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
     categorize: CategorizeSpec
+    folder: Path = Path(".")
+
+    @model_validator(mode="after")
+    def _check(self) -> "TextsRecipe":
+        self.wanted()
+        return self
+
+    def wanted(self) -> tuple[Value, ...]:
+        """The values that the recipe is about, in the registry's order."""
+        return _wanted(self.theories, self.values, load_registry())
+
+    def path(self, name: str) -> Path:
+        """A path of the recipe, from the folder that the recipe lies in."""
+        return self.folder / Path(name).expanduser()
+
+
+class Recipe(TextsRecipe):
+    """The recipe of a database."""
+
     curate: CurateSpec = CurateSpec()
     rank: RankSpec
     fit: FitSpec = FitSpec()
@@ -235,20 +266,6 @@ class Recipe(_Part):
     flag: FlagSpec = FlagSpec()
     review: ReviewSpec = ReviewSpec()
     package: PackageSpec = PackageSpec()
-    folder: Path = Path(".")
-
-    @model_validator(mode="after")
-    def _check(self) -> "Recipe":
-        self.wanted()
-        return self
-
-    def wanted(self) -> tuple[Value, ...]:
-        """The values that the database is to hold, in the registry's order."""
-        return _wanted(self.theories, self.values, load_registry())
-
-    def path(self, name: str) -> Path:
-        """A path of the recipe, from the folder that the recipe lies in."""
-        return self.folder / Path(name).expanduser()
 
 
 @cache
@@ -266,7 +283,17 @@ def _wanted(
 
 
 def read_recipe(path: Path) -> Recipe:
+    """Reads and checks the recipe of a database; see `parsed_recipe`."""
+    return parsed_recipe(path, Recipe, "'sources', 'categorize' and 'rank'")
+
+
+def parsed_recipe(path: Path, kind: type[AnyRecipe], parts: str) -> AnyRecipe:
     """Reads and checks a recipe.
+
+    Args:
+        path: the YAML file.
+        kind: of recipe.
+        parts: that it must have, for the error.
 
     Raises:
         InputFileError: it cannot be read, is not YAML, or a part of it is wrong; all faults are
@@ -279,9 +306,9 @@ def read_recipe(path: Path) -> Recipe:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
-        raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")
+        raise InputFileError(path, f"must be a mapping with {parts}")
     try:
-        return Recipe.model_validate({**raw, "folder": path.resolve().parent})
+        return kind.model_validate({**raw, "folder": path.resolve().parent})
     except UnknownNameError as error:
         raise InputFileError(path, str(error)) from None
     except ValidationError as error:

@@ -11,10 +11,11 @@ from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.rows import Row, rows_of
 from valueflow.hub_assets.inputs.source import column_map, open_source
 from valueflow.hub_assets.registry.loading import Value, load_registry
-from valueflow.hub_assets.registry.paths import path_to
+from valueflow.hub_assets.registry.records import Kind
+from valueflow.hub_assets.registry.paths import path_fault, path_to
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import split_hash_of
-from valueflow.rebuild.database.recipe import Recipe, SourceSpec
+from valueflow.rebuild.database.recipe import SourceSpec, TextsRecipe
 
 __all__ = ["ADAPTERS", "import_texts"]
 
@@ -49,6 +50,8 @@ _ANY = {
     "direction": ("direction", "stance", "valence"),
     "source": ("source", "dataset"),
     "license": ("license", "licence"),
+    "path": ("path", "label_path"),
+    "group": ("group", "text_group", "topic"),
 }
 
 ADAPTERS = {
@@ -105,13 +108,15 @@ _BEGINS_WITH_VALUE = re.compile(r"\s*\[(?P<value>[^\]]+)\]\s*(?P<text>.*)", re.D
 _BY_SPELLING = {spelling: name for name, found in _DIRECTIONS.items() for spelling in found}
 
 
-def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def import_texts(recipe: TextsRecipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Reads all sources of a recipe.
 
     Returns:
         One record per distinct text, in order of first appearance: `id` (the text's hash), `text`,
-        `source`, `license`, and `labels`, value (`theory:name`) to its direction and its path where
-        the source says how deep it goes. And counts: rows read, exact duplicates merged, labels
+        `source`, `license`, `labels`, value (`theory:name`) to its direction and its path where
+        the source says how deep it goes, `nodes`, each node (`theory:name`) of any level that the
+        source labels it with to its direction, and `group`, what the source says that texts have
+        in common (a conclusion), or None. And counts: rows read, exact duplicates merged, labels
         that are no known value.
 
     Raises:
@@ -136,13 +141,16 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
                     known["path"] = _one_path(known["path"], label["path"], value)
                     if known["direction"] != label["direction"]:
                         known["direction"] = None  # the two disagree: nothing is given
+                for node, direction in record["nodes"].items():
+                    if first["nodes"].setdefault(node, direction) != direction:
+                        first["nodes"][node] = None
     if not texts:
         raise InputFileError(recipe.path(recipe.sources[0].path), "no source holds any text")
     return list(texts.values()), {**counts, "texts": len(texts)}
 
 
 def _records(
-    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value], counts: Counter[str]
+    recipe: TextsRecipe, source: SourceSpec, wanted: Mapping[str, Value], counts: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     adapter = ADAPTERS[source.adapter]
     if source.adapter == "valueeval":
@@ -164,7 +172,7 @@ def _records(
 
 
 def _table(
-    recipe: Recipe,
+    recipe: TextsRecipe,
     source: SourceSpec,
     adapter: Adapter,
     wanted: Mapping[str, Value],
@@ -184,12 +192,64 @@ def _table(
         if adapter.value_in_text and (begun := _BEGINS_WITH_VALUE.match(text)):
             name, text = name or begun["value"], begun["text"]
         name = _translated(name, adapter)
+        direction = _direction(row, mapping)
+        end = _end_of_path(row, mapping, theory, name)
         yield {
             "text": text,
             "source": row.cell(mapping, "source"),
             "license": row.cell(mapping, "license"),
-            "labels": _labels(name, theory, _direction(row, mapping), wanted, counts),
+            "labels": _labels(name, theory, direction, wanted, counts),
+            "nodes": _nodes(f"{end.theory}:{end.name}" if end else name, theory, direction, wanted),
+            "group": row.cell(mapping, "group") or None,
         }
+
+
+def _end_of_path(
+    row: Row, mapping: Mapping[str, str], theory: object, name: object
+) -> Value | None:
+    """The last node of a row's path, where it has one."""
+    cell = str(row.cell(mapping, "path") or "").strip()
+    if not cell:
+        return None
+    place: dict[str, Any] = {"row": row.number, "column": mapping["path"]}
+    try:
+        known = load_registry().theory(theory or load_registry().value(name).theory)
+    except UnknownNameError as error:
+        raise InputFileError(row.file, str(error), **place) from None
+    if fault := path_fault(cell, known):
+        raise InputFileError(row.file, f"the path {cell!r} {fault}", **place)
+    return known.find(cell.split("/")[-1])
+
+
+def _nodes(
+    name: object, theory: object, direction: str | None, wanted: Mapping[str, Value]
+) -> dict[str, str | None]:
+    """The nodes of any level that a cell names, where a value that is wanted lies on their path.
+
+    Labels that the registry does not know are counted by `_labels`.
+    """
+    found = {}
+    for part in str(name or "").replace("|", ",").split(","):
+        if not part.strip():
+            continue
+        try:
+            node = _labelled(part.strip(), theory, ("value", "child", "ancestor"))
+        except UnknownNameError:
+            continue
+        if any(value.name in wanted for value in _values_near(node)):
+            found[f"{node.theory}:{node.name}"] = direction
+    return found
+
+
+def _values_near(node: Value) -> tuple[Value, ...]:
+    """The macro-values above or at a node; of a group, those below it."""
+    if node.kind != "ancestor":
+        return load_registry().scored_on(node)
+    nodes = load_registry().theories[node.theory].nodes
+    below = [nodes[name] for name in node.children]
+    return tuple(
+        value for child in below for value in ((child,) if child.kind == "value" else _values_near(child))
+    )
 
 
 def _direction(row: Row, mapping: Mapping[str, str]) -> str | None:
@@ -260,16 +320,18 @@ def _one_path(one: str | None, other: str | None, value: str) -> str | None:
     return path_to(load_registry().value(name, theory))
 
 
-def _labelled(name: str, theory: object) -> Value:
+def _labelled(
+    name: str, theory: object, kinds: Sequence[Kind] = ("value", "child")
+) -> Value:
     """A value or a child; of a name that both have, the value, as in every other table."""
     try:
         return load_registry().value(name, theory)
     except UnknownNameError:
-        return load_registry().value(name, theory, ("value", "child"))
+        return load_registry().value(name, theory, kinds)
 
 
 def _valueeval(
-    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value]
+    recipe: TextsRecipe, source: SourceSpec, wanted: Mapping[str, Value]
 ) -> Iterator[dict[str, Any]]:
     """Arguments with their labels; a label `Power: dominance` is a child of a value of pvq.
 
@@ -294,8 +356,10 @@ def _valueeval(
         if name not in labels:
             raise InputFileError(labels_file, f"has no labels for the argument {name}")
         found: dict[str, dict[str, str | None]] = {}
+        nodes: dict[str, str | None] = {}
         for column, (value, path) in columns.items():
             if str(labels[name][column]).strip() == "1" and value in wanted:
+                nodes[f"pvq:{path.rpartition('/')[2]}"] = None
                 several = f"pvq:{value}" in found
                 # Under two children the path ends at their parent.
                 end = path_to(load_registry().value(value, "pvq")) if several else path
@@ -303,7 +367,14 @@ def _valueeval(
         text = str(row.cells["Premise"] or "")
         if source.text == "argument":
             text = f"{row.cells['Conclusion']} ({row.cells['Stance']}): {text}"
-        yield {"text": text, "source": None, "license": None, "labels": found}
+        yield {
+            "text": text,
+            "source": None,
+            "license": None,
+            "labels": found,
+            "nodes": nodes,
+            "group": row.cells.get("Conclusion"),
+        }
 
 
 def _node(column: str, row: Row) -> tuple[str, str]:
