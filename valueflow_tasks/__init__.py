@@ -2,21 +2,25 @@
 
 The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa` and `score` are run by
 Inspect (`inspect eval valueflow/steer --model X`); the packages `valueflow.solvers`,
-`valueflow.scorers` and `valueflow.hub_assets` hold what they are made of.
+`valueflow.scorers` and `valueflow.hub_assets` hold what they are made of. `valueflow.hives` loads
+embedding models of values.
 """
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from valueflow.scorers.embedding import hives
     from valueflow.steering.existing import score
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
     from valueflow.survey.task import opinionqa
 
 __all__ = [
     "__version__",
+    "hives",
     "opinionqa",
     "score",
     "steer",
@@ -37,4 +41,11 @@ TASK_MODULES = {
 }
 """The tasks, as they are listed, and the modules that define them."""
 
-__getattr__ = lazy_exports(__name__, TASK_MODULES)
+_task = lazy_exports(__name__, TASK_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """A task, or the module of embedding models, imported when it is first asked for."""
+    if name == "hives":
+        return import_module("valueflow.scorers.embedding.hives")
+    return _task(name)

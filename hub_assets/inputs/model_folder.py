@@ -45,8 +45,8 @@ __all__ = [
 HIVES_MANIFEST = "hives.json"
 TRAINED_ON = "hives-trained-on.txt"
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.md")
-"""What is fetched of a model on the Hub: weights in a format that cannot carry code; no Python files,
-no pickles."""
+"""What is fetched of a model on the Hub: weights in a format that cannot carry code, no pickles and
+no Python files."""
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack", ".joblib")
 
@@ -157,7 +157,9 @@ def check_model_folder(folder: Path) -> HivesManifest | None:
             manifest. The message says what was found.
     """
     if not folder.is_dir():
-        raise InputFileError(folder, "is no folder; name the folder of a sentence-transformers model")
+        raise InputFileError(
+            folder, "is no folder; name the folder of a sentence-transformers model"
+        )
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     found = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     if "modules.json" not in names:
@@ -177,7 +179,9 @@ def check_model_folder(folder: Path) -> HivesManifest | None:
             folder, f"has {pickled[0]}, a form that can run code when it is read; remove it"
         )
     if code := [name for name in names if name.endswith(".py")]:
-        raise InputFileError(folder, f"has code of its own ({code[0]}), which is never run; remove it")
+        raise InputFileError(
+            folder, f"has code of its own ({code[0]}), which is never run; remove it"
+        )
     _check_modules(folder / "modules.json")
     for name in names:
         if Path(name).name == "config.json" and "auto_map" in _mapping(folder / name):
@@ -241,7 +245,9 @@ def read_hives_manifest(folder: Path) -> HivesManifest | None:
         return HivesManifest.model_validate(_mapping(path))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors()]
-        raise InputFileError(path, f"is not a manifest that can be read ({'; '.join(faults)})") from None
+        raise InputFileError(
+            path, f"is not a manifest that can be read ({'; '.join(faults)})"
+        ) from None
 
 
 def write_hives_manifest(folder: Path, manifest: HivesManifest) -> None:

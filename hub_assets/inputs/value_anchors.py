@@ -104,7 +104,5 @@ def _node(name: str, file: Path, row: int) -> str:
     except UnknownNameError as error:
         raise InputFileError(file, str(error), row=row, column="nodes") from None
     if node is None:
-        raise InputFileError(
-            file, f"{name!r} is no node of {theory}", row=row, column="nodes"
-        )
+        raise InputFileError(file, f"{name!r} is no node of {theory}", row=row, column="nodes")
     return f"{node.theory}:{node.name}"

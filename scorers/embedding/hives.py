@@ -6,8 +6,8 @@
     vectors = hives.encode(model, ["I keep my word."])
     found = hives.nearest(vectors, corpus_vectors, k=5)
 
-Needs sentence-transformers: `pip install 'valueflow[hives]'`. Weights are read as safetensors and in
-no other form, and a model's own code is never run.
+Needs sentence-transformers: `pip install 'valueflow[hives]'`. Weights are read as safetensors and
+in no other form, and a model's own code is never run.
 """
 
 import os

@@ -101,9 +101,7 @@ def label_table(theory: str, labels: Sequence[Iterable[tuple[str, str]]]) -> Lab
     return LabelTable(theory, tuple(record.nodes), levels, own, closure, directions)
 
 
-def level_bins(
-    one: LabelTable, other: LabelTable
-) -> tuple[NDArray[np.int8], Mapping[int, str]]:
+def level_bins(one: LabelTable, other: LabelTable) -> tuple[NDArray[np.int8], Mapping[int, str]]:
     """How near two texts are in the hierarchy.
 
     Returns:
@@ -121,7 +119,11 @@ def level_bins(
     for code in (1, -1, 2):
         same |= _shares(one.directions == code, other.directions == code)
     bins[same] = deepest + 2
-    names = {0: "nothing shared", deepest + 1: "same label", deepest + 2: "same label and direction"}
+    names = {
+        0: "nothing shared",
+        deepest + 1: "same label",
+        deepest + 2: "same label and direction",
+    }
     names |= {level: f"level {level}" for level in range(1, deepest + 1)}
     return bins, dict(sorted(names.items()))
 

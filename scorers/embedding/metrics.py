@@ -70,7 +70,9 @@ def unit(vectors: object) -> NDArray[np.float32]:
     return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
 
-def measure(vectors: object, table: LabelTable, groups: NDArray[np.int64], k: int = 10) -> dict[str, Measured]:
+def measure(
+    vectors: object, table: LabelTable, groups: NDArray[np.int64], k: int = 10
+) -> dict[str, Measured]:
     """All figures of one theory that need nothing but the texts themselves.
 
     Args:
@@ -115,7 +117,9 @@ class _Ranks:
         self.strict = np.full(n, np.nan)
         self.as_other = np.zeros((2, n))
 
-    def add(self, anchor: int, order: NDArray[np.int64], cosine: object, bins: NDArray[np.int8]) -> None:
+    def add(
+        self, anchor: int, order: NDArray[np.int64], cosine: object, bins: NDArray[np.int8]
+    ) -> None:
         """One anchor's other texts, from the farthest to the nearest."""
         present, bin_of = np.unique(bins, return_inverse=True)
         count = len(present)
@@ -202,7 +206,10 @@ class _Pairs:
         bins: NDArray[np.int8],
         allowed: NDArray[np.bool_],
     ) -> None:
-        x, y = np.where(allowed, cosine, 0).astype(float), np.where(allowed, target, 0).astype(float)
+        x, y = (
+            np.where(allowed, cosine, 0).astype(float),
+            np.where(allowed, target, 0).astype(float),
+        )
         for number, part in enumerate((allowed, x, y, x * x, y * y, x * y)):
             self.moments[number, block] = part.sum(axis=1)
         for bin_number in np.unique(bins):
@@ -370,7 +377,9 @@ def fit_probe(vectors: object, truth: NDArray[np.bool_], penalty: float = 1.0) -
         slope = wide.T @ (-weight * sign / (1 + np.exp(np.clip(margin, -50, 50)))) + ridge * w
         return float(value), slope.ravel()
 
-    fitted = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    fitted = minimize(
+        loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}
+    )
     return Probe(columns, fitted.x.reshape(shape), mean, scale)
 
 

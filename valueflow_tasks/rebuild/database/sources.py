@@ -11,8 +11,8 @@ from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.rows import Row, rows_of
 from valueflow.hub_assets.inputs.source import column_map, open_source
 from valueflow.hub_assets.registry.loading import Value, load_registry
-from valueflow.hub_assets.registry.records import Kind
 from valueflow.hub_assets.registry.paths import path_fault, path_to
+from valueflow.hub_assets.registry.records import Kind
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.recipe import SourceSpec, TextsRecipe
@@ -248,7 +248,9 @@ def _values_near(node: Value) -> tuple[Value, ...]:
     nodes = load_registry().theories[node.theory].nodes
     below = [nodes[name] for name in node.children]
     return tuple(
-        value for child in below for value in ((child,) if child.kind == "value" else _values_near(child))
+        value
+        for child in below
+        for value in ((child,) if child.kind == "value" else _values_near(child))
     )
 
 
@@ -320,9 +322,7 @@ def _one_path(one: str | None, other: str | None, value: str) -> str | None:
     return path_to(load_registry().value(name, theory))
 
 
-def _labelled(
-    name: str, theory: object, kinds: Sequence[Kind] = ("value", "child")
-) -> Value:
+def _labelled(name: str, theory: object, kinds: Sequence[Kind] = ("value", "child")) -> Value:
     """A value or a child; of a name that both have, the value, as in every other table."""
     try:
         return load_registry().value(name, theory)

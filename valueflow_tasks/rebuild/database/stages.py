@@ -27,7 +27,16 @@ from valueflow.rebuild.database.recipe import Recipe, TextsRecipe, fingerprint
 from valueflow.rebuild.database.review.directions import direction_notes
 from valueflow.rebuild.database.sources import import_texts
 
-__all__ = ["SHARED_STAGES", "STAGES", "VALUE_STAGES", "Run", "import_stage", "merge", "run_stage", "share_of"]
+__all__ = [
+    "SHARED_STAGES",
+    "STAGES",
+    "VALUE_STAGES",
+    "Run",
+    "import_stage",
+    "merge",
+    "run_stage",
+    "share_of",
+]
 
 SHARED_STAGES = ("import", "categorize", "curate")
 VALUE_STAGES = ("rank", "fit", "scale", "flag")

@@ -1,7 +1,7 @@
 """The corpus: texts with the nodes of the hierarchies that they are about, split by text group.
 
     corpus/rows.jsonl       a row a text: id, text, source, license, group, groups, split, labels
-    corpus/held_out.jsonl   texts that are among the anchors or questions that models are scored with
+    corpus/held_out.jsonl   texts that are among the anchors or questions that runs are scored with
     corpus/corpus.json      counts, hash of the splits, sources, coverage of the anchors
 
 A row's `labels` are `theory:node` to a direction: support, oppose, neutral or unknown. It is taken
@@ -41,6 +41,8 @@ __all__ = [
     "SPLITS",
     "Corpus",
     "build_corpus",
+    "check_trainable",
+    "corpus_notes",
     "read_corpus",
     "recipe_anchors",
     "rows_of_recipe",
@@ -86,7 +88,11 @@ class Corpus:
         return label_table(
             theory,
             [
-                [(name[len(prefix) :], way) for name, way in row["labels"].items() if name.startswith(prefix)]
+                [
+                    (name[len(prefix) :], way)
+                    for name, way in row["labels"].items()
+                    if name.startswith(prefix)
+                ]
                 for row in self.rows
             ],
         )
@@ -126,7 +132,8 @@ def build_corpus(recipe: HivesRecipe, folder: Path, budget: Budget) -> dict[str,
     if (done := finished(part, mark)) is not None and (part.parent / "corpus.json").is_file():
         return done
     rows, held_out, counts = _rows(recipe, folder, apart)
-    about = _about(rows, counts, anchors)
+    wanted = {f"{value.theory}:{value.name}" for value in recipe.wanted()}
+    about = _about(rows, counts, anchors, wanted)
     check_trainable(rows, part)
     write_lines(part.parent / "held_out.jsonl", held_out)
     write_lines(part, rows)
@@ -170,6 +177,18 @@ def read_corpus(folder: Path) -> Corpus:
             place / "rows.jsonl", "does not have the splits that corpus.json was written for"
         )
     return Corpus(rows, about, hash_of(place / "rows.jsonl"))
+
+
+def corpus_notes(folder: Path) -> list[str]:
+    """What a reader should know of a corpus: labels with one text, values without an anchor."""
+    about = read_corpus(folder).about
+    notes = []
+    if thin := about["labels_of_one_training_text"]:
+        notes.append(f"labels with one training text, which nothing is near to: {', '.join(thin)}")
+    for kind, names in about["anchors"]["not_reached"].items():
+        if names:
+            notes.append(f"values that no {kind} anchor reaches: {', '.join(names)}")
+    return notes
 
 
 def recipe_anchors(recipe: HivesRecipe) -> list[ValueAnchor]:
@@ -315,13 +334,19 @@ def _texts_of(place: str, kind: str) -> Iterable[str]:
     return [anchor.text for found in load_vidb(place).anchors.values() for anchor in found]
 
 
-def _about(rows: Sequence[Row], counts: Mapping[str, Any], anchors: Sequence[ValueAnchor]) -> Row:
+def _about(
+    rows: Sequence[Row],
+    counts: Mapping[str, Any],
+    anchors: Sequence[ValueAnchor],
+    wanted: set[str],
+) -> Row:
     sources = Counter((row["source"], row["license"]) for row in rows)
     labels = Counter(name for row in rows for name in row["labels"])
     train = Counter(n for row in rows if row["split"] == "train" for n in row["labels"])
-    reached = {
-        kind: coverage([a for a in anchors if a.kind == kind]) for kind in ("individual", "theory")
-    }
+    reached: dict[str, dict[str, int]] = {}
+    for kind in ("individual", "theory"):
+        found = coverage(a for a in anchors if a.kind == kind)
+        reached[kind] = {name: n for name, n in found.items() if name in wanted}
     return {
         "format": CORPUS_VERSION,
         "counts": dict(counts),

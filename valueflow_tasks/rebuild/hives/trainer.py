@@ -187,7 +187,7 @@ class _VectorCollator:
 
 
 class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """Keeps in a checkpoint what is trained, in safetensors, and nothing of the base or the texts."""
+    """Keeps in a checkpoint what is trained, in safetensors, and nothing of base or texts."""
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """None: it would copy texts, which have licences of their own, into a card."""

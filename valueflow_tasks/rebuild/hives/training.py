@@ -131,7 +131,9 @@ def _stages(
         mode="json",
         exclude={"stage1", "stage2", "checkpoint_every", "look_every", "device", "arguments"},
     )
-    mark = fingerprint(frame, whole.sha256, base.sha256, recipe.seed, sorted(spec.arguments.items()))
+    mark = fingerprint(
+        frame, whole.sha256, base.sha256, recipe.seed, sorted(spec.arguments.items())
+    )
     mark = fingerprint(mark, spec.stage1)
     tied = tuple(anchors)
     # InfoNCE has anchors to draw texts to from the first stage on.
@@ -214,17 +216,22 @@ class _Worker:
         except TrainingStopped as stopped:
             kept = _last_complete(place)
             where = f"; the last good checkpoint is {kept}" if kept is not None else ""
-            raise ValueflowError(f"training of {stage.name} was stopped: {stopped}{where}") from None
+            raise ValueflowError(
+                f"training of {stage.name} was stopped: {stopped}{where}"
+            ) from None
         except (OSError, SafetensorError, RuntimeError) as error:
             # torch.save tells of a full disk by a RuntimeError of its own.
             told = str(error)
             full = "No space left" in told or "file write failed" in told or "disk" in told.lower()
             if isinstance(error, OSError | SafetensorError) or full:
                 kept = _last_complete(place)
-                where = f"the last good checkpoint is {kept}" if kept else "no checkpoint is whole yet"
+                where = (
+                    f"the last good checkpoint is {kept}" if kept else "no checkpoint is whole yet"
+                )
                 raise InputFileError(
-                    place, f"cannot be written to ({told.splitlines()[0]}); {where}. Make room and "
-                    "run the same command again to go on"
+                    place,
+                    f"cannot be written to ({told.splitlines()[0]}); {where}. Make room and "
+                    "run the same command again to go on",
                 ) from None
             raise
 
@@ -331,9 +338,9 @@ def _merge_adapters(model: Any) -> None:
 
 def _write_weights(model: Any, path: Path) -> None:
     """Trainable weights, whole or not at all."""
-    from valueflow.rebuild.hives.trainer import trainable
-
     from safetensors.torch import save_file
+
+    from valueflow.rebuild.hives.trainer import trainable
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")

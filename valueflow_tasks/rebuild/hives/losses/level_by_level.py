@@ -1,4 +1,4 @@
-"""The published hierarchical loss: a supervised contrast for each level, with a direction penalty."""
+"""The published hierarchical loss: a supervised contrast a level, with a direction penalty."""
 
 import torch
 from torch import Tensor, nn

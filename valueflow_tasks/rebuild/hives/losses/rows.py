@@ -137,9 +137,7 @@ def row_table(corpus: Corpus, anchors: Sequence[ValueAnchor] = ()) -> RowTable:
 
     levels = [level_of(node) for record in theories.values() for node in record.nodes.values()]
     numbers = [n for n, record in enumerate(theories.values()) for _ in record.nodes]
-    return RowTable(
-        kind, own, directions, ancestors, torch.tensor(levels), torch.tensor(numbers)
-    )
+    return RowTable(kind, own, directions, ancestors, torch.tensor(levels), torch.tensor(numbers))
 
 
 class RowLoss(nn.Module):
