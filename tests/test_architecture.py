@@ -42,7 +42,7 @@ EDGES = {
 MAY_KNOW = {
     "valueflow_tasks": {
         "commands": {"lm_eval", "simulated", "results", "rebuild", "survey", "steering"},
-        "rebuild": {"simulated"},
+        "rebuild": {"simulated", "results"},
         "lm_eval": {"steering", "survey", "results"},
         "results": set(),
         "simulated": {"steering", "survey"},
@@ -51,6 +51,7 @@ MAY_KNOW = {
     },
     "scorers": {
         "database": {"judge"},
+        "embedding": set(),
         "estimate": set(),
         "judge": {"windows", "estimate"},
         "saved": {"estimate"},

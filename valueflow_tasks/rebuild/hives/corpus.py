@@ -301,7 +301,7 @@ def _split(rows: Sequence[Row], recipe: HivesRecipe) -> None:
     sizes = Counter(row["group"] for row in rows)
     names = sorted(sizes)
     order = generator_for(recipe.seed, "hives", "splits").permutation(len(names))
-    shares = recipe.corpus.shares
+    shares: Mapping[str, float] = dict(recipe.corpus.shares)
     held = dict.fromkeys([split for split in SPLITS if shares.get(split, 0) > 0], 0)
     side: dict[str, str] = {}
     for place in order:

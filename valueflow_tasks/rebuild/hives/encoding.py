@@ -204,9 +204,9 @@ def encode_table(
             done = min((number + 1) * BLOCK, total)
             left = (total - done) * now / encoded
             say(f"{done:,} of {total:,} texts, {encoded / now:,.0f} a second, {left:,.0f} s left")
-    done = _put_together(output, blocks, number + 1, encoder, kind)
+    files = _put_together(output, blocks, number + 1, encoder, kind)
     shutil.rmtree(blocks)
-    return done
+    return files
 
 
 def _begin(output: Path, made_of: Mapping[str, Any]) -> None:

@@ -189,15 +189,9 @@ def evaluate_model(
         ("random", random_vectors(len(texts) + len(learn), models["hives"].dimensions, seed)),
     ):
         held[name], taught[name] = both[: len(texts)], both[len(texts) :]
-    found = evaluate_vectors(
-        held,
-        corpus,
-        split,
-        probe=None if probe is None else (probe, taught),
-        theories=theories,
-        seed=seed,
-    )
-    return Evaluated(found.split, found.theories, (*notes, *found.notes))
+    learned = None if probe is None else (probe, taught)
+    done = evaluate_vectors(held, corpus, split, probe=learned, theories=theories, seed=seed)
+    return Evaluated(done.split, done.theories, (*notes, *done.notes))
 
 
 def _encoded(model: HivesModel, texts: Sequence[str]) -> NDArray[np.float32]:

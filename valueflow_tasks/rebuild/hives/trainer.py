@@ -160,7 +160,7 @@ def _arguments(
     return made
 
 
-class _Batches(DefaultBatchSampler):
+class _Batches(DefaultBatchSampler):  # type: ignore[misc]
     """The dealer's batches, as the Trainer takes them."""
 
     def __init__(self, dealer: RowDealer, count: int, seed: int) -> None:
@@ -204,7 +204,7 @@ class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
             raise TrainingStopped(f"{checkpoint_path} holds the weights of another model")
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Looks for a collapse, and lets a checkpoint count once it is whole and finite."""
 
     log: Any = None

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
+from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from valueflow.hub_assets.inputs.value_anchors import ValueAnchor
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.paths import level_of
 from valueflow.rebuild.hives.corpus import Corpus
 from valueflow.scorers.embedding.labels import DIRECTION_CODES, ancestors_of
 
@@ -131,10 +133,8 @@ def row_table(corpus: Corpus, anchors: Sequence[ValueAnchor] = ()) -> RowTable:
         for name in anchor.nodes:
             own[number, place[name]] = True
             directions[number, place[name]] = DIRECTION_CODES["support"]
-    blocks = [torch.from_numpy(ancestors_of(record)) for record in theories.values()]
-    ancestors = torch.block_diag(*[block.float() for block in blocks])
-    from valueflow.hub_assets.registry.paths import level_of
-
+    blocks = [ancestors_of(record) for record in theories.values()]
+    ancestors = torch.from_numpy(block_diag(*blocks)).float()
     levels = [level_of(node) for record in theories.values() for node in record.nodes.values()]
     numbers = [n for n, record in enumerate(theories.values()) for _ in record.nodes]
     return RowTable(kind, own, directions, ancestors, torch.tensor(levels), torch.tensor(numbers))
