@@ -70,7 +70,7 @@ class StageSpec(_Part):
     positives: int = Field(default=4, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.5, gt=0)
 
 
 class LoraSpec(_Part):

@@ -98,7 +98,7 @@ class RowDealer:
         self, lists: _Lists, texts: Ints, count: int, generator: np.random.Generator
     ) -> Ints:
         """Anchors of labels that the texts have, then any, so that there are negatives too."""
-        wanted = self.labels_of.draw(generator.choice(texts, count), generator)
+        wanted = self.labels_of.draw(texts[generator.integers(0, len(texts), count)], generator)
         there = lists.lengths()[wanted] > 0
         fitting = lists.draw(wanted[there][: -(-3 * count // 4)], generator)
         more = lists.flat[generator.integers(0, len(lists.flat), 2 * count)]
