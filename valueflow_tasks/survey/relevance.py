@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.files import write_csv
-from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.registry.loading import Theory, Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.survey.questions import OpinionQuestion
 from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS

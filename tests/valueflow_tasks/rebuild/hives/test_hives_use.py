@@ -1,4 +1,4 @@
-"""Models in use: encoding goes on, refuses what does not fit; leaks are refused; the command works."""
+"""Models in use: encoding goes on and refuses what does not fit; leaks are refused."""
 
 import json
 import threading
