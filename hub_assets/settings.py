@@ -181,7 +181,8 @@ class EvaluatorSettings(Settings):
     )
     vidb_columns: Columns = Field(
         default_factory=dict,
-        description="column names of the anchors, such as `{text: sentence, intensity: score}`",
+        description="column names of the anchors, such as `{text: sentence, intensity: score}`, "
+        "and `range: 1..5` where their scale is not -10 to 10",
     )
     windows: Count = Field(
         default_factory=registry_default("windows"),

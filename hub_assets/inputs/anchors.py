@@ -3,18 +3,25 @@
 Accepted columns: the text is `text`, `sentence`, `statement`, `scenario` or `content`; its
 intensity `intensity`, `final_rating`, `rating`, `score` or `value_score`; the value `value`,
 `value_name` or `target_value`; the theory `theory` or `framework`; the steering level `level`
-(optional). A file without a value column is taken for the value that its own name says
-(`benevolence.csv`, `pvq_benevolence.csv`, `pvq/benevolence.jsonl`): the layout of per-value tables.
+(optional). A file without a value column is taken for the value that its own name says, or its
+folder's where its own says nothing: the layouts of per-value tables, such as `benevolence.csv`,
+`pvq/benevolence.jsonl`, `benevolence_pvq_flag_aggregated.csv` and
+`pvq_benevolence/train-00000-of-00001.parquet`.
+
+Intensities on another scale are mapped where the user says which: the entry `range` beside the
+names of the columns, `{range: 1..5}`, puts 1 at -10 and 5 at 10, in a straight line.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.inputs.rows import name_without_suffix
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
 from valueflow.hub_assets.vidb.schema import normalised
@@ -29,6 +36,17 @@ COLUMNS = {
     "level": ("level",),
 }
 
+
+RANGE = "range"
+"""The entry, beside the names of columns, for the ends of the scale that a table is on."""
+
+_RANGE = re.compile(r"\s*(-?\d+\.?\d*)\s*(?:\.\.|,|to)\s*(-?\d+\.?\d*)\s*")
+
+# Words in the names of files and folders that say what a table holds, and not of which value.
+_NO_VALUE = re.compile(
+    r"\d+|aggregated|all|anchors|chunk|data|dev|final|flag|flagged|full|filtered|of|part|rated"
+    r"|ratings?|scored?|scores|shard|split|test|train|val|validation|vidb"
+)
 
 HALF_SCALE = 10.0
 """Anchors of a value that span less, in points, hardly tell texts apart on the scale."""
@@ -84,12 +102,14 @@ def load_vidb(
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
-        columns: the user's names for the columns `text`, `intensity`, `value`, `theory`, `level`.
+        columns: the user's names for the columns `text`, `intensity`, `value`, `theory`, `level`,
+            and under `range` the scale of the intensities, `1..5`, where it is another.
         registry: whose assets and values; the installation's where not given.
 
     Raises:
         InputFileError: no rows, columns that cannot be mapped, an empty text, or an intensity
-            that is missing, not a number or outside [−10, 10].
+            that is not a number or outside its scale. Rows without one are left out and counted.
+        OptionError: `range` is no scale.
     """
     registry = registry or load_registry()
     opened = open_source(source, "vidb", registry)
@@ -114,42 +134,82 @@ def _of_run(source: str, columns: tuple[tuple[str, str], ...], registry: Registr
 def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Registry) -> Vidb:
     found: dict[tuple[str, str], dict[str, Anchor]] = {}
     dropped: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     names: dict[tuple[str, str | None], Value | None] = {}
     mapping: dict[str, str] = {}
+    given = dict(columns)
+    low, high = _range_of(given.pop(RANGE, None))
     file_value: Value | None = None
     current: Path | None = None
     for row in read_rows(opened):
         if row.file != current:
             current = row.file
-            mapping = column_map(row, COLUMNS, ["text", "intensity"], dict(columns), "vidb_columns")
+            mapping = column_map(
+                row, COLUMNS, ["text", "intensity"], given, "vidb_columns", opened.files
+            )
             file_value = None
             if "value" not in mapping:
-                file_value = value_of_file(opened, row.file, registry)
+                file_value = _value_of_table(opened, row.file, registry)
+                if file_value is None:
+                    unknown[f"the file {row.file.name}"] = 0
         value = file_value
-        if value is None:
+        if "value" in mapping:
             theory = row.cell(mapping, "theory")
             key = (str(row.cell(mapping, "value")), None if theory in (None, "") else str(theory))
             if key not in names:
                 names[key] = _known_value(registry, *key)
             value = names[key]
+            if value is None:
+                unknown[key[0] if key[1] is None else f"{key[1]}:{key[0]}"] += 1
+        elif value is None:
+            unknown[f"the file {row.file.name}"] += 1
         if value is None:
-            dropped["rows of values that the registry does not know"] += 1
             continue
-        anchor = _anchor(row, mapping)
+        if _is_blank(row.cells.get(mapping["intensity"])):
+            dropped["rows without an intensity"] += 1
+            continue
+        anchor = _anchor(row, mapping, low, high)
         texts = found.setdefault((value.theory, value.name), {})
         if normalised(anchor.text) in texts:
             dropped["repeated texts of a value (the first was kept)"] += 1
             continue
         texts[normalised(anchor.text)] = anchor
+    notes = [f"{count} {what}" for what, count in dropped.items()]
+    if unknown:
+        most = ", ".join(f"{name} {count}" for name, count in unknown.most_common(8))
+        more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+        notes.append(
+            f"{sum(unknown.values())} rows of values that the registry does not know ({most}{more})"
+        )
     if not found:
         raise InputFileError(
-            opened.reference,
-            "holds no anchor of a known value"
-            + "".join(f"; {count} {what}" for what, count in dropped.items()),
+            opened.reference, "holds no anchor of a known value" + "".join(f"; {n}" for n in notes)
         )
+    if (low, high) != (-10.0, 10.0):
+        notes.append(f"intensities were mapped from {low:g} to {high:g} onto -10 to 10")
     anchors = {key: tuple(texts.values()) for key, texts in found.items()}
-    notes = [f"{count} {what}" for what, count in dropped.items()]
     return Vidb(anchors, opened, (*opened.notes, *notes, *_on_another_scale(anchors)))
+
+
+def _range_of(given: str | None) -> tuple[float, float]:
+    if given is None:
+        return -10.0, 10.0
+    match = _RANGE.fullmatch(given)
+    low, high = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+    if not low < high:
+        raise OptionError(
+            "vidb_columns", f"the range {given!r} is no scale; write its ends, as {{range: 1..5}}"
+        )
+    return low, high
+
+
+def _is_blank(raw: object) -> bool:
+    """Whether a cell holds nothing, in the spellings of the usual tools."""
+    if isinstance(raw, float):
+        return math.isnan(raw)
+    return raw is None or (
+        isinstance(raw, str) and raw.strip().lower() in ("", "nan", "none", "null")
+    )
 
 
 def _on_another_scale(anchors: Mapping[tuple[str, str], tuple[Anchor, ...]]) -> list[str]:
@@ -177,35 +237,62 @@ def _known_value(registry: Registry, name: str, theory: str | None) -> Value | N
 
 
 def value_of_file(opened: Source, file: Path, registry: Registry) -> Value:
-    """The value that a per-value table's name says: `value`, `theory_value` or `theory/value`.
+    """The value that a per-value table's name says, or that of its folder; see the module's text.
 
     Raises:
         InputFileError: the name says none.
     """
-    folder = file.parent.name if file.parent != opened.root else opened.root.name
-    for theory in registry.theories.values():
-        spellings = {slug(theory.name), *map(slug, theory.aliases)}
-        for spelling in spellings:
-            if slug(file.stem).startswith(spelling + "-"):
-                value = _known_value(registry, slug(file.stem)[len(spelling) + 1 :], theory.name)
-                if value is not None:
-                    return value
-        if slug(folder) in spellings:
-            value = _known_value(registry, file.stem, theory.name)
-            if value is not None:
+    folders = [f.name for f in file.parents if f == opened.root or opened.root in f.parents]
+    places = [name_without_suffix(file), *folders]
+    theories = {
+        spelling: theory.name
+        for theory in registry.theories.values()
+        for spelling in (slug(theory.name), *map(slug, theory.aliases))
+    }
+    for index, place in enumerate(places):
+        around = [theories[slug(n)] for n in places[index + 1 :] if slug(n) in theories]
+        for name in dict.fromkeys((slug(place), _without_filler(place))):
+            if (value := _value_named(name, around, theories, registry)) is not None:
                 return value
-    value = _known_value(registry, file.stem, None)
-    if value is None:
-        raise InputFileError(
-            file,
-            "has no column for the value, and its name says none. Add a column 'value', name "
-            "yours with vidb_columns='{value: YOUR_COLUMN}', or name the file for the value, "
-            "like 'benevolence.csv'",
-        )
-    return value
+        if _without_filler(place):
+            break  # It says something, and no value: its folder would be a guess.
+    raise InputFileError(
+        file,
+        "has no column for the value, and its name says none. Add a column 'value', name "
+        "yours with vidb_columns='{value: YOUR_COLUMN}', or name the file for the value, "
+        "like 'benevolence.csv'",
+    )
 
 
-def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
+def _value_named(
+    name: str, around: list[str], theories: Mapping[str, str], registry: Registry
+) -> Value | None:
+    for spelling, theory in theories.items():
+        for short in (name.removeprefix(f"{spelling}-"), name.removesuffix(f"-{spelling}")):
+            if short != name and (value := _known_value(registry, short, theory)) is not None:
+                return value
+    for theory in around:
+        if (value := _known_value(registry, name, theory)) is not None:
+            return value
+    return _known_value(registry, name, None)
+
+
+def _without_filler(place: str) -> str:
+    words = [w for w in slug(place).split("-") if not _NO_VALUE.fullmatch(w)]
+    return "-".join(words)
+
+
+def _value_of_table(opened: Source, file: Path, registry: Registry) -> Value | None:
+    """As `value_of_file`; None where one of several files is of no known value."""
+    try:
+        return value_of_file(opened, file, registry)
+    except InputFileError:
+        if len(opened.files) == 1:
+            raise
+        return None
+
+
+def _anchor(row: Row, mapping: Mapping[str, str], low: float, high: float) -> Anchor:
     text = row.text(mapping, "text")
     if not text:
         raise InputFileError(row.file, "the text is empty", row=row.number, column=mapping["text"])
@@ -215,20 +302,23 @@ def _anchor(row: Row, mapping: Mapping[str, str]) -> Anchor:
     except (TypeError, ValueError, OverflowError):
         intensity = math.nan
     if isinstance(raw, bool) or not math.isfinite(intensity):
-        shown = "is missing" if raw in (None, "") else f"{raw!r} is not a number"
         raise InputFileError(
             row.file,
-            f"the intensity {shown}; every anchor needs one from -10 to 10",
+            f"the intensity {raw!r} is not a number; every anchor needs one from {low:g} to "
+            f"{high:g}",
             row=row.number,
             column=mapping["intensity"],
         )
-    if not -10 <= intensity <= 10:
+    if not low <= intensity <= high:
         raise InputFileError(
             row.file,
-            f"the intensity {intensity:g} is outside [-10, 10]; rescale the table",
+            f"the intensity {intensity:g} is outside [{low:g}, {high:g}]; rescale the table, or "
+            "say which scale it is on with vidb_columns='{range: LOW..HIGH}'",
             row=row.number,
             column=mapping["intensity"],
         )
+    if (low, high) != (-10.0, 10.0):
+        intensity = 20 * (intensity - low) / (high - low) - 10
     return Anchor(text, intensity, _level(row.cell(mapping, "level"), row, mapping))
 
 

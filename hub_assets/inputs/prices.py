@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, rows_of
+from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, is_table, rows_of
 
 __all__ = ["Price", "load_prices", "price_in"]
 
@@ -51,7 +51,7 @@ def load_prices(own: str | None = None) -> list[Price]:
     found: list[Price] = []
     if own is not None:
         path = Path(own).expanduser()
-        if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+        if not path.is_file() or not is_table(path):
             raise InputFileError(own, f"is no file of prices ({', '.join(SUFFIXES)})")
         found = [_price(row, path.name) for row in rows_of([path])]
         if not found:

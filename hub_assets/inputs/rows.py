@@ -1,21 +1,33 @@
-"""Reads the rows of CSV, TSV, JSONL, JSON and Parquet files, each row with its place."""
+"""Reads the rows of CSV, TSV, JSONL, JSON and Parquet files, each row with its place; texts may be
+packed by gzip."""
 
 import csv
+import gzip
+import io
 import json
 import math
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import check_file, is_blank, not_utf8, sendable
+from valueflow.hub_assets.files import (
+    MOST_TABLE_BYTES,
+    check_file,
+    is_blank,
+    not_utf8,
+    sendable,
+)
 
-__all__ = ["SUFFIXES", "Row", "rows_of"]
+__all__ = ["SUFFIXES", "Row", "is_table", "name_without_suffix", "rows_of"]
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+PLAIN = (".csv", ".tsv", ".jsonl", ".json")
+SUFFIXES = (*PLAIN, ".parquet", *(f"{suffix}.gz" for suffix in PLAIN))
+"""Endings of the files that can be read as tables, in lower case."""
 
 # Cells of real tables hold long texts; csv's own limit of 128 KiB is too small for some.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -80,6 +92,57 @@ def _only_message(cell: Any, role: str) -> Any:
     return chat
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file's name ends like that of a table."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def name_without_suffix(path: Path) -> str:
+    """A table's name without its ending, `power` of `power.csv.gz`."""
+    ending = next((e for e in SUFFIXES if path.name.lower().endswith(e)), "")
+    return path.name[: len(path.name) - len(ending)] if ending else path.stem
+
+
+class _Unpacked(io.RawIOBase):
+    """A packed file's contents, which may be no longer than a table that is not packed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stream = gzip.GzipFile(file)
+        self._left = MOST_TABLE_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            found = self._stream.read(len(buffer))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputFileError(
+                self._file, f"cannot be unpacked ({error}); it may be cut short, or no gzip file"
+            ) from None
+        self._left -= len(found)
+        if self._left < 0:
+            raise InputFileError(
+                self._file,
+                f"has more than {MOST_TABLE_BYTES / 2**20:,.0f} MiB when unpacked; is it the right "
+                "file?",
+            )
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _open(file: Path) -> IO[str]:
+    if file.suffix.lower() != ".gz":
+        return file.open(encoding="utf-8-sig", newline="")
+    stream = io.BufferedReader(_Unpacked(file), 2**16)
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+
+
 def rows_of(files: Iterable[Path]) -> Iterator[Row]:
     """All rows of files, in order.
 
@@ -87,7 +150,7 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
         InputFileError: a file is malformed; the message names the file and the row.
     """
     for file in files:
-        suffix = file.suffix.lower()
+        suffix = Path(file.name.lower().removesuffix(".gz")).suffix
         check_file(file)
         try:
             if suffix in (".csv", ".tsv"):
@@ -105,7 +168,7 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
 
 
 def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
+    with _open(file) as stream:
         lines = _literal_quotes(stream) if delimiter == "\t" else stream
         reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
         number = 0
@@ -142,7 +205,7 @@ def _quoted(cell: str) -> str:
 
 
 def _json_lines(file: Path) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig") as stream:
+    with _open(file) as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
@@ -159,7 +222,8 @@ def _json_lines(file: Path) -> Iterator[Row]:
 
 def _json(file: Path) -> Iterator[Row]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+        with _open(file) as stream:
+            rows = json.load(stream)
     except UnicodeDecodeError:
         raise
     except (ValueError, RecursionError) as error:

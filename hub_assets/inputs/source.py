@@ -3,7 +3,8 @@
 A source is written as users type it:
 
 - the name of an asset of the registry (`vidb-mini`);
-- a path to a CSV, TSV, JSONL, JSON or Parquet file, or to a folder of them;
+- a path to a CSV, TSV, JSONL, JSON or Parquet file (also `.csv.gz` and its like), or to a folder
+  of them;
 - `ORG/NAME@REVISION`, a dataset on the Hugging Face Hub (`main` where no revision is given; the
   commit that was loaded is always reported).
 
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
 from valueflow.hub_assets.files import check_file
-from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, rows_of
+from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, is_table, rows_of
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.download import download
 from valueflow.hub_assets.vidb.manifest import MANIFEST, check_files, read_manifest
@@ -116,7 +117,7 @@ def hub_reference(text: str) -> tuple[str, str] | None:
 
 def _local(path: Path, reference: str, revision: str, split: str = "") -> Source:
     if path.is_file():
-        if path.suffix.lower() not in SUFFIXES:
+        if not is_table(path):
             raise InputFileError(path, f"is none of {', '.join(SUFFIXES)}")
         files, root = [path], path.parent
     else:
@@ -150,6 +151,10 @@ def _hub(repo_id: str, revision: str, split: str, pinned: str | None = None) -> 
         advice=", or give a local file, or 'vidb-mini' or 'queries-mini', which are embedded",
     )
     reference = f"{repo_id}@{found.commit}"
+    if not _tables(found.folder):
+        held = ", ".join(found.listing[:20]) + (" ..." if len(found.listing) > 20 else "")
+        told = f"; it holds {held}" if held else ""
+        raise InputFileError(reference, f"holds no table ({', '.join(SUFFIXES)}){told}")
     source = _local(found.folder, reference, found.commit, split)
     if found.unreachable:
         note = f"the Hub could not be reached; {revision} is what the cache had, {found.commit}"
@@ -171,9 +176,7 @@ def content_hash(folder: Path) -> str:
 def _tables(folder: Path) -> list[Path]:
     # Sorted within each folder by name, so that the order is the same on every machine.
     return sorted(
-        f
-        for f in folder.rglob("*")
-        if f.suffix.lower() in SUFFIXES and f.name not in _NO_TABLES and f.is_file()
+        f for f in folder.rglob("*") if is_table(f) and f.name not in _NO_TABLES and f.is_file()
     )
 
 
@@ -215,6 +218,7 @@ def column_map(
     required: Sequence[str],
     given: Mapping[str, str] | None,
     option: str,
+    among: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Finds the column of each field.
 
@@ -225,6 +229,7 @@ def column_map(
         required: fields that must be found.
         given: the user's own mapping, field name to column name, which wins.
         option: name of the option that carries `given`, for the error.
+        among: all files of the table, which the error lists where there are several.
 
     Returns:
         Field name to column name, for the fields that were found.
@@ -255,6 +260,15 @@ def column_map(
         raise InputFileError(
             row.file,
             f"has no column for {' and '.join(repr(f) for f in missing)}. Found: "
-            f"{', '.join(map(str, row.cells))}. Name it with {option}='{{{example}}}'",
+            f"{', '.join(map(str, row.cells))}. Name it with {option}='{{{example}}}'"
+            + _listed(among),
         )
     return found
+
+
+def _listed(files: Sequence[Path]) -> str:
+    if len(files) < 2:
+        return ""
+    shown = ", ".join(f"{file.parent.name}/{file.name}" for file in files[:10])
+    more = f" and {len(files) - 10} more" if len(files) > 10 else ""
+    return f". The files that were found: {shown}{more}"

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.publish.package import HELD_OUT
 from valueflow.hub_assets.publish.statistics import data_files, read_table
 from valueflow.hub_assets.vidb.licenses import LICENSES, license_of
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
+    HELD_OUT,
     MANIFEST,
     check_files,
     read_manifest,

@@ -27,7 +27,14 @@ from valueflow.hub_assets.inputs.anchors import value_of_file
 from valueflow.hub_assets.inputs.source import Row, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Value, load_registry
 from valueflow.hub_assets.vidb.licenses import license_of
-from valueflow.hub_assets.vidb.manifest import CARD, MANIFEST, make_manifest, manifest_text
+from valueflow.hub_assets.vidb.manifest import (
+    CARD,
+    HELD_OUT,
+    MANIFEST,
+    NOTES,
+    make_manifest,
+    manifest_text,
+)
 from valueflow.hub_assets.vidb.schema import (
     COLUMNS,
     SPLITS,
@@ -39,10 +46,8 @@ from valueflow.hub_assets.vidb.schema import (
     split_hash_of,
 )
 
-__all__ = ["HELD_OUT", "NOTES", "Packaged", "package_table"]
+__all__ = ["Packaged", "package_table"]
 
-HELD_OUT = "held_out.txt"
-NOTES = "NOTES.md"
 
 ACCEPTED: dict[str, Sequence[str]] = {
     **{column.name: (column.name,) for column in COLUMNS},
@@ -112,17 +117,20 @@ def package_table(
         OptionError: the folder has something in it.
     """
     folder = folder.resolve()
+    left_over = _clear_leftovers(folder) if folder.parent.is_dir() else []
     if folder.exists() and not (folder.is_dir() and (overwrite or not any(folder.iterdir()))):
         raise OptionError("output", f"{folder} is there already; choose another, or --overwrite")
+    held = _held_out_hashes(held_out) if held_out is not None else frozenset()
     rows, notes_found = _read(
-        source, columns, _Defaults(default_source, default_license), leave_out_restricted
+        source, columns, _Defaults(default_source, default_license), leave_out_restricted, held
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    notes_found = (*left_over, *notes_found)
+    temporary = _own_folder(folder, "new")
     try:
         _write_tables(temporary, rows)
         if held_out is not None:
-            write_text(temporary / HELD_OUT, _held_out_text(held_out))
+            write_text(temporary / HELD_OUT, "".join(f"{found}\n" for found in sorted(held)))
         if notes is not None:
             write_text(temporary / NOTES, read_text(notes))
         write_card(temporary, construction)
@@ -147,12 +155,46 @@ def write_card(folder: Path, construction: Mapping[str, str] | None) -> None:
     write_text(folder / MANIFEST, manifest_text(make_manifest(folder, construction)))
 
 
+def _own_folder(folder: Path, role: str) -> Path:
+    """A new folder beside `folder`, which carries this process's number, so that what a killed
+    process left can be told from what a living one works on."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.{role}-{os.getpid()}-", dir=folder.parent))
+
+
+def _clear_leftovers(folder: Path) -> list[str]:
+    """Takes away what killed runs left beside a folder, and puts back what one had moved away."""
+    told = []
+    pattern = re.compile(re.escape(f".{folder.name}.") + r"(new|old)-(\d+)-\w+")
+    for path in sorted(folder.parent.iterdir()):
+        match = pattern.fullmatch(path.name)
+        if match is None or _is_alive(int(match[2])):
+            continue
+        if match[1] == "old" and (path / "old").is_dir() and not folder.exists():
+            os.replace(path / "old", folder)
+            told.append(f"{folder.name} was put back as it was before a run that was killed")
+        shutil.rmtree(path, ignore_errors=True)
+        told.append(f"{path.name}, which a run that was killed had left, was taken away")
+    return told
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # Somebody else's.
+    return True
+
+
 def _put_in_place(temporary: Path, folder: Path) -> None:
     """Moves the finished folder to its place; what was there goes only after that."""
     old = None
     try:
         if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+            old = _own_folder(folder, "old")
             os.replace(folder, old / "old")
         os.replace(temporary, folder)
     except OSError as error:
@@ -169,8 +211,10 @@ def _read(
     columns: Mapping[str, str] | None,
     defaults: _Defaults,
     leave_out_restricted: bool,
+    held: frozenset[str],
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     opened = open_source(source, "vidb")
+    dropped: dict[str, None] = {}
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
@@ -183,6 +227,7 @@ def _read(
             mapping = _columns_of(row, columns, defaults)
             value = None if "value" in mapping else value_of_file(opened, row.file, load_registry())
             name = row.file.relative_to(opened.root).as_posix()
+            dropped |= dict.fromkeys(str(c) for c in row.cells if c and c not in mapping.values())
         cells, faults = _cells(row, mapping, defaults, name, value)
         faults += row_problems(cells, name, row.number)
         problems += faults
@@ -199,14 +244,18 @@ def _read(
             message = "the same text stands in the table already, for the same value; keep one"
             problems.append(Problem(name, row.number, mapping["text"], message))
         seen.add(key)
+        if cells["filtered"] and cells["split_hash"] in held:
+            message = "is held out, and must not be among the filtered rows; mark it as full"
+            problems.append(Problem(name, row.number, mapping["filtered"], message))
         rows.append(cells)
     if problems:
         raise ProblemsError(opened.reference, problems)
     if not rows:
         raise InputFileError(opened.reference, "holds no row to package")
-    return rows, tuple(
-        f"{count:,} row{'s' * (count != 1)} {what}" for what, count in counts.items()
-    )
+    told = [f"{count:,} row{'s' * (count != 1)} {what}" for what, count in counts.items()]
+    if dropped:
+        told.append(f"columns left out, since the form has none of them: {', '.join(dropped)}")
+    return rows, tuple(told)
 
 
 def _columns_of(row: Row, columns: Mapping[str, str] | None, defaults: _Defaults) -> dict[str, str]:
@@ -284,7 +333,6 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(cells, schema), path)
 
 
-def _held_out_text(path: Path) -> str:
+def _held_out_hashes(path: Path) -> frozenset[str]:
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    hashes = {s if re.fullmatch(r"[0-9a-f]{16}", s) else split_hash_of(s) for s in lines}
-    return "".join(f"{found}\n" for found in sorted(hashes))
+    return frozenset(s if re.fullmatch(r"[0-9a-f]{16}", s) else split_hash_of(s) for s in lines)

@@ -1,11 +1,11 @@
 """Pulls the assets of the registry, or a dataset of one's own, and says what was checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.inputs.anchors import COLUMNS, load_vidb
+from valueflow.hub_assets.inputs.anchors import COLUMNS, RANGE, load_vidb
 from valueflow.hub_assets.inputs.model_folder import MODEL_FILES
 from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.inputs.rows import SUFFIXES
@@ -86,11 +86,14 @@ def wanted_assets(what: str, kind: str = "vidb") -> list[Asset]:
     raise UnknownNameError("asset", what, [*KINDS, "all", *assets], "Or give ORG/NAME@REVISION.")
 
 
-def pull_asset(asset: Asset, *, offline: bool = False) -> Pulled:
+def pull_asset(
+    asset: Asset, *, columns: Mapping[str, str] | None = None, offline: bool = False
+) -> Pulled:
     """Brings one asset to this machine and checks it.
 
     Args:
         asset: what to bring.
+        columns: the user's names for the columns of a table of anchors.
         offline: look into the cache only.
 
     Raises:
@@ -98,18 +101,14 @@ def pull_asset(asset: Asset, *, offline: bool = False) -> Pulled:
             cannot be read; the message says what was found.
     """
     if asset.repo_id is None:
-        return _read_here(asset)
+        return _read_here(asset, columns)
     if asset.repo_type == "model":
         found = download(
             asset.repo_id, asset.revision, MODEL_FILES, repo_type="model", offline=offline
         )
         files = [path for path in found.folder.rglob("*") if path.is_file()]
         if not any(path.suffix == ".safetensors" for path in files):
-            raise InputFileError(
-                f"{asset.repo_id}@{found.commit}",
-                f"has no weights in the safetensors format; it has "
-                f"{', '.join(sorted(path.name for path in files)) or 'nothing'}",
-            )
+            raise InputFileError(f"{asset.repo_id}@{found.commit}", _no_weights(found, files))
         sha256 = make_manifest(found.folder).sha256
         _check_pin(asset, found, sha256)
         return _pulled(asset, found, len(files), None, sha256, ())
@@ -117,9 +116,21 @@ def pull_asset(asset: Asset, *, offline: bool = False) -> Pulled:
     found = download(asset.repo_id, asset.revision, patterns, offline=offline)
     sha256 = content_hash(found.folder)
     _check_pin(asset, found, sha256)
-    rows, notes = _contents(str(found.folder), asset.kind)
+    rows, notes = _contents(str(found.folder), asset.kind, columns)
     tables = len(open_source(found.folder, asset.kind).files)
     return _pulled(asset, found, tables, rows, sha256, notes)
+
+
+def _no_weights(found: Download, files: Sequence[Path]) -> str:
+    names = found.listing or tuple(sorted(path.name for path in files))
+    packed = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl"))]
+    if packed:
+        return (
+            f"has weights as {', '.join(packed[:3])} only, a format that can run code when it is "
+            "opened, so that it is not fetched. Ask its owner for model.safetensors, or load it "
+            "yourself where you trust it and save it again with `save_pretrained`"
+        )
+    return f"has no weights in the safetensors format; it has {', '.join(names) or 'nothing'}"
 
 
 def _check_pin(asset: Asset, found: Download, sha256: str) -> None:
@@ -131,9 +142,9 @@ def _check_pin(asset: Asset, found: Download, sha256: str) -> None:
         )
 
 
-def _read_here(asset: Asset) -> Pulled:
+def _read_here(asset: Asset, columns: Mapping[str, str] | None) -> Pulled:
     source = open_source(asset.name, asset.kind)
-    rows, notes = _contents(asset.name, asset.kind)
+    rows, notes = _contents(asset.name, asset.kind, columns)
     where = "embedded" if asset.embedded else "a local file"
     checked = f"{where}; nothing to fetch"
     return Pulled(
@@ -141,7 +152,9 @@ def _read_here(asset: Asset) -> Pulled:
     )
 
 
-def _contents(source: str, kind: str) -> tuple[int, tuple[str, ...]]:
+def _contents(
+    source: str, kind: str, columns: Mapping[str, str] | None
+) -> tuple[int, tuple[str, ...]]:
     """Rows that can be used, and notes."""
     if kind == "queries":
         queries = load_queries(source)
@@ -156,9 +169,10 @@ def _contents(source: str, kind: str) -> tuple[int, tuple[str, ...]]:
         groups = len({group for group, _ in profiles.scores})
         built = (f"built on {profiles.built_on}",) if profiles.built_on else ()
         return sum(map(len, profiles.scores.values())), (f"groups: {groups}", *built)
-    table = load_vidb(source)
+    table = load_vidb(source, columns)
     first = next(read_rows(table.source))
-    mapping = column_map(first, COLUMNS, ["text", "intensity"], None, "vidb_columns")
+    given = {field: name for field, name in (columns or {}).items() if field != RANGE}
+    mapping = column_map(first, COLUMNS, ["text", "intensity"], given, "vidb_columns")
     read = ", ".join(f"{field} from '{column}'" for field, column in mapping.items())
     rows = sum(map(len, table.anchors.values()))
     return rows, (f"{len(table.anchors)} values; {read}", *table.notes)

@@ -10,19 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import InvalidVersion, Version
+
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_bytes, write_text
+from valueflow.hub_assets.inputs.rows import is_table
 from valueflow.hub_assets.publish.card import PICTURE, card_text
 from valueflow.hub_assets.publish.checks import check_folder
-from valueflow.hub_assets.publish.package import HELD_OUT, NOTES
 from valueflow.hub_assets.publish.statistics import changes_between, statistics_of
 from valueflow.hub_assets.vidb.download import download, without_secrets
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
+    HELD_OUT,
     MANIFEST,
+    NOTES,
     Manifest,
     manifest_text,
     read_manifest,
+    sha256_of,
 )
 from valueflow.hub_assets.vidb.schema import Problem, ProblemsError
 
@@ -48,7 +53,8 @@ class Plan:
         head: the commit that the repository's main branch is at; None for a new repository.
         manifest: with version and changes.
         card: the card's text.
-        deleted: files of the version before that this one does not have.
+        deleted: files of the version before that this one does not have, and tables of another
+            make, which a reader would take for part of the database.
         notes: what the user should know.
     """
 
@@ -82,7 +88,13 @@ class _Remote:
 
 
 def plan_push(
-    folder: Path, repo_id: str, tag: str, *, offline: bool = False, say: Say = lambda _: None
+    folder: Path,
+    repo_id: str,
+    tag: str,
+    *,
+    replace_foreign: bool = False,
+    offline: bool = False,
+    say: Say = lambda _: None,
 ) -> Plan:
     """Checks a packaged folder against the schema and the repository, and plans the push.
 
@@ -90,6 +102,8 @@ def plan_push(
         folder: made by `package_table`.
         repo_id: `ORG/NAME`.
         tag: the new version, such as `v1.1`.
+        replace_foreign: whether files in the repository that valueflow did not make may be
+            overwritten or taken out.
         offline: look at the folder only; no changes are computed.
         say: is told of each step.
 
@@ -114,6 +128,21 @@ def plan_push(
     if tag in remote.tags:
         message = "is there already, and an existing tag is never moved; choose the next version"
         problems.insert(0, Problem(f"{repo_id}@{tag}", None, "", message))
+    else:
+        problems[:0] = _order_problems(repo_id, tag, remote.tags)
+    foreign = _foreign(repo_id, remote, folder) if remote.head is not None else _Foreign((), (), ())
+    if (foreign.replaced or foreign.removed) and not replace_foreign:
+        problems.insert(
+            0,
+            Problem(
+                repo_id,
+                None,
+                "",
+                f"{foreign.told()}; look at them, and push with --replace where they may go",
+            ),
+        )
+    elif foreign.told():
+        notes.append(f"{repo_id} {foreign.told()}.")
     if problems:
         raise ProblemsError(folder, problems)
     manifest = read_manifest(folder)
@@ -122,6 +151,9 @@ def plan_push(
     if since := _version_before(remote.tags):
         say(f"Comparing with {since} ...")
         old = download(repo_id, since, ["*.parquet"])
+        if old.manifest is not None and old.manifest.sha256 == manifest.sha256:
+            message = "is this very data; there is nothing to push"
+            raise ProblemsError(folder, [Problem(f"{repo_id}@{since}", None, "", message)])
         changes = changes_between(old.folder, folder, since)
     elif not offline and remote.head is not None:
         notes.append("There is no version before; everything is new.")
@@ -131,7 +163,7 @@ def plan_push(
     card = card_text(folder, manifest, statistics_of(folder), repo_id)
     manifest = replace(manifest, card_sha256=_sha256(card))
     gone = (name for name in remote.files if name.startswith("data/") or name in _OURS)
-    deleted = tuple(sorted(set(gone) - set(manifest.files)))
+    deleted = tuple(sorted({*gone, *foreign.removed} - set(manifest.files)))
     return Plan(folder, repo_id, tag, remote.head, manifest, card, deleted, tuple(notes))
 
 
@@ -141,10 +173,68 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Foreign:
+    """Files of a repository that valueflow did not make, by what a push does with them."""
+
+    replaced: tuple[str, ...]
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def told(self) -> str:
+        parts = {
+            "would be replaced": self.replaced,
+            "would be removed, since readers would take them for part of the database": (
+                self.removed
+            ),
+            "stay as they are": self.left,
+        }
+        told = [f"{', '.join(names)} {what}" for what, names in parts.items() if names]
+        return f"holds files that valueflow did not make: {'; '.join(told)}" if told else ""
+
+
+def _foreign(repo_id: str, remote: _Remote, folder: Path) -> _Foreign:
+    manifest = read_manifest(folder)
+    ours: set[str] = {".gitattributes"}
+    if MANIFEST in remote.files and remote.head is not None:
+        there = download(repo_id, remote.head, [CARD])
+        if there.manifest is not None:
+            ours |= {MANIFEST, *there.manifest.files}
+            card = there.folder / CARD
+            if card.is_file() and sha256_of(card) == there.manifest.card_sha256:
+                ours.add(CARD)
+    foreign = set(remote.files) - ours
+    written = {CARD, MANIFEST, *(manifest.files if manifest is not None else ())}
+    removed = {
+        name for name in foreign - written if name.startswith("data/") or is_table(Path(name))
+    }
+    return _Foreign(
+        tuple(sorted(foreign & written)),
+        tuple(sorted(removed)),
+        tuple(sorted(foreign - written - removed)),
+    )
+
+
+def _as_version(tag: str) -> Version | None:
+    """A tag as a version, by which `v1.0-rc1` comes before `v1.0`; None where it is none."""
+    try:
+        return Version(tag)
+    except InvalidVersion:
+        return None
+
+
+def _order_problems(repo_id: str, tag: str, tags: Sequence[str]) -> list[Problem]:
+    highest, version = _version_before(tags), _as_version(tag)
+    if highest is None or version is None or version > Version(highest):
+        return []
+    message = f"is not above {highest}, the highest version there; choose the next version"
+    return [Problem(f"{repo_id}@{tag}", None, "", message)]
+
+
 def _version_before(tags: Sequence[str]) -> str | None:
-    """The highest tag that looks like a version, by its numbers."""
-    versions = [tag for tag in tags if re.match(r"v?\d", tag)]
-    return max(versions, key=lambda tag: [int(n) for n in re.findall(r"\d+", tag)], default=None)
+    """The highest tag that is a version."""
+    versions = [(version, tag) for tag in tags if (version := _as_version(tag)) is not None]
+    return max(versions, default=(None, None))[1]
 
 
 def _api() -> "HfApi":

@@ -44,6 +44,8 @@ class Download:
         seen_before: whether the files were compared with an earlier download of the commit.
         unreachable: whether the Hub could not be asked what the revision stands for, so that the
             cache's last word was taken.
+        listing: names of all files that the repository has there; empty where the Hub was not
+            asked.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Download:
     manifest: Manifest | None
     seen_before: bool
     unreachable: bool = False
+    listing: tuple[str, ...] = ()
 
 
 def without_secrets(text: object) -> str:
@@ -99,7 +102,7 @@ def download(
     name = f"{repo_id}@{revision}"
     asks = not (offline or constants.HF_HUB_OFFLINE or _COMMIT.fullmatch(revision))
     try:
-        unreachable = asks and _unreachable(repo_id, revision, repo_type)
+        listing = _listing(repo_id, revision, repo_type) if asks else ()
         folder = Path(
             snapshot_download(
                 repo_id,
@@ -125,7 +128,7 @@ def download(
         if problems:
             raise ProblemsError(f"{repo_id}@{commit}", problems)
     seen_before = _same_as_before(folder, repo_id, repo_type)
-    return Download(folder, commit, manifest, seen_before, unreachable)
+    return Download(folder, commit, manifest, seen_before, listing is None, listing or ())
 
 
 def _reason(error: Exception) -> str:
@@ -145,8 +148,8 @@ def _reason(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _unreachable(repo_id: str, revision: str, repo_type: str) -> bool:
-    """Whether the Hub fails to answer.
+def _listing(repo_id: str, revision: str, repo_type: str) -> tuple[str, ...] | None:
+    """The files of a repository; None where the Hub fails to answer.
 
     huggingface_hub then takes the cache without saying so, and does the same where the Hub answers
     that there is no such repository, or not for this user: that is an error here.
@@ -155,18 +158,18 @@ def _unreachable(repo_id: str, revision: str, repo_type: str) -> bool:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
-        HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+        found = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
     except HFValidationError:
         raise
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", 500)
         if status < 500 and status != 429:
             raise
-        return True
+        return None
     except Exception:
         # Errors of the connection belong to the HTTP library, which is another in each version.
-        return True
-    return False
+        return None
+    return tuple(sorted(file.rfilename for file in getattr(found, "siblings", None) or ()))
 
 
 def _same_as_before(folder: Path, repo_id: str, repo_type: str) -> bool:

@@ -28,6 +28,8 @@ __all__ = [
 
 MANIFEST = "valueflow-manifest.json"
 CARD = "README.md"
+HELD_OUT = "held_out.txt"
+NOTES = "NOTES.md"
 _FORMAT = 1
 
 

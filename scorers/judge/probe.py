@@ -54,16 +54,13 @@ class _Forgetful:
         return None
 
 
-async def probe_judge(
-    model: Model, value: Value, sample: SampleSettings, *, own_config: bool = True
-) -> str | None:
+async def probe_judge(model: Model, value: Value, sample: SampleSettings) -> str | None:
     """Asks a judge one question that a run will ask.
 
     Args:
         model: the judge.
         value: a value of the run.
         sample: settings of a sample of the run.
-        own_config: see `ask`.
 
     Returns:
         What is odd about its answer, in a sentence; None where all is well. A judge that is only
@@ -81,7 +78,7 @@ async def probe_judge(
     theory = registry.theories[value.theory]
     generator = generator_for(settings.seed, "probe", value.theory, value.name)
     if settings.judge_mode == "choice":
-        choice = await ask_choice(judge, value, theory, texts, generator, own_config=own_config)
+        choice = await ask_choice(judge, value, theory, texts, generator)
         failure: str | None = choice.failure
         error, raw = choice.error, choice.raw
     else:
@@ -91,7 +88,6 @@ async def probe_judge(
             judge_prompt(value, theory, texts, labels),
             labels,
             attempts=1,
-            own_config=own_config,
         )
         failure, error, raw = said.failure, said.error, "".join(said.raw)
     if failure is None:

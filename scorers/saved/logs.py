@@ -264,16 +264,15 @@ def _check_record(record: object, sample: EvalSample, path: Path) -> None:
 _FORM: TypeAdapter[ResponseRecord] = TypeAdapter(ResponseRecord)
 
 
-def left_out(counts: Mapping[str, int], kind: Kind = INTENSITY) -> Counter[str]:
+def left_out(counts: Mapping[str, int]) -> Counter[str]:
     """What was planned and has no record, as phrases to show, with counts; empty for a whole run.
 
     Args:
-        counts: of a `ScoredLog` that was gone through.
-        kind: what it was read for.
+        counts: of a `ScoredLog` that was gone through for intensities.
     """
     told = {
         "samples that ended in an error": counts["error"],
-        f"samples without a score of {kind.scorer}": counts["without_score"],
+        f"samples without a score of {INTENSITY.scorer}": counts["without_score"],
         "samples that were never run": counts["planned"] - counts["in_log"],
     }
     return Counter({what: count for what, count in told.items() if count > 0})

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings, without_folders
@@ -12,6 +12,8 @@ from valueflow.scorers.saved.logs import last_attempts
 
 __all__ = [
     "Log",
+    "LoggedStudies",
+    "LoggedStudy",
     "Progress",
     "Skipped",
     "labels_of",
@@ -127,6 +129,49 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoggedStudy(Generic[Log]):
+    """Logs that may be taken as one, whatever their task.
+
+    Attributes:
+        tag: a letter, for short; empty where there is one study only.
+        label: the tag, the model, and what sets the study apart from others of the model.
+        model: the evaluated model.
+        logs: the logs that were pooled.
+        usage: (`model`, `judge` or `role`, name) to kinds of tokens and their numbers, of all logs.
+        settings: everything that the logs share.
+        counts: samples planned, in the logs, failed, without score, and generations.
+        notes: what a reader must be told.
+    """
+
+    tag: str
+    label: str
+    model: str
+    logs: list[Log]
+    usage: dict[tuple[str, str], dict[str, int]]
+    settings: Settings
+    counts: dict[str, int]
+    notes: list[str]
+
+
+OneStudy = TypeVar("OneStudy", bound=LoggedStudy[Any])
+
+
+@dataclass(frozen=True)
+class LoggedStudies(Generic[OneStudy]):
+    """All studies of some logs.
+
+    Attributes:
+        studies: in the order of their first logs.
+        skipped: logs that were left out.
+        warnings: what a reader must be told before comparing studies.
+    """
+
+    studies: list[OneStudy]
+    skipped: list[Skipped]
+    warnings: list[str]
+
+
 def read_each(
     files: Sequence[Path], read: Callable[[Path], Log], tell: Progress, doing: str
 ) -> tuple[list[Log], list[Skipped]]:
@@ -169,7 +214,7 @@ def without_repeats(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:
     return kept
 
 
-def pooled(logs: Sequence[RunLog]) -> tuple[Counter[str], dict[tuple[str, str], Counter[str]]]:
+def pooled(logs: Sequence[RunLog]) -> tuple[dict[str, int], dict[tuple[str, str], dict[str, int]]]:
     """Counts and usage of several logs, summed; see `RunLog`."""
     counts: Counter[str] = Counter()
     usage: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -177,4 +222,4 @@ def pooled(logs: Sequence[RunLog]) -> tuple[Counter[str], dict[tuple[str, str], 
         counts.update(log.counts)
         for name, used in log.usage.items():
             usage[name].update(used)
-    return counts, usage
+    return dict(counts), {name: dict(used) for name, used in usage.items()}

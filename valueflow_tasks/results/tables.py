@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from valueflow.results.logs import RunLog, Settings
-from valueflow.results.studies import Skipped
+from valueflow.results.studies import LoggedStudy, Skipped
 
 __all__ = [
-    "LoggedStudy",
     "Row",
     "Table",
     "as_text",
@@ -73,26 +71,7 @@ def as_text(cell: object, form: str = "") -> str:
     return str(cell)
 
 
-class LoggedStudy(Protocol):
-    """A study of any task, as far as its logs go."""
-
-    @property
-    def tag(self) -> str: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def logs(self) -> Sequence[RunLog]: ...
-
-    @property
-    def usage(self) -> dict[tuple[str, str], dict[str, int]]: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-
-def usage_rows(study: LoggedStudy) -> list[Row]:
+def usage_rows(study: LoggedStudy[Any]) -> list[Row]:
     """Tokens by model, and by role where roles were named."""
     return [
         {"study": study.label, "counted_by": what, "name": name, **used}
@@ -100,7 +79,7 @@ def usage_rows(study: LoggedStudy) -> list[Row]:
     ]
 
 
-def setting_rows(study: LoggedStudy) -> list[Row]:
+def setting_rows(study: LoggedStudy[Any]) -> list[Row]:
     """Everything that a study's logs share, in long form."""
     return [
         {"study": study.label, "setting": name, "value": setting}
@@ -108,7 +87,7 @@ def setting_rows(study: LoggedStudy) -> list[Row]:
     ]
 
 
-def log_rows(studies: Sequence[LoggedStudy]) -> list[Row]:
+def log_rows(studies: Sequence[LoggedStudy[Any]]) -> list[Row]:
     """The header of every log that was used."""
     from inspect_ai.log import read_eval_log
 

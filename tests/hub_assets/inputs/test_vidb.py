@@ -1,5 +1,6 @@
 """Anchors load from tables of many shapes; a table that cannot serve says why."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -32,7 +33,17 @@ def test_a_table_with_value_and_theory_in_any_spelling(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["power.csv", "Power.csv", "pvq_power.csv", "svt-power.csv", "pvq/power.csv"]
+    "name",
+    [
+        "power.csv",
+        "Power.csv",
+        "pvq_power.csv",
+        "svt-power.csv",
+        "pvq/power.csv",
+        "data/final_ratings/power_pvq_flag_aggregated.csv",
+        "power/train-00000-of-00001.csv",
+        "PVQ_Power/full.csv",
+    ],
 )
 def test_a_table_per_value_takes_the_value_from_its_name(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, "text,final_rating\nI rule,8\n", name)
@@ -56,9 +67,8 @@ def test_columns_of_other_names_are_mapped_by_the_user(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("I rule,", "row 2, column 'intensity': the intensity is missing"),
         ("I rule,much", "row 2, column 'intensity': the intensity 'much' is not a number"),
-        ("I rule,nan", "row 2, column 'intensity': the intensity 'nan' is not a number"),
+        ("I rule,inf", "row 2, column 'intensity': the intensity 'inf' is not a number"),
         ("I rule,10.5", r"row 2.*10.5 is outside \[-10, 10\]"),
         (" ,5", "row 2, column 'text': the text is empty"),
     ],
@@ -84,7 +94,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     )
     assert [anchor.text for anchor in vidb.of(POWER)] == ["a", "c"]
     assert "1 repeated texts of a value (the first was kept)" in vidb.notes
-    assert "1 rows of values that the registry does not know" in vidb.notes
+    assert "1 rows of values that the registry does not know (charisma 1)" in vidb.notes
 
 
 def test_a_table_without_the_value_lists_what_it_has(tmp_path: Path) -> None:
@@ -129,7 +139,6 @@ def test_an_empty_theory_is_none_given(tmp_path: Path) -> None:
         ("1" + "0" * 400, "is not a number"),
         ("1e999", "inf is not a number"),
         ("true", "True is not a number"),
-        ("null", "is missing"),
         ("[1]", "is not a number"),
         ("-10.01", r"-10.01 is outside \[-10, 10\]; rescale the table"),
     ],
@@ -186,3 +195,59 @@ def test_texts_are_the_same_where_packaging_says_so(tmp_path: Path) -> None:
     vidb = load_vidb(table(tmp_path, f"text,intensity\n{rows}", "power.csv"))
     assert [anchor.text for anchor in vidb.of(POWER)] == texts[:2]
     assert len({normalised(text) for text in texts}) == 2
+
+
+def test_a_packed_table_is_read_as_the_table(tmp_path: Path) -> None:
+    (tmp_path / "pvq").mkdir()
+    packed = tmp_path / "pvq" / "power.csv.gz"
+    packed.write_bytes(gzip.compress(b"text,final_rating\nI rule,8\n"))
+    assert load_vidb(str(packed)).of(POWER)[0].intensity == 8
+    assert load_vidb(str(tmp_path)).of(POWER)[0].text == "I rule"
+    packed.write_bytes(gzip.compress(b"text,final_rating\nI rule,8\n" * 1000)[:40])
+    with pytest.raises(InputFileError, match=r"power\.csv\.gz.*cannot be unpacked.*cut short"):
+        load_vidb(str(packed))
+    packed.write_bytes(b"text,final_rating\nI rule,8\n")
+    with pytest.raises(InputFileError, match="no gzip file"):
+        load_vidb(str(packed))
+
+
+def test_a_packed_table_has_a_size_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("valueflow.hub_assets.inputs.rows.MOST_TABLE_BYTES", 2**20)
+    packed = tmp_path / "power.csv.gz"
+    packed.write_bytes(gzip.compress(b"text,intensity\n" + b"a" * 2**21 + b",1\n"))
+    with pytest.raises(InputFileError, match="more than 1 MiB when unpacked"):
+        load_vidb(str(packed))
+
+
+def test_rows_without_an_intensity_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = "text,intensity\nI rule,8\nI wait,\nI sit,nan\nI serve,-8\n"
+    vidb = load_vidb(table(tmp_path, rows, "power.csv"))
+    assert [a.text for a in vidb.of(POWER)] == ["I rule", "I serve"]
+    assert "2 rows without an intensity" in vidb.notes
+
+
+def test_a_declared_scale_is_mapped_onto_ours(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,mark\nno,1\nso so,3\nyes,5\n", "power.csv")
+    vidb = load_vidb(path, {"intensity": "mark", "range": "1..5"})
+    assert [a.intensity for a in vidb.of(POWER)] == [-10, 0, 10]
+    assert "intensities were mapped from 1 to 5 onto -10 to 10" in vidb.notes
+    with pytest.raises(InputFileError, match=r"5 is outside \[0, 4\]"):
+        load_vidb(path, {"intensity": "mark", "range": "0 to 4"})
+    for wrong in ("5..1", "wide", "1"):
+        with pytest.raises(OptionError, match=r"is no scale; write its ends"):
+            load_vidb(path, {"intensity": "mark", "range": wrong})
+
+
+def test_a_file_of_an_unknown_value_among_others_is_named(tmp_path: Path) -> None:
+    table(tmp_path, "text,intensity\na,1\nb,2\n", "pvq/charisma.csv")
+    path = table(tmp_path, "text,intensity\nI rule,8\nI serve,-8\n", "pvq/power.csv")
+    vidb = load_vidb(str(Path(path).parent.parent))
+    assert set(vidb.anchors) == {("pvq", "power")}
+    assert any("2 rows of values" in n and "the file charisma.csv 2" in n for n in vidb.notes)
+
+
+def test_columns_that_cannot_be_mapped_come_with_the_files_found(tmp_path: Path) -> None:
+    for value in ("power", "tradition"):
+        table(tmp_path, "snippet,mark\na,1\n", f"pvq/{value}.csv")
+    with pytest.raises(InputFileError, match=r"Found: snippet, mark.*pvq/power.csv, pvq/tradition"):
+        load_vidb(str(tmp_path))

@@ -1,5 +1,6 @@
 """An asset comes at its revision, checked, or the reason is said; never another in its place."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from tests.hub_assets.packaged import ROWS, package
 from tests.hub_write_server import WritableHub
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.source import content_hash, open_source
 from valueflow.hub_assets.publish.pull import Pulled, pull_asset, wanted_assets
 from valueflow.hub_assets.registry.loading import Asset, load_registry
@@ -67,6 +69,64 @@ def test_columns_that_cannot_be_read_are_listed(hub: WritableHub) -> None:
     hub.keep("org/vidb", {"power.csv": b"phrase,mark\nI lead.,8\n"})
     with pytest.raises(InputFileError, match="Found: phrase, mark"):
         pull()
+
+
+def test_no_table_at_all_comes_with_what_the_repository_holds(hub: WritableHub) -> None:
+    hub.keep("org/vidb", {"weights.h5": b"x", "notes.txt": b"x"})
+    with pytest.raises(InputFileError, match=r"holds no table.*it holds .*notes\.txt, weights\.h5"):
+        open_source("org/vidb", "vidb")
+
+
+def _parquet(rows: dict[str, list[Any]]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table(rows), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+TEXTS = {"text": ["I lead.", "I follow.", "Unrated."], "final_rating": [8.0, -6.5, None]}
+CSV = b"text,final_rating\nI lead.,8\nI follow.,-6.5\nUnrated.,\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "data/final_ratings/power_pvq_flag_aggregated.csv": CSV,
+            "data/final_ratings/care-harm_mft_flag_aggregated.csv": CSV,
+        },
+        {
+            "power/train-00000-of-00001.parquet": _parquet(TEXTS),
+            "care_harm/train-00000-of-00001.parquet": _parquet(TEXTS),
+        },
+        {"pvq/power.csv.gz": gzip.compress(CSV), "mft/Care-Harm.csv.gz": gzip.compress(CSV)},
+        {
+            "all.csv": b"Text,Final_Rating,Theory,Value\nI lead.,8,PVQ,Power\n"
+            b"I follow.,-6.5,PVQ,Power\nI heal.,8,MFT,Care/Harm\nI hurt.,-8,MFT,Care/Harm\n"
+            b"Unrated.,,PVQ,Power\nUnrated.,nan,MFT,Care/Harm\n"
+        },
+    ],
+    ids=["ratings", "splits", "packed", "one table"],
+)
+def test_the_likely_layouts_of_public_databases_are_read(
+    hub: WritableHub, files: dict[str, bytes]
+) -> None:
+    hub.keep("org/vidb", files)
+    pulled = pull()
+    assert pulled.rows == 4
+    assert "2 rows without an intensity" in pulled.notes
+    assert set(load_vidb("org/vidb").anchors) == {("pvq", "power"), ("mft", "care-harm")}
+
+
+def test_other_columns_and_another_scale_are_named_when_pulling(hub: WritableHub) -> None:
+    hub.keep("org/vidb", {"power.csv": b"phrase,mark\nI lead.,5\nI follow.,1\n"})
+    columns = {"text": "phrase", "intensity": "mark", "range": "1..5"}
+    pulled = pull_asset(asset(), columns=columns)
+    assert pulled.rows == 2
+    assert "1 values; text from 'phrase', intensity from 'mark'" in pulled.notes
+    assert "intensities were mapped from 1 to 5 onto -10 to 10" in pulled.notes
 
 
 def test_a_database_with_a_manifest_is_checked_against_it(hub: WritableHub, tmp_path: Path) -> None:
@@ -175,7 +235,7 @@ def test_a_model_comes_as_weights_and_texts_without_code_and_pickles(hub: Writab
     )
     hub.keep("org/model", {"pytorch_model.bin": b"pickle", "config.json": b"{}"})
     hub.repositories["org/model"]["v2"] = hub.files("org/model")
-    with pytest.raises(InputFileError, match="no weights in the safetensors format; it has config"):
+    with pytest.raises(InputFileError, match=r"weights as pytorch_model\.bin only"):
         pull_asset(model)
     files = {
         "model.safetensors": b"weights",

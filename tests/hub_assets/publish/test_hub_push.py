@@ -8,6 +8,7 @@ import pytest
 from tests.hub_assets.packaged import ROWS, package
 from tests.hub_write_server import CUT, CUT_AFTER, READER, SIGNATURE, WRITER, WritableHub
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
+from valueflow.hub_assets.inputs.source import open_source
 from valueflow.hub_assets.publish.push import Plan, Pushed, plan_push, push, write_plan
 from valueflow.hub_assets.vidb.schema import ProblemsError
 
@@ -20,6 +21,13 @@ REPO = "org/vidb"
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return package(tmp_path_factory.mktemp("packaged") / "first", ROWS)
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Versions that differ."""
+    folder = tmp_path_factory.mktemp("later")
+    return [package(folder / str(n), ROWS[n:]) for n in range(1, 4)]
 
 
 def pushed(folder: Path, tag: str, **options: bool) -> tuple[Plan, Pushed]:
@@ -70,12 +78,63 @@ def test_a_second_version_says_what_changed_and_takes_out_what_is_gone(
     assert ".gitattributes" in newest
 
 
-def test_versions_are_compared_by_their_numbers(hub: WritableHub, first: Path) -> None:
-    for tag in ("v1.9", "v1.10", "paper"):
-        pushed(first, tag)
+def test_versions_are_compared_by_their_numbers(
+    hub: WritableHub, first: Path, later: list[Path]
+) -> None:
+    for folder, tag in zip([first, *later], ("v1.9", "v1.10-rc1", "v1.10", "paper"), strict=True):
+        pushed(folder, tag)
     plan = plan_push(first, REPO, "v1.11")
     assert plan.manifest.changes is not None
     assert plan.manifest.changes["since"] == "v1.10"
+    for low in ("v1.9.5", "1.10", "v1.10-rc2", "v1.2"):
+        with pytest.raises(ProblemsError, match=r"is not above v1\.10, the highest version there"):
+            plan_push(first, REPO, low)
+
+
+def test_the_very_same_data_are_no_new_version(hub: WritableHub, first: Path) -> None:
+    pushed(first, "v1.0")
+    with pytest.raises(ProblemsError, match=r"org/vidb@v1\.0: is this very data"):
+        plan_push(first, REPO, "v1.1")
+
+
+def test_what_others_put_into_a_repository_goes_only_on_request(
+    hub: WritableHub, first: Path
+) -> None:
+    theirs = {
+        ".gitattributes": b"",
+        "README.md": b"# Their card",
+        "data/pvq/power/full.parquet": b"theirs",
+        "data/train.csv": b"text\n",
+        "all.jsonl": b"{}\n",
+        "paper.pdf": b"x",
+    }
+    hub.keep(REPO, theirs)
+    with pytest.raises(ProblemsError) as caught:
+        plan_push(first, REPO, "v1.0")
+    told = str(caught.value)
+    assert "README.md, data/pvq/power/full.parquet would be replaced" in told
+    assert "all.jsonl, data/train.csv would be removed" in told
+    assert "paper.pdf stay" in told
+    assert "--replace" in told
+    assert hub.files(REPO) == theirs
+    push(plan_push(first, REPO, "v1.0", replace_foreign=True))
+    there = hub.files(REPO)
+    assert (
+        there["data/pvq/power/full.parquet"] == (first / "data/pvq/power/full.parquet").read_bytes()
+    )
+    assert "paper.pdf" in there
+    assert not {"all.jsonl", "data/train.csv"} & set(there)
+    assert open_source(REPO, "vidb").files
+
+
+def test_a_card_that_somebody_edited_on_the_hub_goes_only_on_request(
+    hub: WritableHub, first: Path, later: list[Path]
+) -> None:
+    pushed(first, "v1.0")
+    hub.keep(REPO, {**hub.files(REPO), "README.md": b"# Edited there"})
+    with pytest.raises(ProblemsError, match=r"README\.md would be replaced"):
+        plan_push(later[0], REPO, "v1.1")
+    plan_push(later[0], REPO, "v1.1", replace_foreign=True)
 
 
 def test_an_existing_tag_is_never_moved(hub: WritableHub, first: Path, tmp_path: Path) -> None:
@@ -103,10 +162,12 @@ def test_a_commit_of_somebody_else_in_between_stops_the_push(
     assert hub.files(REPO) == theirs
 
 
-def test_a_pull_request_changes_neither_main_nor_tags(hub: WritableHub, first: Path) -> None:
+def test_a_pull_request_changes_neither_main_nor_tags(
+    hub: WritableHub, first: Path, later: list[Path]
+) -> None:
     pushed(first, "v1.0")
     before = hub.files(REPO)
-    _, done = pushed(first, "v1.1", create_pr=True)
+    _, done = pushed(later[0], "v1.1", create_pr=True)
     assert done.url.endswith("/discussions/1")
     assert done.tag == ""
     assert hub.files(REPO) == before
@@ -115,14 +176,14 @@ def test_a_pull_request_changes_neither_main_nor_tags(hub: WritableHub, first: P
 
 
 def test_a_new_repository_can_be_private_and_a_public_one_is_not_made_so(
-    hub: WritableHub, first: Path
+    hub: WritableHub, first: Path, later: list[Path]
 ) -> None:
     pushed(first, "v1.0", private=True)
     assert hub.private == {REPO}
-    pushed(first, "v1.1", private=True)
+    pushed(later[0], "v1.1", private=True)
     hub.private.clear()
     with pytest.raises(OptionError, match="org/vidb is public already"):
-        pushed(first, "v1.2", private=True)
+        pushed(later[1], "v1.2", private=True)
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,11 @@ def test_a_held_out_text_in_the_filtered_split_is_a_leak_and_in_full_is_not(
     assert check_folder(package(tmp_path / "good", ROWS, held_out=held)) == []
     # The same text under another value, and written otherwise, leaks all the same.
     leak = {**ROWS[0], "text": str(ROWS[0]["text"]).upper(), "value": "face", "filtered": True}
-    bad = package(tmp_path / "bad", [*ROWS, leak], held_out=held)
-    assert [p[:3] for p in problems(bad)] == [("data/pvq/face/filtered.parquet", 1, "split_hash")]
+    # Packaging refuses it; a folder may come from elsewhere.
+    bad = package(tmp_path / "bad", [*ROWS, leak])
+    (bad / "held_out.txt").write_text((tmp_path / "good/held_out.txt").read_text())
+    found = [p[:3] for p in problems(bad) if p[0] != "valueflow-manifest.json"]
+    assert found == [("data/pvq/face/filtered.parquet", 1, "split_hash")]
 
 
 def test_a_text_may_not_carry_two_hashes_which_would_hide_a_leak(folder: Path) -> None:

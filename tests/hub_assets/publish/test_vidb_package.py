@@ -1,6 +1,9 @@
 """A table becomes a folder that obeys the schema, whole or not at all."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet
@@ -166,3 +169,35 @@ def test_held_out_texts_are_kept_as_hashes_not_as_texts(tmp_path: Path) -> None:
     folder = package(tmp_path / "db", ROWS, held_out=held)
     lines = (folder / "held_out.txt").read_text().splitlines()
     assert lines == sorted([split_hash_of(str(ROWS[0]["text"])), "ab" * 8])
+
+
+def test_held_out_texts_among_the_filtered_rows_are_refused_as_a_push_would(tmp_path: Path) -> None:
+    held = tmp_path / "held.txt"
+    held.write_text(f"{ROWS[1]['text']}\n")
+    with pytest.raises(ProblemsError, match=r"row 2, column 'filtered'.*is held out"):
+        package(tmp_path / "db", ROWS, held_out=held)
+    assert not (tmp_path / "db").exists()
+
+
+def test_columns_that_the_form_has_not_are_named(tmp_path: Path) -> None:
+    table = tmp_path / "rows.json"
+    table.write_text(json.dumps([{**row, "mood": "calm", "year": 2020} for row in ROWS]))
+    notes = package_table(table, tmp_path / "db").notes
+    assert notes == ("columns left out, since the form has none of them: mood, year",)
+
+
+def test_what_a_killed_run_left_is_taken_away_and_what_it_moved_comes_back(tmp_path: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    dead, alive = done.pid, os.getppid()
+    folder = package(tmp_path / "db", ROWS)
+    moved = tmp_path / f".db.old-{dead}-abc"
+    moved.mkdir()
+    os.replace(folder, moved / "old")
+    for name in (f".db.new-{dead}-abc", f".db.new-{alive}-abc", ".db.mine"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(OptionError, match="is there already"):
+        package_table(tmp_path / "db.json", folder)
+    assert (folder / "README.md").is_file()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"db", "db.json", f".db.new-{alive}-abc", ".db.mine"}

@@ -104,7 +104,12 @@ def test_a_dry_run_lists_what_would_be_pushed_and_a_tag_that_is_there_is_refused
     before = hub.steps.copy()
     again = machine.valueflow(*PUSH, HF_TOKEN=WRITER, fails=True)
     assert "an existing tag is never moved" in again
-    dry = machine.valueflow(*PUSH[:-1], "v1.2", "--dry-run", "-o", "preview", HF_TOKEN=WRITER)
+    (machine.home / "next.json").write_text(json.dumps(TABLE[1:]))
+    machine.valueflow("package", "next.json", "-o", "next")
+    push = ("push", "vidb", "next", "--repo", "org/vidb", "--tag", "v1.2", "--dry-run")
+    refused = machine.valueflow(*push, HF_TOKEN=WRITER, fails=True)
+    assert "README.md would be replaced" in refused
+    dry = machine.valueflow(*push, "--replace", "-o", "preview", HF_TOKEN=WRITER)
     assert "would upload data/pvq/power/full.parquet" in dry
     assert "Changes since v1.1" in dry
     assert (machine.home / "preview/data/pvq/power/full.parquet").is_file()

@@ -2,12 +2,8 @@
 Python on a model whose truth is known. All of it is offline."""
 
 import csv
-import importlib.metadata
 import json
 import math
-import os
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.lm_eval_harness import NEEDS_HARNESS, command, prefixed, results_in
+from tests.lm_eval_harness import evaluate as on_harness
 from tests.lm_eval_models import (
-    CHAT_TEMPLATE,
     JUDGE,
     calls_in,
     make_tiny_model,
@@ -28,19 +25,7 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.leaves import leaves, opinion_leaves
 from valueflow.lm_eval.task_files import task_folder
 
-MISSING = []
-for name in ("lm_eval", "torch", "transformers", "accelerate"):
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        MISSING.append(name)
-
-pytestmark = [
-    pytest.mark.skipif(
-        bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (the extra lm-eval)"
-    ),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = NEEDS_HARNESS
 
 STEERING = [leaf.name for leaf in leaves(load_registry())]
 SURVEYS = [leaf.name for leaf in opinion_leaves(load_registry())]
@@ -61,71 +46,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny-lm")
 
 
-def prefixed(metadata: dict[str, Any]) -> dict[str, Any]:
-    return {f"valueflow_{key}": setting for key, setting in metadata.items()}
-
-
 def evaluate(
     tasks: list[str], metadata: dict[str, Any], asked: list[str] | None = None, **more: Any
 ) -> tuple[Any, list[str]]:
-    """`lm_eval.simple_evaluate` on a model that answers like `valueflow/respondent`.
+    """The harness on a model that answers like `valueflow/respondent`.
 
     Returns:
         The results, and the prompts that the model was given (those of `asked` first).
     """
-    prompts = [] if asked is None else asked
-    import lm_eval
-    from lm_eval.api.model import LM
-    from lm_eval.tasks import TaskManager
-
-    class Respondent(LM):
-        def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
-            prompts.extend(request.args[0] for request in requests)
-            return [respond(request.args[0]) for request in requests]
-
-        def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
-            raise NotImplementedError
-
-        def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> Any:
-            raise NotImplementedError
-
-        @property
-        def tokenizer_name(self) -> str:
-            return "respondent"
-
-        def apply_chat_template(
-            self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
-        ) -> str:
-            from jinja2 import Template
-
-            return str(
-                Template(CHAT_TEMPLATE).render(
-                    messages=chat_history, add_generation_prompt=add_generation_prompt
-                )
-            )
-
-    found = lm_eval.simple_evaluate(
-        model=Respondent(),
-        tasks=tasks,
-        task_manager=TaskManager(
-            include_path=str(task_folder()),
-            include_defaults=False,
-            metadata=prefixed({"grader": JUDGE, **metadata}),
-        ),
-        **more,
-    )
+    requests = [(prompt,) for prompt in asked or []]
+    try:
+        found = on_harness(tasks, {"grader": JUDGE, **metadata}, respond, asked=requests, **more)
+    finally:
+        # What was asked is of interest after an error too.
+        prompts = [arguments[0] for arguments in requests]
+        if asked is not None:
+            asked[:] = prompts
     return found, prompts
-
-
-def command(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).parent / "lm_eval"
-    return subprocess.run(
-        [str(program), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
-    )
 
 
 def on_tiny(tiny: Path, tasks: str, metadata: dict[str, Any]) -> list[str]:
@@ -134,12 +71,6 @@ def on_tiny(tiny: Path, tasks: str, metadata: dict[str, Any]) -> list[str]:
         "--tasks", tasks, "--include_path", str(task_folder()), "--batch_size", "32",
         "--gen_kwargs", "max_gen_toks=8", "--metadata", json.dumps(prefixed(metadata)),
     ]  # fmt: skip
-
-
-def results_in(folder: Path) -> dict[str, Any]:
-    (path,) = folder.glob("**/results_*.json")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
 
 
 def test_every_task_and_group_loads_and_says_what_it_needs() -> None:

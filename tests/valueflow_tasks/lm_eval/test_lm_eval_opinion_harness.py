@@ -1,7 +1,6 @@
 """The survey tasks run by lm-evaluation-harness itself: by its command on a tiny language model,
 and from Python on a respondent whose answers are known. All of it is offline."""
 
-import importlib.metadata
 import json
 import math
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.lm_eval_models import CHAT_TEMPLATE, make_tiny_model
-from tests.valueflow_tasks.lm_eval.test_lm_eval_harness import command, prefixed, results_in
+from tests.lm_eval_harness import NEEDS_HARNESS, command, prefixed, results_in
+from tests.lm_eval_harness import evaluate as on_harness
+from tests.lm_eval_models import make_tiny_model
 from tests.valueflow_tasks.lm_eval.test_lm_eval_opinion import numbers_of, under_inspect, varied
 from valueflow.cli import main
 from valueflow.hub_assets.errors import ValueflowError
@@ -20,19 +20,7 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.leaves import opinion_leaves
 from valueflow.lm_eval.task_files import task_folder
 
-MISSING = []
-for name in ("lm_eval", "torch", "transformers", "accelerate"):
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        MISSING.append(name)
-
-pytestmark = [
-    pytest.mark.skipif(
-        bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (the extra lm-eval)"
-    ),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = NEEDS_HARNESS
 
 RICH = "INCOME_$100,000 or more"
 SMALL: dict[str, Any] = {"groups": "INCOME,SEX", "n_questions": 4}
@@ -52,50 +40,9 @@ def evaluate(
     answer: Callable[[str], str] = varied,
     **more: Any,
 ) -> Any:
-    """`lm_eval.simple_evaluate` on a model that answers by a function of the prompt.
-
-    A letter is likely by its place: the further back, the likelier.
-    """
-    import lm_eval
-    from lm_eval.api.model import LM
-    from lm_eval.tasks import TaskManager
-
-    seen = [] if asked is None else asked
-
-    class Answering(LM):
-        def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
-            seen.extend((request.args[0],) for request in requests)
-            return [answer(request.args[0]) for request in requests]
-
-        def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
-            seen.extend(request.args for request in requests)
-            return [(-9.0 + ord(request.args[1].strip()) - ord("A"), False) for request in requests]
-
-        def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> Any:
-            raise NotImplementedError
-
-        @property
-        def tokenizer_name(self) -> str:
-            return "answering"
-
-        def apply_chat_template(
-            self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
-        ) -> str:
-            from jinja2 import Template
-
-            return str(
-                Template(CHAT_TEMPLATE).render(
-                    messages=chat_history, add_generation_prompt=add_generation_prompt
-                )
-            )
-
-    return lm_eval.simple_evaluate(
-        model=Answering(),
-        tasks=tasks,
-        task_manager=TaskManager(
-            include_path=str(task_folder()), include_defaults=False, metadata=prefixed(metadata)
-        ),
-        **more,
+    """The harness on a model whose letters are the likelier, the further back they stand."""
+    return on_harness(
+        tasks, metadata, answer, lambda letter: -9.0 + ord(letter.strip()) - ord("A"), asked, **more
     )
 
 

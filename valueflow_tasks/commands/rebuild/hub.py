@@ -30,6 +30,7 @@ def _say(text: str) -> None:
         "valueflow pull hives --offline",
         "valueflow pull ORG/NAME@v1.1",
         "valueflow pull ORG/PROFILES@v1 --kind profiles",
+        "valueflow pull ORG/NAME --columns '{text: sentence, intensity: mark, range: 1..5}'",
     ),
 )
 @click.argument(
@@ -44,8 +45,13 @@ def _say(text: str) -> None:
     show_default=True,
     help="What an ORG/NAME@REV holds.",
 )
+@click.option(
+    "--columns",
+    help="Your names for columns of anchors, as '{text: sentence}', and their scale, as "
+    "'{range: 1..5}'; the task takes the same as -T vidb_columns=...",
+)
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
-def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
+def pull_command(what: tuple[str, ...], kind: str, columns: str | None, offline: bool) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -56,6 +62,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import pull as hub_pull
 
+    given = _mapping("columns", columns)
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
         found = hub_pull.wanted_assets(name, kind)
@@ -65,7 +72,7 @@ def pull_command(what: tuple[str, ...], kind: str, offline: bool) -> None:
     failed = []
     for asset in assets.values():
         try:
-            pulled = hub_pull.pull_asset(asset, offline=offline)
+            pulled = hub_pull.pull_asset(asset, columns=given, offline=offline)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
@@ -184,6 +191,12 @@ def push_command() -> None:
     help="With --dry-run: folder for what would be pushed.",
 )
 @click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub.")
+@click.option(
+    "--replace",
+    "replace_foreign",
+    is_flag=True,
+    help="Overwrite and take out files in the repository that valueflow did not make.",
+)
 @click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 def push_vidb_command(
@@ -193,14 +206,16 @@ def push_vidb_command(
     dry_run: bool,
     output: Path | None,
     offline: bool,
+    replace_foreign: bool,
     create_pr: bool,
     private: bool,
 ) -> None:
     """Check a packaged FOLDER, and push it as one commit with a tag.
 
     Schema, ranges, repeated texts, licences, held-out texts and files are checked first, and all
-    problems are listed at once. The card and the manifest are written anew with the version and
-    with what changed since the one before. Log in with `hf auth login`.
+    problems are listed at once; so are files in the repository that valueflow did not make. The
+    card and the manifest are written anew with the version and with what changed since the one
+    before. Log in with `hf auth login`.
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import push as hub_push
@@ -208,7 +223,9 @@ def push_vidb_command(
     if (offline or output) and not dry_run:
         raise OptionError("output" if output else "offline", "goes with --dry-run")
     _need_jinja2()
-    plan = hub_push.plan_push(folder, repo, tag, offline=offline, say=_say)
+    plan = hub_push.plan_push(
+        folder, repo, tag, replace_foreign=replace_foreign, offline=offline, say=_say
+    )
     for note in plan.notes:
         _say(f"Note: {note}")
     _show_changes(plan.manifest.changes)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from valueflow.results.logs import Settings
 from valueflow.results.steering.logs import StudyLog, read_study_log
 from valueflow.results.studies import (
+    LoggedStudies,
+    LoggedStudy,
     Progress,
-    Skipped,
     labels_of,
     pooled,
     read_each,
@@ -54,39 +54,23 @@ _COMPARABILITY = (
 )
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, kw_only=True)
+class Study(LoggedStudy[StudyLog]):
     """Responses that may be taken as one, and what they say.
 
-    Attributes:
-        tag: a letter, for short; empty where there is one study only.
-        label: the tag, the model, and what sets the study apart from others of the model.
-        model: the evaluated model.
+    Attributes, besides those of every study:
         method: how it was steered.
         judge: the judge's record: model, config, anchors and how windows were drawn.
         records: all scored responses.
         summary: their statistics.
         versions: of the packages and of every text that decides a score.
-        logs: the logs that were pooled.
-        usage: (`model`, `judge` or `role`, name) to kinds of tokens and their numbers, of all logs.
-        settings: everything that the logs share.
-        counts: samples planned, in the logs, failed, without score, and generations.
-        notes: what a reader must be told.
     """
 
-    tag: str
-    label: str
-    model: str
     method: str
     judge: dict[str, Any]
     records: list[ResponseRecord]
     summary: RunSummary
     versions: dict[str, str]
-    logs: list[StudyLog]
-    usage: dict[tuple[str, str], dict[str, int]]
-    settings: Settings
-    counts: dict[str, int]
-    notes: list[str]
 
     @property
     def is_simulated(self) -> bool:
@@ -94,19 +78,7 @@ class Study:
         return any(n.startswith("valueflow/") for n in (self.model, str(self.judge.get("model"))))
 
 
-@dataclass(frozen=True)
-class Studies:
-    """All studies of some logs.
-
-    Attributes:
-        studies: in the order of their first logs.
-        skipped: logs that were left out.
-        warnings: what a reader must be told before comparing studies.
-    """
-
-    studies: list[Study]
-    skipped: list[Skipped]
-    warnings: list[str]
+Studies = LoggedStudies[Study]
 
 
 def studies_of(
@@ -168,9 +140,9 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         summary=summary,
         versions=first.versions,
         logs=list(logs),
-        usage={name: dict(used) for name, used in usage.items()},
+        usage=usage,
         settings=first.settings,
-        counts=dict(counts),
+        counts=counts,
         notes=notes,
     )
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from valueflow.results.logs import Settings
 from valueflow.results.studies import (
+    LoggedStudies,
+    LoggedStudy,
     Progress,
-    Skipped,
     labels_of,
     pooled,
     read_each,
@@ -48,37 +49,21 @@ _COMPARABILITY = (
 )
 
 
-@dataclass(frozen=True)
-class OpinionStudy:
+@dataclass(frozen=True, kw_only=True)
+class OpinionStudy(LoggedStudy[OpinionLog]):
     """Answers that may be taken as one run, and what they say.
 
-    Attributes:
-        tag: a letter, for short; empty where there is one study only.
-        label: the tag, the model, and what sets the study apart from others of the model.
-        model: the evaluated model.
+    Attributes, besides those of every study:
         records: all scored answers, each (pass, group, question, epoch) once.
         summary: their statistics.
         questions: by hash.
         golds: distribution of each (group, question) over the options.
-        logs: the logs that were pooled.
-        usage: (`model` or `role`, name) to kinds of tokens and their numbers, over all logs.
-        settings: everything that the logs share, with those of single passes.
-        counts: samples planned, in the logs, failed, without score, repeated, and generations.
-        notes: what a reader must be told.
     """
 
-    tag: str
-    label: str
-    model: str
     records: list[OptionRecord]
     summary: OptionSummary
     questions: dict[str, AskedQuestion]
     golds: dict[tuple[str, str], tuple[float, ...]]
-    logs: list[OpinionLog]
-    usage: dict[tuple[str, str], dict[str, int]]
-    settings: Settings
-    counts: dict[str, int]
-    notes: list[str]
 
     @property
     def passes(self) -> list[str]:
@@ -107,13 +92,7 @@ class OpinionStudy:
         return any(name.startswith("valueflow/") for name in (self.model, *others))
 
 
-@dataclass(frozen=True)
-class OpinionStudies:
-    """All survey studies of some logs, those left out, and what to know before comparing them."""
-
-    studies: list[OpinionStudy]
-    skipped: list[Skipped]
-    warnings: list[str]
+OpinionStudies = LoggedStudies[OpinionStudy]
 
 
 def opinion_studies_of(
@@ -205,9 +184,9 @@ def _study(tag: str, label: str, settings: Settings, logs: Sequence[OpinionLog])
         questions=questions,
         golds=golds,
         logs=list(logs),
-        usage={name: dict(used) for name, used in usage.items()},
+        usage=usage,
         settings=settings,
-        counts=dict(counts),
+        counts=counts,
         notes=[*shown, *_uneven(records)],
     )
 

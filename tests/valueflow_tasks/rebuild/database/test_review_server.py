@@ -74,7 +74,8 @@ def test_no_other_sites_name_and_no_other_page_reach_it(client: TestClient) -> N
 def test_requests_that_make_no_sense_are_refused_and_change_nothing(client: TestClient) -> None:
     path = f"/{TOKEN}/decide"
     kind = {"content-type": "application/json"}
-    for content in (b"", b"[1]", b"{", b'{"reviewer": 1}', b"\xff"):
+    deep = b'{"item": ' + b"[" * 90_000
+    for content in (b"", b"[1]", b"{", b'{"reviewer": 1}', b"\xff", deep):
         assert client.post(path, content=content, headers=kind).status_code == 400
     assert client.post(path, content=b" " * 200_000, headers=kind).status_code == 413
     item = ask(client, "next")["item"]["name"]

@@ -10,7 +10,7 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.rebuild.database.review.decisions import Decisions, QueueName
-from valueflow.scorers.database.panel.agreement import Level, agreement
+from valueflow.scorers.agreement import Level, agreement
 
 __all__ = ["AGREEMENT", "agreement_rows", "write_agreement"]
 

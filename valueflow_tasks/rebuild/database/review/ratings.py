@@ -15,7 +15,7 @@ from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.review.decisions import checked_answer, read_decisions
 from valueflow.rebuild.database.review.directions import settle_directions
 from valueflow.rebuild.database.review.table import filled_rows
-from valueflow.scorers.database.panel.agreement import Agreement, agreement
+from valueflow.scorers.agreement import Agreement, agreement
 
 __all__ = [
     "Gathered",

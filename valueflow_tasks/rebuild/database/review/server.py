@@ -109,7 +109,7 @@ def make_app(session: Session, token: str, hosts: frozenset[str]) -> Any:
                 return JSONResponse(act(asked))
             except ValueflowError as error:
                 return _plain(400, str(error))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 return _plain(400, f"That request cannot be read ({error}).")
 
         return endpoint

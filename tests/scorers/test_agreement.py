@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from valueflow.scorers.database.panel.agreement import _alpha, _sums, agreement
+from valueflow.scorers.agreement import (
+    _alpha,
+    _sums,
+    agreement,
+    agreement_of_numbers,
+    correlation_of_numbers,
+)
 
 NONE = None
 PUBLISHED = [
@@ -85,3 +91,51 @@ def test_what_cannot_be_computed_is_said() -> None:
     assert "not defined" in same.note
     one = agreement({0: {"a": 1, "b": 2}}, "interval")
     assert (one.low, one.note) == (None, "one item gives no interval")
+
+
+def test_numbers_of_any_precision_have_the_alpha_of_the_library() -> None:
+    krippendorff = pytest.importorskip("krippendorff")
+    generator = np.random.default_rng(4)
+    numbers = generator.normal(0, 2, (60, 1)) + generator.normal(0, 1, (60, 3))
+    numbers[generator.random((60, 3)) < 0.3] = np.nan
+    found = agreement_of_numbers(numbers)
+    library = krippendorff.alpha(reliability_data=numbers.T, level_of_measurement="interval")
+    assert found.alpha == pytest.approx(library, abs=1e-12)
+    assert found.compared == int(((~np.isnan(numbers)).sum(axis=1) > 1).sum())
+
+
+def test_intervals_over_queries_hold_where_the_responses_of_a_query_are_alike() -> None:
+    # Twenty queries of five responses each, which the query makes alike: intervals that drew
+    # responses would be too narrow, those that draw queries are not. The correlation is that of
+    # the variances: (4 + 1) / (4 + 1 + 1).
+    generator = np.random.default_rng(6)
+    query = np.repeat(np.arange(20), 5)
+    rho, held, narrow = 5 / 6, {"alpha": 0, "r": 0}, 0
+    for _ in range(100):
+        truth = generator.normal(0, 2, 20)[query] + generator.normal(0, 1, 100)
+        numbers = truth[:, None] + generator.normal(0, 1, (100, 2))
+        found = agreement_of_numbers(numbers, query, draws=200)
+        held["alpha"] += found.low <= rho <= found.high
+        r = correlation_of_numbers(*numbers.T, query, draws=200)
+        held["r"] += r.lower <= rho <= r.upper
+        alone = agreement_of_numbers(numbers, draws=200)
+        narrow += alone.low <= rho <= alone.high
+    assert held["alpha"] >= 80
+    assert held["r"] >= 80
+    assert narrow < held["alpha"]
+
+
+def test_correlations_are_those_of_numpy_and_need_three_items() -> None:
+    generator = np.random.default_rng(7)
+    x = generator.normal(size=30)
+    y = 0.5 * x + generator.normal(size=30)
+    y[3] = np.nan
+    kept = ~np.isnan(y)
+    expected = np.corrcoef(x[kept], y[kept])[0, 1]
+    assert correlation_of_numbers(x, y).value == pytest.approx(expected)
+    assert np.isnan(correlation_of_numbers(x[:3], y[1:4]).value)
+    assert np.isnan(correlation_of_numbers(np.ones(9), np.arange(9.0)).value)
+    none = agreement_of_numbers(np.array([[1.0, np.nan], [np.nan, 2.0]]))
+    assert (none.alpha, none.compared) == (None, 0)
+    with pytest.raises(ValueError, match="one cluster for each item"):
+        agreement_of_numbers(np.zeros((3, 2)), np.zeros(2, dtype=np.int64))
