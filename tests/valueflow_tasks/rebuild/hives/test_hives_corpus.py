@@ -25,7 +25,7 @@ def corpus_of(folder: Path, rows: list[dict[str, Any]], **spec: Any) -> Corpus:
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     body = {
         "sources": [{"path": "t.jsonl", "source": "ours", "license": "CC0-1.0"}],
-        "corpus": {"shares": {"train": 0.6, "validation": 0.2, "test": 0.2}, **spec},
+        "corpus": {"shares": {"train": 1.0}, **spec},
     }
     (folder / "r.yaml").write_text(yaml.safe_dump(body))
     build_corpus(read_hives_recipe(folder / "r.yaml"), folder / "out", Budget(0))
@@ -33,9 +33,11 @@ def corpus_of(folder: Path, rows: list[dict[str, Any]], **spec: Any) -> Corpus:
 
 
 def row(text: str, value: str, **more: Any) -> dict[str, Any]:
-    return {"text": text, "value": value, **more}
+    optional = dict.fromkeys(("theory", "direction", "path", "group"))
+    return {"text": text, "value": value, **optional, **more}
 
 
+THIRDS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SOME = [row(f"power text {i} about {i * i}", "power") for i in range(6)]
 
 
@@ -79,7 +81,8 @@ def test_a_path_that_is_none_of_the_theory_is_named_with_its_row(tmp_path: Path)
 
 def test_an_unknown_label_is_counted_and_its_text_left_out(tmp_path: Path) -> None:
     corpus = corpus_of(
-        tmp_path, [*SOME, row("x", "caring"), row("y", "nonsense"), row("z", "caring")]
+        tmp_path,
+        [*SOME, row("x", "dependability"), row("y", "nonsense"), row("z", "dependability")],
     )
     assert "y" not in corpus.texts
     assert corpus.about["counts"]["without_label"] == 1
@@ -89,11 +92,11 @@ def test_groups_and_near_duplicates_never_stand_on_two_sides(tmp_path: Path) -> 
     rows = [
         row(f"text {i} on {value} number {i * 7}", value, group=f"topic {i % 9}")
         for i in range(60)
-        for value in ("power", "caring")
+        for value in ("power", "dependability")
     ]
     like = "we should all look after the river and every fish that lives in it today"
-    rows += [row(like, "caring", group="A"), row(like + " yes", "power", group="B")]
-    corpus = corpus_of(tmp_path, rows, near_duplicates=0.7)
+    rows += [row(like, "dependability", group="A"), row(like + " yes", "power", group="B")]
+    corpus = corpus_of(tmp_path, rows, near_duplicates=0.7, shares=THIRDS)
     sides: dict[str, set[str]] = {}
     for found in corpus.rows:
         for name in found["groups"]:
@@ -107,10 +110,13 @@ def test_groups_and_near_duplicates_never_stand_on_two_sides(tmp_path: Path) -> 
 def test_splits_are_the_same_again_and_their_hash_tells_when_one_was_changed(
     tmp_path: Path,
 ) -> None:
-    one = corpus_of(tmp_path, [*SOME, *(row(f"care {i}", "caring") for i in range(6))])
-    place = tmp_path / "out/corpus/rows.jsonl"
-    again = corpus_of(tmp_path, [*SOME, *(row(f"care {i}", "caring") for i in range(6))])
+    rows = [
+        row(f"{name} text {i} about {i * i}", name) for i in range(20) for name in ("power", "face")
+    ]
+    one = corpus_of(tmp_path, rows, shares=THIRDS)
+    again = corpus_of(tmp_path, rows, shares=THIRDS)
     assert one.about["split_hash"] == again.about["split_hash"]
+    place = tmp_path / "out/corpus/rows.jsonl"
     place.write_text(place.read_text().replace('"split": "test"', '"split": "train"'))
     with pytest.raises(InputFileError, match="does not have the splits"):
         read_corpus(tmp_path / "out")
@@ -120,7 +126,12 @@ def test_texts_that_runs_are_scored_with_are_held_out_with_their_near_duplicates
     tmp_path: Path,
 ) -> None:
     anchor = next(iter(load_vidb("vidb-mini").anchors.values()))[0].text
-    rows = [*SOME, row(anchor, "power"), row(f"{anchor} Indeed", "caring"), row("care", "caring")]
+    rows = [
+        *SOME,
+        row(anchor, "power"),
+        row(f"{anchor} Indeed", "dependability"),
+        row("care", "dependability"),
+    ]
     corpus = corpus_of(tmp_path, rows, near_duplicates=0.6)
     held = [json.loads(line) for line in (tmp_path / "out/corpus/held_out.jsonl").open()]
     assert sorted(r["text"] for r in held) == sorted([anchor, f"{anchor} Indeed"])
@@ -129,7 +140,12 @@ def test_texts_that_runs_are_scored_with_are_held_out_with_their_near_duplicates
 
 
 def test_very_long_texts_are_cut_and_counted_and_empty_ones_left_out(tmp_path: Path) -> None:
-    rows = [*SOME, row("long " * 10_000, "caring"), row("  ", "power"), row("care", "caring")]
+    rows = [
+        *SOME,
+        row("long " * 10_000, "dependability"),
+        row("  ", "power"),
+        row("care", "dependability"),
+    ]
     corpus = corpus_of(tmp_path, rows, max_characters=500)
     assert max(map(len, corpus.texts)) == 500
     assert corpus.about["counts"]["cut_texts"] == 1
@@ -141,7 +157,7 @@ def test_very_long_texts_are_cut_and_counted_and_empty_ones_left_out(tmp_path: P
     [
         (SOME, "one label only"),
         (
-            [row("a", "power"), row("b", "caring"), row("c", "face")],
+            [row("a", "power"), row("b", "dependability"), row("c", "face")],
             "no label has two training texts",
         ),
     ],
@@ -156,7 +172,7 @@ def test_a_corpus_in_which_nothing_can_be_told_apart_is_refused(
 def test_a_value_with_a_single_text_is_kept_and_told(tmp_path: Path) -> None:
     corpus_of(
         tmp_path,
-        [*SOME, row("a", "face"), *(row(f"c {i}", "caring") for i in range(3))],
+        [*SOME, row("a", "face"), *(row(f"c {i}", "dependability") for i in range(3))],
         shares={"train": 1.0},
     )
     assert any("pvq:face" in note for note in corpus_notes(tmp_path / "out"))
