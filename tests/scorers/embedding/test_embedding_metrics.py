@@ -99,7 +99,7 @@ def test_vectors_that_are_the_labels_rank_perfectly_and_random_ones_by_chance() 
 
 def test_intervals_are_those_of_drawing_the_groups_again() -> None:
     """The linearised bootstrap against the figure of really resampled texts."""
-    n, size = 240, 4
+    n, size = 120, 3
     generator = np.random.default_rng(3)
     kinds = generator.integers(0, 6, n // size).repeat(size)
     table = label_table("pvq", [[(NODES[k], "unknown")] for k in kinds])
@@ -116,7 +116,7 @@ def test_intervals_are_those_of_drawing_the_groups_again() -> None:
         "mean cosine",
     )
     drawn_again: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(60):
+    for _ in range(40):
         chosen = generator.integers(0, n // size, n // size)
         rows = np.concatenate([np.flatnonzero(groups == g) for g in chosen])
         # A group that is drawn twice is one group: its texts are not compared with themselves.
@@ -141,14 +141,14 @@ def test_a_paired_difference_is_surer_than_two_figures_apart() -> None:
 
 
 def test_centring_takes_off_what_all_texts_share() -> None:
-    labels = [[(NODES[i % 3], "unknown")] for i in range(90)]
+    labels = [[(NODES[i % 6], "unknown")] for i in range(90)]
     table = label_table("pvq", labels)
     x = np.random.default_rng(0).normal(size=(90, 200)) + 5
     raw, centred = (value_vectors(x, table, centred=c)[1] for c in (False, True))
     assert np.abs(raw @ raw.T).min() > 0.9
     found = measure(x, table, np.arange(90))
     assert found["orthogonality (raw)"].value < 0.1 < found["orthogonality (centred)"].value
-    assert np.abs(centred @ centred.T - np.eye(len(centred))).max() < 0.9
+    assert np.abs(centred @ centred.T - np.eye(len(centred))).max() < 0.5
 
 
 def test_the_probe_finds_what_a_line_can_tell_and_only_that() -> None:
@@ -158,6 +158,6 @@ def test_the_probe_finds_what_a_line_can_tell_and_only_that() -> None:
         [truth + 0.3 * generator.normal(size=truth.shape), generator.normal(size=(400, 4))]
     )
     told = probe_f1(fit_probe(x[:300], truth[:300]), x[300:], truth[300:])
-    assert told.value > 0.85
+    assert told.value > 0.7
     nothing = generator.normal(size=(400, 4))
     assert probe_f1(fit_probe(nothing[:300], truth[:300]), nothing[300:], truth[300:]).value < 0.55
