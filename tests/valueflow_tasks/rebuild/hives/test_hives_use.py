@@ -194,12 +194,13 @@ def test_from_training_to_evaluation_encoding_and_relevance_by_commands(tmp_path
         "--theory",
         "pvq",
         "--record",
+        "--json",
         "-o",
         tmp_path / "page",
         "--device",
         "cpu",
     )
-    assert "rank accuracy (pairwise)" in told
+    assert '"figure": "rank accuracy (pairwise)"' in told
     assert (tmp_path / "page/evaluation.html").read_text().count("data:image/svg") == 3
     loaded = hives.load(model, device="cpu")
     assert loaded.manifest is not None
