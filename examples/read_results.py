@@ -1,95 +1,44 @@
-"""Reads the results of valueflow as pandas data frames, in three ways.
+"""Reads the results of valueflow as pandas data frames, and works with them.
 
-    python examples/read_results.py logs/study
+    python examples/read_results.py logs
     python examples/read_results.py logs/RUN.eval -o tables
 
-1. Runs: one row per log, by Inspect's `evals_df`, whose columns take any metric by its name.
-2. Responses: one row per sample, by Inspect's `samples_df`. Fields longer than about 1,000
-   characters, such as a score's metadata, are whole only in a column with `full=True`.
-3. Cells: from each log's records by `valueflow.scorers.summarize`, with standard errors that count
-   a query as one observation. `valueflow score LOG -o FOLDER` writes such tables without Python.
+`valueflow.results.load` gives four frames: `responses` (a row per response and value, with texts
+and estimates), `windows` (a row per window that the judge saw), `cells` and `values` (means,
+shifts, ranges, with standard errors that count a query as one observation).
 
-Do not average the responses' own estimates (way 2) where you want a cell's mean (way 3): they are
-made before anything is known of the judge. Needs pandas, which `pip install '.[report]'` brings.
+Do not average the responses' intensities where you want a cell's mean: take it from `cells`. Needs
+pandas, which `pip install '.[report]'` brings.
 """
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from inspect_ai.analysis import EvalColumn, SampleColumn, evals_df, samples_df
 
-from valueflow.scorers import summarize
-from valueflow.scorers.records import METADATA_KEY
-from valueflow.scorers.saved.logs import ScoredLog, find_logs, left_out
-
-RECORD = f"scores.intensity.metadata.{METADATA_KEY}"
+from valueflow.results import Frames, load
 
 
-def runs(logs: list[Path]) -> pd.DataFrame:
-    """One row per log: what was run, and its metrics averaged over values."""
-    metrics = "results.scores[0].metrics"
-    columns = [
-        EvalColumn("model", path="eval.model"),
-        EvalColumn("status", path="status"),
-        *(
-            EvalColumn(name, path=f"{metrics}.{name}.value")
-            for name in ("range", "range_stderr", "up", "down", "refusal_rate", "unscored")
-        ),
-    ]
-    return evals_df([str(log) for log in logs], columns=columns, quiet=True)
+def summary(frames: Frames) -> pd.DataFrame:
+    """Mean intensity, a row per study and value and a column per level, beside the range."""
+    means = frames.cells.pivot_table("mean", ["study", "value"], "level", sort=False)
+    ranges = frames.values.set_index(["study", "value"])[["range", "range_se"]]
+    return means.join(ranges)
 
 
-def responses(logs: list[Path]) -> pd.DataFrame:
-    """One row per response: its sample, its text, and what its record says of it."""
-    columns = [
-        SampleColumn("sample", path="id"),
-        SampleColumn("response", path="output.choices[0].message.content", full=True),
-        SampleColumn("intensity", path="scores.intensity.value", full=True),
-        SampleColumn("record", path=RECORD, full=True),
-    ]
-    frame = samples_df([str(log) for log in logs], columns=columns, quiet=True)
-    failed = frame["record"].isna()
-    if failed.any():
-        print(f"{failed.sum()} samples have no score and are left out")
-        frame = frame[~failed].copy()
-    records = [json.loads(text) for text in frame.pop("record")]
-    frame["query"] = [record["query"] for record in records]
-    frame["words"] = [record["words"] for record in records]
-    frame["refusal"] = [record["refusal"] for record in records]
-    frame["cells"] = [
-        ", ".join(value["cell"] for value in record["values"].values()) for record in records
-    ]
-    return frame
+def place_of_responses(frames: Frames) -> pd.DataFrame:
+    """Where the judge put responses among six texts, by level: mean rank, 1 supports most."""
+    joined = frames.windows.merge(
+        frames.responses[["study", "item", "cell", "level"]], on=["study", "item", "cell"]
+    )
+    return joined.pivot_table("rank", "value", "level")
 
 
-def cells(logs: list[Path]) -> pd.DataFrame:
-    """One row per log and cell: counts, mean and shift with standard errors."""
-    rows: list[dict[str, Any]] = []
-    for path in logs:
-        log = ScoredLog(path)
-        records = list(log.records())
-        for what, count in left_out(log.counts).items():
-            print(f"{path.name}: {count} {what}")
-        for cell in summarize(records).cells:
-            rows.append(
-                {
-                    "model": log.header.eval.model,
-                    "eval_id": log.header.eval.eval_id,
-                    "cell": cell.cell,
-                    "value": cell.value,
-                    "level": cell.level,
-                    "scored": cell.count,
-                    "mean": cell.mean.value,
-                    "se": cell.mean.se,
-                    "spread": cell.spread,
-                    "shift": cell.shift.value if cell.shift else None,
-                    "shift_se": cell.shift.se if cell.shift else None,
-                }
-            )
-    return pd.DataFrame(rows)
+def extremes(frames: Frames, count: int = 3) -> pd.DataFrame:
+    """The responses that support, and oppose, their value most."""
+    ordered = frames.responses.dropna(subset=["intensity"]).sort_values("intensity")
+    ends = pd.concat([ordered.head(count), ordered.tail(count)])
+    return ends[["cell", "intensity", "se", "response"]]
 
 
 def main() -> None:
@@ -99,18 +48,20 @@ def main() -> None:
     parser.add_argument("logs", nargs="+", type=Path, help="logs, or folders of logs")
     parser.add_argument("-o", "--output", type=Path, help="folder for the frames as CSV")
     options = parser.parse_args()
-    logs = find_logs(options.logs)
-    frames = {"runs": runs(logs), "responses": responses(logs), "cells": cells(logs)}
+    frames = load(options.logs)
     pd.set_option("display.width", 120, "display.max_columns", 20, "display.precision", 2)
-    for name, frame in frames.items():
-        print(f"\n{name}: {len(frame)} rows")
-        print(frame.head(8).to_string(max_colwidth=24))
-    print("\nMean intensity, a row per cell and a column per log")
-    means = frames["cells"].pivot_table("mean", "cell", ["model", "eval_id"], sort=False)
-    print(means.to_string())
+    for name, frame in frames._asdict().items():
+        print(f"{name}: {len(frame)} rows")
+    for title, frame in (
+        ("Mean intensity by level, and the range", summary(frames)),
+        ("Mean rank of responses among six texts", place_of_responses(frames)),
+        ("The furthest responses", extremes(frames)),
+    ):
+        print(f"\n{title}")
+        print(frame.to_string(max_colwidth=60))
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        for name, frame in frames.items():
+        for name, frame in frames._asdict().items():
             frame.to_csv(options.output / f"{name}.csv", index=False)
         print(f"\nWritten to {options.output}")
 

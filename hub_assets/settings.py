@@ -39,6 +39,8 @@ __all__ = [
     "JUDGE_MODES",
     "SAMPLE_KEY",
     "SCORED",
+    "SENTENCE_WORDS",
+    "Baseline",
     "Columns",
     "Count",
     "EvaluatorSettings",
@@ -49,6 +51,7 @@ __all__ = [
     "Settings",
     "SpendingSettings",
     "Text",
+    "ToldSettings",
     "check_overrides",
     "column_names",
     "condition_name",
@@ -140,6 +143,10 @@ def _absolute(raw: object) -> object:
     return str(Path(raw).expanduser().resolve()) if isinstance(raw, str | PathLike) else raw
 
 
+def _plain(raw: object) -> object:
+    return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
 def _at_least(least: int) -> BeforeValidator:
     return BeforeValidator(functools.partial(whole_number, least=least))
 
@@ -147,9 +154,33 @@ def _at_least(least: int) -> BeforeValidator:
 JudgeMode = Literal["ranking", "rating", "placement", "choice"]
 """What a judge is asked about a window."""
 
+Baseline = Literal["first_person", "plain"]
+"""How the default is asked: in the form of the steered prompts, or with the word limit alone."""
+
+SENTENCE_WORDS = 18
+"""Most words of a response that is one sentence, where the user names no number."""
+
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
+
+def not_negative(raw: object) -> float:
+    """A finite number that is 0 or more, from a number or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(raw, int | float | str) and not isinstance(raw, bool):
+        try:
+            if float(raw) == 0:
+                return 0.0
+            return positive_number(raw)
+        except ValueError:
+            pass
+    raise ValueError(f"{raw!r} is not a number of 0 or more")
+
+
 Count = Annotated[int, _at_least(1)]
+NotNegative = Annotated[float, BeforeValidator(not_negative)]
 Positive = Annotated[float, BeforeValidator(positive_number)]
 Columns = Annotated[dict[str, str], BeforeValidator(column_names)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -197,6 +228,11 @@ class EvaluatorSettings(Settings):
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
         "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
     )
+    anchor_length: Literal["any", "near"] = Field(
+        default="any",
+        description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
+        "words is nearest to the response's",
+    )
     panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
@@ -218,7 +254,7 @@ class EvaluatorSettings(Settings):
     target_se: Positive | None = Field(
         default=None,
         description="with `sampling=adaptive`: stop asking about a response at this standard "
-        "deviation of its posterior, in points",
+        "error, in points, or where more windows cannot reach it",
     )
     cell_windows: Count | None = Field(
         default=None,
@@ -226,8 +262,13 @@ class EvaluatorSettings(Settings):
     )
     design_scale: Positive = Field(
         default_factory=registry_default("design_scale"),
-        description="the judge's scale that `sampling=adaptive` assumes, in log-worth per point; "
-        "may be wrong by half without harm",
+        description="the judge's scale that `sampling=adaptive` assumes until the run's own "
+        "windows tell, in log-worth per point",
+    )
+    design_text_sd: NotNegative = Field(
+        default_factory=registry_default("design_text_sd"),
+        description="the judge's disagreement with single texts that `sampling=adaptive` assumes "
+        "until then: its standard deviation, in points",
     )
 
     @model_validator(mode="before")
@@ -245,14 +286,12 @@ class EvaluatorSettings(Settings):
             raise OptionError(
                 "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
+        if self.sampling == "fixed" and self.anchor_length != "any":
+            raise OptionError(
+                "anchor_length", "near does not go with a panel, whose anchors are shown in turn"
+            )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
-        if self.judge_mode in ("rating", "placement") and self.sampling == "adaptive":
-            raise OptionError(
-                "judge_mode",
-                f"{self.judge_mode} does not go with sampling=adaptive: which anchors stand beside "
-                "a response hardly changes what its number tells. Take sampling=bucket",
-            )
         if self.judge_mode == "placement" and self.window_size < 3:
             raise OptionError(
                 "window_size",
@@ -291,16 +330,55 @@ class EvaluatorSettings(Settings):
         return self.vidb_columns
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings that say how windows were drawn, for the log."""
-        return self.model_dump(exclude={"vidb", "vidb_columns"})
+        """The settings that say how windows were drawn, for the log.
+
+        Those that came later and are as they always were are left out, so that logs from before
+        and after are of one study.
+        """
+        told = self.model_dump(exclude={"vidb", "vidb_columns"})
+        return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
 
 
-class ResponseSettings(Settings):
+class ToldSettings(Settings):
+    """What all models are told: in which wording and language, and in whose words."""
+
+    wording: Annotated[Literal["1", "2"], BeforeValidator(_plain)] = Field(
+        default="2",
+        description="version of all that models are told: steering, definitions and questions to "
+        "judges; `1` repeats runs of before",
+    )
+    language: Text = Field(
+        default="en",
+        description="language of all that models are told: `en`, `de` (not reviewed by native "
+        "speakers), or one of your own with `prompts`",
+    )
+    prompts: Annotated[str, BeforeValidator(_absolute)] | None = Field(
+        default=None,
+        description="folder with sentences of your own in a file `LANGUAGE.yaml`; they go before "
+        "the embedded ones",
+    )
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue that names are from, with its texts in the wording and language."""
+        own = getattr(self, "catalogue", None)
+        return load_registry(
+            own, wording=self.wording, language=self.language, prompts=self.prompts
+        )
+
+
+class ResponseSettings(ToldSettings):
     """What counts as a response that can be ranked, and the names that values are known by."""
 
     word_limit: Count = Field(
         default_factory=registry_default("word_limit"),
-        description="most words of a response; longer ones are counted",
+        description="most words of a response; longer ones are counted; 18 where `form=sentence` "
+        "and no other limit is given",
+    )
+    form: Literal["paragraph", "sentence"] = Field(
+        default="paragraph",
+        description="what a response is asked to be: a `paragraph`, or one plain `sentence`, as "
+        "long as most anchors are; no result is compared with one of another form unawares",
     )
     refusal_check: Literal["phrases", "judge"] = Field(
         default="phrases",
@@ -322,9 +400,25 @@ class ResponseSettings(Settings):
         description="YAML file with values, theories, pairs, squares and anchor tables of your own",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _sentences_are_short(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and raw.get("form") == "sentence":
+            limit = raw.get("word_limit")
+            return {**raw, "word_limit": SENTENCE_WORDS if limit is None else limit}
+        return raw
+
     def rules(self) -> dict[str, str]:
         """The settings that say which responses are ranked, for the log."""
         return {"refusal_check": self.refusal_check, "refusals": self.refusals, "cut": self.cut}
+
+    def told(self) -> dict[str, str]:
+        """What models are told and asked for, for the record of a response."""
+        return {
+            "wording": self.registry.sentences.version,
+            "language": self.language,
+            "form": self.form,
+        }
 
 
 class PriceSettings(Settings):
@@ -365,6 +459,7 @@ class SampleSettings(ResponseSettings):
         query_index: the query's place in the run, which balances places in windows.
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
+        baseline: how the default is asked, see `valueflow.solvers.wording.default_prompt`.
         evaluator: how the response is measured.
     """
 
@@ -377,12 +472,8 @@ class SampleSettings(ResponseSettings):
     family: str = ""
     query_index: int = 0
     queries: int = 1
+    baseline: Baseline = "first_person"
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
-
-    @property
-    def registry(self) -> Registry:
-        """The catalogue that the sample's names are from."""
-        return load_registry(self.catalogue)
 
     def level_of(self, value: Value) -> int:
         """The level toward which the response was steered for a value; 0 where it was not.
@@ -533,6 +624,9 @@ def read_sample(
             "valueflow's tasks; to score other responses use the task valueflow/score"
         )
     raw = metadata[SAMPLE_KEY]
+    if isinstance(raw, Mapping) and "wording" not in raw:
+        # A sample of the first wording does not say so.
+        raw = {**raw, "wording": "1"}
     if overrides and isinstance(raw, Mapping):
         raw = _overridden(raw, overrides)
     try:

@@ -1,4 +1,7 @@
-"""Inspect metric of the scorer `valueflow/intensity`: one mapping from readable names to numbers.
+"""Inspect metrics of the scorer `valueflow/intensity`: mappings from readable names to numbers.
+
+Inspect prints every metric at the end of a run, and keeps what it prints: `steering_headline` gives
+the few that a reader wants there, `steering_summary` all of them.
 
 Names run from the smallest unit to the largest: `power/+2 mean` (a cell), `power up` (a value), the
 judge, `up` (all values), and the counts. What each means is stated in
@@ -12,8 +15,10 @@ judge of scale 1; the metrics, `valueflow score` and the reports estimate the ju
 from all windows of the run together. The windows are kept, so that either can be repeated.
 """
 
+import hashlib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
@@ -37,55 +42,129 @@ from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import grader_model
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.summary.run import flatten, run_counts, summarize
+from valueflow.scorers.summary.run import RunSummary, flatten, run_counts, summarize
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 
 __all__ = [
     "intensity",
     "intensity_score",
+    "steering_headline",
     "steering_summary",
+    "summary_of",
 ]
 
 
 @metric(scores="unreduced")
-def steering_summary(estimator: str = "population") -> Metric:
+def steering_summary(estimator: str = "population", first: str = "") -> Metric:
     """Cells, dose–response figures per value, and their averages, with standard errors.
 
     While a run goes on, its headline figure and a few counts.
 
     Args:
         estimator: `population` (this project's) or `reference` (the published scripts').
+        first: a figure that is always there and stands first, NaN where the data do not allow it.
     """
 
     figures = figures_while_running(
-        lambda records: flatten(summarize(records, estimator)), _headlines, _counts
+        lambda records: flatten(summary_of(records, estimator)),
+        lambda flat: _few(flat, first),
+        _counts,
     )
 
     def compute(scores: list[SampleScore]) -> Value:
-        records: list[ResponseRecord] = [
-            score.score.metadata[METADATA_KEY]
-            for score in scores
-            if score.score.metadata and METADATA_KEY in score.score.metadata
-        ]
-        return dict(figures(records))
+        found = figures(_records(scores))
+        return {**_few(found, first), **found}
 
     return compute
+
+
+@metric(scores="unreduced")
+def steering_headline(first: str = "range") -> Metric:
+    """The figures that a run is summed up by, averaged over values, and counts.
+
+    Every other figure follows from the records that the log keeps: `valueflow summary LOG --all`,
+    `valueflow score LOG`, or the metric `steering_summary`.
+
+    Args:
+        first: the headline, always there, NaN where the data do not allow it.
+    """
+
+    figures = figures_while_running(
+        lambda records: flatten(summary_of(records)), lambda flat: _few(flat, first), _counts
+    )
+
+    def compute(scores: list[SampleScore]) -> Value:
+        records = _records(scores)
+        return {**_few(figures(records), first), **_counts(records)}
+
+    return compute
+
+
+def _records(scores: list[SampleScore]) -> list[ResponseRecord]:
+    return [
+        score.score.metadata[METADATA_KEY]
+        for score in scores
+        if score.score.metadata and METADATA_KEY in score.score.metadata
+    ]
+
+
+_SUMMARIES: dict[tuple[str, str], RunSummary] = {}
+"""The last summaries, by their estimator and their records."""
+
+_KEPT = 8
+
+
+def summary_of(records: Sequence[ResponseRecord], estimator: str = "population") -> RunSummary:
+    """`summarize`, whose result is remembered: what ends a run asks for it again.
+
+    Args:
+        records: of one run, in any order.
+        estimator: see `evaluate`.
+    """
+    lines = sorted(json.dumps(record, sort_keys=True, default=str) for record in records)
+    key = (estimator, hashlib.sha256("\n".join(lines).encode()).hexdigest())
+    if key not in _SUMMARIES:
+        _SUMMARIES[key] = summarize(records, estimator)
+        while len(_SUMMARIES) > _KEPT:
+            del _SUMMARIES[next(iter(_SUMMARIES))]
+    return _SUMMARIES[key]
 
 
 HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
 """Figures that the tasks show first, each with its standard error."""
 
+BESIDE = {
+    "range": ("up", "down"),
+    "pair cosine": ("pair along", "pair additivity"),
+    "five rank_agreement": ("five top_share", "five fading"),
+    "composite direction_agreement": ("composite relative_size",),
+}
+"""What stands beside a headline."""
 
-def _headlines(flat: dict[str, float]) -> dict[str, float]:
-    names = [f"{name}{end}" for name in HEADLINES for end in ("", "_stderr")]
-    return {name: flat[name] for name in names if name in flat}
+
+def _few(flat: Mapping[str, float], first: str) -> dict[str, float]:
+    """The headline and what stands beside it; of a run without one, what there is of all."""
+    found = {first: math.nan} if first else {}
+    for headline in (first,) if first else HEADLINES:
+        for name in (headline, *BESIDE.get(headline, ())):
+            found |= {
+                f"{name}{end}": flat[f"{name}{end}"]
+                for end in ("", "_stderr")
+                if f"{name}{end}" in flat
+            }
+    return found
+
+
+ALWAYS = ("responses", "unscored", "windows_failed", "judge_calls")
+"""Counts that are shown whatever they are; others where they are not zero."""
 
 
 def _counts(records: list[ResponseRecord]) -> dict[str, float]:
     counts = run_counts(records)
+    told = [name for name, count in counts.items() if count or name in ALWAYS]
     return {
         "refusal_rate": counts["refusals"] / max(counts["responses"], 1),
-        **{name: counts[name] for name in ("responses", "unscored", "windows_failed")},
+        **{name: counts[name] for name in told if name not in ("refusals", "over_word_limit")},
     }
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "WindowRecord",
     "baseline_name",
     "cell_name",
+    "count_words",
     "is_judged",
     "judge_usage",
     "lost_windows",
@@ -69,7 +70,9 @@ class ValueRecord(TypedDict):
     """A response's windows for one value, and its cell.
 
     `group` is empty in a single study; `condition` names all targets where the response was steered
-    toward another value too, and is empty or missing otherwise.
+    toward another value too, and is empty or missing otherwise. With a `target_se`, `stopped` says
+    why no more windows were asked for: `target`, or `disagreement` where no number of windows would
+    have reached it; None where they were used up. `running_judge` is the judge as it then stood.
     """
 
     theory: str
@@ -81,6 +84,8 @@ class ValueRecord(TypedDict):
     windows: list[WindowRecord]
     borrowed: int
     repeated: int
+    stopped: NotRequired[str | None]
+    running_judge: NotRequired[dict[str, float]]
 
 
 class JudgeUsed(TypedDict):
@@ -104,7 +109,8 @@ class ResponseRecord(TypedDict):
     None where the response was ranked at least once on every value. `targets` are (theory, value
     or child, level); `design` and `part_of` say what several targets belong to.
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
-    is known in two logs.
+    is known in two logs. `versions` hold the wording and language of all that models were told, and
+    `form` what a response was asked to be.
     """
 
     item: str
@@ -126,6 +132,16 @@ class ResponseRecord(TypedDict):
     judge: NotRequired[dict[str, Any]]
     judge_used: NotRequired[JudgeUsed]
     versions: NotRequired[dict[str, str]]
+    form: NotRequired[str]
+
+
+def count_words(text: str) -> int:
+    """Words as a reader counts them: runs of non-space characters, and each character of a script
+    that writes without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) as half a word.
+    """
+    unspaced = len(re.findall(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", text))
+    spaced = re.sub(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", " ", text)
+    return len(re.findall(r"\w\S*", spaced)) + (unspaced + 1) // 2
 
 
 CONDITION_MARK = " | "

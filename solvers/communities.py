@@ -5,15 +5,15 @@ question once, and what it says is shown to the model for every group. This is t
 with all messages given at once, in this project's own words.
 """
 
-from collections.abc import Sequence
-
 import anyio
 from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.survey.sample import OpinionSample
 from valueflow.solvers.survey_wording import community_prompt
 
-__all__ = ["COMMUNITY_TOKENS", "CommunityMessages", "community_roles"]
+__all__ = ["COMMUNITY_TOKENS", "CommunityMessages", "communities_named", "community_roles"]
 
 COMMUNITY_TOKENS = 200
 """Room for one message, in tokens, where the role sets none."""
@@ -25,6 +25,32 @@ def community_roles() -> list[str]:
     return sorted(named, key=lambda role: (len(role), role))
 
 
+def _checked_roles() -> list[str]:
+    roles = community_roles()
+    if not roles:
+        raise OptionError(
+            "method",
+            "modular_pluralism needs community models; name at least one with "
+            "--model-role community_1=MODEL",
+        )
+    return roles
+
+
+@solver
+def communities_named() -> Solver:
+    """Ends a run without community models before any model is called.
+
+    Raises:
+        OptionError: no model has a community's role.
+    """
+
+    async def check(state: TaskState, generate: Generate) -> TaskState:
+        _checked_roles()
+        return state
+
+    return check
+
+
 class CommunityMessages:
     """The messages of a run's communities; each question is put to each of them once."""
 
@@ -32,28 +58,20 @@ class CommunityMessages:
         self._said: dict[tuple[str, str], str] = {}
         self._locks: dict[str, anyio.Lock] = {}
 
-    async def about(self, question: str, text: str, options: Sequence[str]) -> list[str]:
-        """What the communities say, one text each.
-
-        Args:
-            question: hash of the question.
-            text, options: the question.
+    async def about(self, sample: OpinionSample) -> list[str]:
+        """What the communities say of a sample's question, one text each.
 
         Raises:
             OptionError: no model has a community's role.
         """
-        roles = community_roles()
-        if not roles:
-            raise OptionError(
-                "method",
-                "modular_pluralism needs community models; name at least one with "
-                "--model-role community_1=MODEL",
-            )
+        roles = _checked_roles()
         config = GenerateConfig(temperature=0.0, max_tokens=COMMUNITY_TOKENS)
+        question = sample.question
         async with self._locks.setdefault(question, anyio.Lock()):
             for role in roles:
                 if (role, question) not in self._said:
-                    model: Model = get_model(role=role, config=config)
-                    output = await model.generate(community_prompt(text, options))
+                    model: Model = get_model(role=role, required=True, config=config)
+                    asked = community_prompt(sample.text, sample.options, sample.registry)
+                    output = await model.generate(asked)
                     self._said[role, question] = output.completion.strip()
         return [self._said[role, question] for role in roles]

@@ -17,6 +17,7 @@ from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EXEMPLARS_KEY, SampleSettings, read_sample
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.wording import (
+    Form,
     Prompt,
     Style,
     definition_prompt,
@@ -42,7 +43,10 @@ def check_method(method: str, style: str) -> None:
 
 @solver
 def steer_values(
-    method: str = "definition", style: Style = "system", exemplars: int | None = None
+    method: str = "definition",
+    style: Style = "system",
+    exemplars: int | None = None,
+    system: str = "",
 ) -> Solver:
     """Steers the model toward the sample's targets and generates its response.
 
@@ -52,6 +56,7 @@ def steer_values(
         style: where the persona stands: `system` message, `user` message, or `base`, one text for
             a base model to continue.
         exemplars: texts per target for `user_texts`; the registry's default where not given.
+        system: a system prompt of one's own, which stands before the persona.
 
     Raises:
         OptionError: an unknown method or style; a level with too few texts.
@@ -61,7 +66,7 @@ def steer_values(
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         sample = read_sample(state.metadata)
-        prompt, texts = steered_prompt(sample, method, style, count, state.input_text)
+        prompt, texts = steered_prompt(sample, method, style, count, state.input_text, system)
         messages: list[ChatMessage] = []
         if prompt.system is not None:
             messages.append(ChatMessageSystem(content=prompt.system))
@@ -75,7 +80,12 @@ def steer_values(
 
 
 def steered_prompt(
-    sample: SampleSettings, method: str, style: Style, exemplars: int, query: str
+    sample: SampleSettings,
+    method: str,
+    style: Style,
+    exemplars: int,
+    query: str,
+    system: str = "",
 ) -> tuple[Prompt, list[str]]:
     """The prompt of one sample, and the texts that it quotes.
 
@@ -84,13 +94,14 @@ def steered_prompt(
     """
     registry = sample.registry
     seed = sample.evaluator.seed
+    form = Form(sample.word_limit, sample.form, style, sample.baseline, system, registry)
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
         (registry.value(name, theory, kinds), registry.level(level))
         for theory, name, level in sample.targets
     ]
     if method == "definition":
-        return definition_prompt(query, targets, sample.word_limit, style), []
+        return definition_prompt(query, targets, form), []
     vidb = vidb_of_run(sample.evaluator.vidb, sample.evaluator.columns, registry)
     texts: list[str] = []
     for value, level in targets:
@@ -103,4 +114,4 @@ def steered_prompt(
         texts += [anchor.text for anchor in chosen]
     if len(targets) > 1:
         generator_for(seed, "pooled", sample.query, *map(str, sample.targets)).shuffle(texts)
-    return user_texts_prompt(query, texts, sample.word_limit, style), texts
+    return user_texts_prompt(query, texts, form), texts

@@ -42,7 +42,7 @@ def answer_as_group(style: Style = "system", logprobs: str = "auto") -> Solver:
         sample = read_opinion_sample(state.metadata)
         messages: list[str] = []
         if sample.pass_name == "modular_pluralism":
-            messages = await communities.about(sample.question, sample.text, sample.options)
+            messages = await communities.about(sample)
             state.store.set("valueflow:communities", messages)
         prompt = sample_prompt(sample, style, messages)
         conversation: list[ChatMessage] = []

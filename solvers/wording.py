@@ -1,30 +1,34 @@
-"""All wording of steering, as plain functions that know no harness.
+"""Steering prompts, put together from the sentences of a language; no harness is known here.
 
 Each function returns a `Prompt`. The question and the form of the answer are worded alike in every
-condition, so that a steered prompt differs from the default only by its persona. Level 0 means
-that no persona is given at all.
+condition, so that a steered prompt differs from the default only by its persona, unless a plain
+baseline is asked for. A persona says first what a value means and then, last, where one stands on
+it; the levels of a value differ in that last sentence alone. Level 0 means that no persona is given
+at all.
 
 Source of the two methods: VALUEFLOW (arXiv 2602.03160), steering by intensity anchor and by user
-texts. The wording is this project's own; `WORDING_VERSION` goes into every log.
+texts. The sentences are this project's own and stand in `hub_assets/data/prompts`; their version
+goes into every log.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from valueflow.hub_assets.registry.loading import Level, Value
+from valueflow.hub_assets.registry.loading import Level, Registry, Value, load_registry
+from valueflow.hub_assets.settings import Baseline
 
 __all__ = [
-    "WORDING_VERSION",
+    "Form",
     "Prompt",
     "Style",
     "clause_sentence",
     "default_prompt",
     "definition_prompt",
+    "parts_of",
+    "target_sentence",
     "user_texts_prompt",
 ]
-
-WORDING_VERSION = "1"
 
 Style = Literal["system", "user", "base"]
 """Where the persona stands: a system message, the user message, or a text for a base model."""
@@ -38,96 +42,142 @@ class Prompt:
     user: str
 
 
-def clause_sentence(value: Value, level: Level) -> str:
-    """The persona sentence of a target, for instance `You slightly value seeking out novelty.`
+@dataclass(frozen=True)
+class Form:
+    """The form of an answer, the same in all conditions of a run.
+
+    Attributes:
+        words: most words that it may have.
+        shape: one sentence, or a paragraph.
+        style: where the persona stands; `base` gives a text to be continued.
+        baseline: how the default is asked, see `default_prompt`.
+        system: a system prompt of the user's own, which stands before the persona.
+        registry: the run's catalogue, which holds the sentences; the installation's where None.
+    """
+
+    words: int = 100
+    shape: Literal["paragraph", "sentence"] = "paragraph"
+    style: Style = "system"
+    baseline: Baseline = "first_person"
+    system: str = ""
+    registry: Registry | None = None
+
+    def say(self, name: str, **parts: object) -> str:
+        """A sentence of steering in the run's language."""
+        registry = self.registry or load_registry()
+        return registry.sentences.say(f"steering.{name}", **parts)
+
+
+def parts_of(value: Value) -> dict[str, str]:
+    """What a sentence may say of a value, by the names between braces.
+
+    Raises:
+        ValueError: an ancestor has no steering clause.
+    """
+    if value.clause is None:
+        raise ValueError(f"{value.name} has no clause, so that no sentence can be made of it")
+    return {
+        "term": value.spoken,
+        "Term": value.spoken[:1].upper() + value.spoken[1:],
+        "title": value.title.lower(),
+        "Title": value.title,
+        "definition": value.definition,
+        "clause": value.clause,
+    }
+
+
+def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
+    """The sentence that states the stance, for instance `You are strongly against this value.`
+
+    A value of several parts is taken part by part (`Value.object`), at all levels alike: who
+    rejects it rejects each of them, and the levels differ in nothing else.
 
     Raises:
         ValueError: level 0 has no sentence, and an ancestor has no steering clause.
     """
     if level.phrase is None or value.clause is None:
         raise ValueError(f"{value.name} at level {level.level} has no persona sentence")
-    return f"You {level.phrase} {value.clause}."
+    say = (registry or load_registry()).sentences.say
+    thing = value.object or say("steering.object")
+    return say("steering.stance", phrase=level.phrase, object=thing, **parts_of(value))
 
 
-def default_prompt(query: str, word_limit: int, style: Style = "system") -> Prompt:
+def target_sentence(
+    value: Value, level: Level, registry: Registry | None = None, *, line: bool = False
+) -> str:
+    """What a persona says of one target: the value's meaning, and the stance.
+
+    Args:
+        value, level: the target.
+        registry: the run's catalogue; the installation's where None.
+        line: whether it is one of several.
+
+    Raises:
+        ValueError: see `clause_sentence`.
+    """
+    say = (registry or load_registry()).sentences.say
+    stance = clause_sentence(value, level, registry)
+    return say(f"steering.target{'_line' if line else ''}", stance=stance, **parts_of(value))
+
+
+def default_prompt(query: str, form: Form) -> Prompt:
     """The query with the form of the answer and no persona.
 
     Args:
         query: the question.
-        word_limit: most words that the answer may have.
-        style: `base` gives a text to be continued; the other two are the same here.
+        form: of the answer. With the baseline `plain` the default has the word limit alone, and is
+            the model as it is when nobody asks it to be anyone; with `first_person` it is asked in
+            the very words of the steered prompts.
     """
-    return _assemble("", query, word_limit, style)
+    return _assemble("", query, form)
 
 
-def definition_prompt(
-    query: str, targets: Sequence[tuple[Value, Level]], word_limit: int, style: Style = "system"
-) -> Prompt:
-    """Steering by intensity anchor: a persona sentence for each value, with the value's meaning.
+def definition_prompt(query: str, targets: Sequence[tuple[Value, Level]], form: Form) -> Prompt:
+    """Steering by intensity anchor: for each value its meaning, and where the persona stands on it.
 
     Args:
         query: the question.
         targets: values with their levels; targets at level 0 add nothing.
-        word_limit: most words that the answer may have.
-        style: where the persona stands.
+        form: of the answer.
     """
     active = [(value, level) for value, level in targets if level.phrase is not None]
     if not active:
-        return default_prompt(query, word_limit, style)
+        return default_prompt(query, form)
     if len(active) == 1:
-        value, level = active[0]
-        persona = (
-            "Take on the following outlook as your own.\n\n"
-            f"{clause_sentence(value, level)} In other words, this is your attitude to "
-            f"{value.title.lower()}: {value.definition}"
-        )
+        told = target_sentence(*active[0], form.registry)
+        persona = form.say("persona", target=told)
     else:
-        lines = [
-            f"- {clause_sentence(value, level)} ({value.title}: {value.definition})"
-            for value, level in active
-        ]
-        persona = (
-            "Take on the following outlook as your own. Each line is one side of it, and each "
-            "counts as much as its wording says.\n\n" + "\n".join(lines)
-        )
-    return _assemble(persona, query, word_limit, style)
+        lines = [target_sentence(*target, form.registry, line=True) for target in active]
+        persona = form.say("personas", targets="\n".join(lines))
+    return _assemble(persona, query, form)
 
 
-def user_texts_prompt(
-    query: str, texts: Sequence[str], word_limit: int, style: Style = "system"
-) -> Prompt:
+def user_texts_prompt(query: str, texts: Sequence[str], form: Form) -> Prompt:
     """Steering by user texts: the model infers from them what a person holds, and how strongly.
 
     Args:
         query: the question.
         texts: the exemplars, in the order in which they are shown; none gives the default prompt.
-        word_limit: most words that the answer may have.
-        style: where the persona stands.
+        form: of the answer.
     """
     if not texts:
-        return default_prompt(query, word_limit, style)
+        return default_prompt(query, form)
     said = "\n".join(f"- {text}" for text in texts)
-    persona = (
-        "These are things that one person has written:\n\n"
-        f"{said}\n\n"
-        "Work out for yourself what this person stands for or stands against, and with how much "
-        "conviction. Then take on that outlook, in the same direction and with the same "
-        "conviction, without quoting or mentioning these texts."
-    )
-    return _assemble(persona, query, word_limit, style)
+    return _assemble(form.say("texts", texts=said), query, form)
 
 
-def _assemble(persona: str, query: str, word_limit: int, style: Style) -> Prompt:
-    form = (
-        f"Answer in the first person, in {word_limit} words or fewer. Say what you yourself think "
-        "or would do, straight away, and leave out disclaimers and remarks about being an AI."
-    )
-    if style == "base":
-        parts = [persona, f"Question: {query}", form, "Answer: I"]
+def _assemble(persona: str, query: str, form: Form) -> Prompt:
+    plain = "_plain" if not persona and form.baseline == "plain" else ""
+    shape = "_sentence" if form.shape == "sentence" else ""
+    asked = form.say(f"form{plain}{shape}", words=form.words)
+    persona = "\n\n".join(part for part in (form.system, persona) if part)
+    if form.style == "base":
+        question = form.say("base_question", query=query)
+        parts = [persona, question, asked, form.say("base_answer")]
         return Prompt(None, "\n\n".join(part for part in parts if part))
-    user = f"{query}\n\n{form}"
+    user = f"{query}\n\n{asked}"
     if not persona:
         return Prompt(None, user)
-    if style == "user":
+    if form.style == "user":
         return Prompt(None, f"{persona}\n\n{user}")
     return Prompt(persona, user)

@@ -26,7 +26,7 @@ def run_log(
 ) -> Path:
     """Runs a task on the simulated models and returns its log; `arguments` are the respondent's."""
     log = inspect_eval(
-        task or steer(values="power,benevolence", levels="-2,2", n_queries=3),
+        task or steer(values="power,benevolence", levels="-2,2", n_queries=3, figures="all"),
         model="valueflow/respondent",
         model_args=arguments,
         model_roles={"grader": judge} if judge else {},

@@ -43,6 +43,7 @@ MAY_KNOW = {
     "valueflow_tasks": {
         "commands": {"lm_eval", "simulated", "results", "rebuild", "survey", "steering"},
         "rebuild": {"simulated", "results"},
+        "judge_study": {"steering"},
         "lm_eval": {"steering", "survey", "results"},
         "results": set(),
         "simulated": {"steering", "survey"},
@@ -54,7 +55,7 @@ MAY_KNOW = {
         "embedding": set(),
         "estimate": set(),
         "judge": {"windows", "estimate"},
-        "saved": {"estimate"},
+        "saved": {"estimate", "summary"},
         "summary": {"estimate"},
         "survey": {"judge", "summary"},
         "windows": {"estimate"},

@@ -1,11 +1,11 @@
-"""The example scripts run end to end, offline, as their docstrings say."""
+"""The examples run end to end, offline, as their docstrings say."""
 
 import contextlib
 import csv
 import io
+import json
 import os
 import runpy
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
+from inspect_ai.log import read_eval_log
 
 from valueflow.cli import main
 
@@ -48,68 +49,55 @@ def script(name: str, folder: Path, *arguments: str) -> Done:
     return Done(status or 0, out.getvalue(), err.getvalue())
 
 
-SMALL = ("--n-queries", "4", "--values", "power", "--log-dir", "study", "--display", "none")
-
-
-def study(folder: Path, *more: str) -> Done:
-    return script("study_over_models.py", folder, *SMALL, *more)
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("examples")
-    # As a user runs it, in a process of its own.
-    line = [sys.executable, str(EXAMPLES / "study_over_models.py"), *SMALL]
-    environment = {**os.environ, "COLUMNS": "100"}
-    first = subprocess.run(line, capture_output=True, text=True, cwd=folder, env=environment)
-    assert first.returncode == 0, first.stdout + first.stderr
-    return folder, first.stdout
+    small = (EXAMPLES / "study.yaml").read_text(encoding="utf-8").replace("n_queries: 20", SMALL)
+    assert SMALL in small
+    (folder / "study.yaml").write_text(small, encoding="utf-8")
+    made = CliRunner().invoke(main, ["study", str(folder / "study.yaml"), "--display", "none"])
+    assert made.exit_code == 0, made.output
+    return folder, made.stdout
+
+
+SMALL = "n_queries: 6"
 
 
 def test_a_study_ranks_the_simulated_models_by_their_gain(done: tuple[Path, str]) -> None:
     folder, printed = done
-    places = [printed.index(f"gain_up={gain}") for gain in (7, 5, 3)]
+    board = printed[printed.index("range (mean of 2)") :]
+    places = [board.index(f"gain {gain}") for gain in (7, 5, 3)]
     assert places == sorted(places)
-    assert len(list((folder / "study").glob("*.eval"))) == 3
+    assert len(list((folder / "study-logs").rglob("*.eval"))) == 3
+    assert (folder / "study-report" / "index.html").is_file()
 
 
-def test_a_study_that_is_done_is_printed_again_and_not_run_again(done: tuple[Path, str]) -> None:
-    folder, printed = done
-    before = sorted((folder / "study").glob("*.eval"))
-    again = study(folder)
-    assert again.status == 0, again.stdout + again.stderr
-    assert sorted((folder / "study").glob("*.eval")) == before
-    figures = [line for line in printed.splitlines() if "±" in line]
-    assert figures == [line for line in again.stdout.splitlines() if "±" in line]
-
-
-def test_the_comparisons_that_a_study_prints_can_be_run(done: tuple[Path, str]) -> None:
-    folder, printed = done
-    commands = [line.split() for line in printed.splitlines() if line.startswith("valueflow ")]
-    assert len(commands) == 2
-    with contextlib.chdir(folder):
-        made = CliRunner().invoke(main, commands[0][1:])
-    assert made.exit_code == 0, made.output
-    assert "of 3 cells differ" in made.stdout
-
-
-def test_results_are_read_as_frames_of_runs_responses_and_cells(done: tuple[Path, str]) -> None:
+def test_results_are_read_as_frames(done: tuple[Path, str]) -> None:
     folder, _ = done
-    read = script("read_results.py", folder, "study", "-o", "tables")
+    read = script("read_results.py", folder, "study-logs", "-o", "tables")
     assert read.status == 0, read.stdout + read.stderr
-    assert "runs: 3 rows" in read.stdout
-    assert f"responses: {3 * 4 * 3} rows" in read.stdout
-    assert "cells: 9 rows" in read.stdout
+    # A default is a row for each of the two values.
+    assert f"responses: {3 * 6 * (2 + 4)} rows" in read.stdout
+    assert f"cells: {3 * 6} rows" in read.stdout
     with (folder / "tables" / "cells.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert {row["cell"] for row in rows} == {"power/-2", "power/0", "power/+2"}
-    assert all(-10 <= float(row["mean"]) <= 10 and float(row["se"]) > 0 for row in rows)
-    with (folder / "tables" / "runs.csv").open() as stream:
-        runs = {row["eval_id"]: row for row in csv.DictReader(stream)}
-    by_level = {(row["eval_id"], row["level"]): float(row["mean"]) for row in rows}
-    for run, row in runs.items():
-        span = by_level[run, "2"] - by_level[run, "-2"]
+    assert all(-10 <= float(row["mean"]) <= 10 and float(row["mean_se"]) > 0 for row in rows)
+    with (folder / "tables" / "values.csv").open() as stream:
+        values = {(row["study"], row["value"]): row for row in csv.DictReader(stream)}
+    by_level = {(r["study"], r["value"], r["level"]): float(r["mean"]) for r in rows}
+    for (study, value), row in values.items():
+        span = by_level[study, value, "2"] - by_level[study, value, "-2"]
         assert float(row["range"]) == pytest.approx(span, abs=1e-6)
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
+    notebook = json.loads((EXAMPLES / "results.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    names: dict[str, object] = {}
+    with contextlib.chdir(tmp_path), patch.dict(os.environ, MPLBACKEND="agg"):
+        for cell in cells:
+            exec(compile(cell, "results.ipynb", "exec"), names)
+    assert len(names["windows"]) == 5 * (2 + 8) * 3  # type: ignore[arg-type]
 
 
 def test_a_database_is_built_from_the_embedded_texts(
@@ -125,10 +113,14 @@ def test_a_database_is_built_from_the_embedded_texts(
     assert "the budget of 50 calls is spent" in capfd.readouterr().err
 
 
-def test_a_real_model_needs_a_real_judge(tmp_path: Path) -> None:
-    refused = study(tmp_path, "openai/gpt-4o-mini")
-    assert refused.status == 2
-    assert "name one with --judge" in refused.stderr
+def test_a_value_of_ones_own_goes_from_sixty_texts_to_an_evaluation(tmp_path: Path) -> None:
+    done = script("own_value.py", tmp_path, "-o", "thrift")
+    assert done.status == 0, done.stdout + done.stderr
+    assert (tmp_path / "thrift" / "build" / "vidb" / "catalogue.yaml").is_file()
+    (log,) = (tmp_path / "thrift" / "logs").glob("*.eval")
+    scored = read_eval_log(str(log)).results
+    assert scored is not None
+    assert scored.scores[0].metrics["slope"].value > 1
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))

@@ -1,9 +1,9 @@
 """Steer language models toward human values, and measure how far they go.
 
-The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa` and `score` are run by
-Inspect (`inspect eval valueflow/steer --model X`); the packages `valueflow.solvers`,
-`valueflow.scorers` and `valueflow.hub_assets` hold what they are made of. `valueflow.hives` loads
-embedding models of values.
+The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa`, `score`,
+`judge_stability` and `injection` are run by Inspect (`inspect eval valueflow/steer --model X`);
+the packages `valueflow.solvers`, `valueflow.scorers` and `valueflow.hub_assets` hold what they are
+made of. `valueflow.hives` loads embedding models of values.
 """
 
 from importlib import import_module
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from valueflow.judge_study.injection import injection
+    from valueflow.judge_study.task import judge_stability
     from valueflow.scorers.embedding import hives
     from valueflow.steering.existing import score
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "hives",
+    "injection",
+    "judge_stability",
     "opinionqa",
     "score",
     "steer",
@@ -38,6 +42,8 @@ TASK_MODULES = {
     "steer_composite": "valueflow.steering.tasks",
     "opinionqa": "valueflow.survey.task",
     "score": "valueflow.steering.existing",
+    "injection": "valueflow.judge_study.injection",
+    "judge_stability": "valueflow.judge_study.task",
 }
 """The tasks, as they are listed, and the modules that define them."""
 

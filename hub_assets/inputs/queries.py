@@ -4,19 +4,22 @@ Accepted columns: the question is `query`, `question`, `prompt`, `instruction` o
 identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
 without a family column gives its own name as the family, so that a folder with one file per
 source (as the published queries are kept) is drawn from evenly. A question may be a chat of one
-message, `[{"role": "user", "content": "..."}]`.
+message, `[{"role": "user", "content": "..."}]`. A column `related` may name the values that a
+question gives something to hold on to, parted by `|`; the others of that set are off topic for it.
 """
 
 import itertools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.inputs.rows import Row
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import Registry
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Queries", "Query", "choose_queries", "load_queries"]
@@ -25,16 +28,26 @@ COLUMNS = {
     "query": ("query", "question", "prompt", "instruction", "text"),
     "id": ("id", "query_id"),
     "family": ("family", "dataset", "category", "source"),
+    "related": ("related", "related_values"),
 }
 
 
 @dataclass(frozen=True)
 class Query:
-    """One question: `id` is unique in its set and safe in file names and Inspect sample ids."""
+    """One question.
+
+    Attributes:
+        id: unique in its set, and safe in file names and Inspect sample ids.
+        family: the group of questions that it belongs to.
+        text: the question.
+        related: (theory, value) of each value that it gives something to hold on to; None where
+            the set does not say.
+    """
 
     id: str
     family: str
     text: str
+    related: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,18 @@ class Queries:
     source: Source
     notes: tuple[str, ...]
 
+    @cached_property
+    def told(self) -> frozenset[tuple[str, str]]:
+        """The values that the set says something of: those to which some question is related."""
+        return frozenset(value for query in self.queries for value in query.related or ())
+
+    def off_topic(self, query: Query, value: Value) -> bool | None:
+        """Whether a question has nothing to do with a value; None where the set does not say."""
+        key = (value.theory, value.name)
+        if query.related is None or key not in self.told:
+            return None
+        return key not in query.related
+
 
 def load_queries(
     source: object, columns: Mapping[str, str] | None = None, registry: Registry | None = None
@@ -54,12 +79,14 @@ def load_queries(
     Args:
         source: asset, path, folder or `ORG/NAME@REVISION`, see
             `valueflow.hub_assets.inputs.source`.
-        columns: the user's names for the columns `query`, `id`, `family`.
+        columns: the user's names for the columns `query`, `id`, `family`, `related`.
         registry: the catalogue; the installation's where not given.
 
     Raises:
-        InputFileError: the file is empty, a query is empty, or an id stands twice.
+        InputFileError: the file is empty, a query is empty, an id stands twice, or a name in the
+            column `related` is of no value.
     """
+    registry = registry or load_registry()
     opened = open_source(source, "queries", registry)
     found: list[Query] = []
     seen_texts: set[str] = set()
@@ -88,11 +115,28 @@ def load_queries(
         elif identifier in seen_ids:
             raise InputFileError(row.file, f"the id '{identifier}' stands twice", row=row.number)
         seen_ids.add(identifier)
-        found.append(Query(identifier, family, text))
+        related = _related(row, mapping, registry)
+        found.append(Query(identifier, family, text, related))
     if not found:
         raise InputFileError(opened.reference, "holds no query; give a file with at least one row")
     notes = (f"{repeated} repeated queries left out",) if repeated else ()
     return Queries(tuple(found), opened, notes)
+
+
+def _related(
+    row: Row, mapping: Mapping[str, str], registry: Registry
+) -> frozenset[tuple[str, str]] | None:
+    """The values that a row names; None where it says nothing."""
+    cell = row.cell(mapping, "related")
+    if cell is None or not str(cell).strip():
+        return None
+    try:
+        values = [registry.value(name) for name in str(cell).split("|") if name.strip()]
+    except UnknownNameError as error:
+        raise InputFileError(
+            row.file, str(error), row=row.number, column=mapping["related"]
+        ) from None
+    return frozenset((value.theory, value.name) for value in values)
 
 
 def _new_id(wanted: str, taken: Collection[str]) -> str:

@@ -25,11 +25,20 @@ def group_key(name: object) -> str:
 
 
 class Band(Record):
-    """A range of scores: those below `below` and in no earlier band; the last has no bound."""
+    """A range of scores: those below `below` and in no earlier band; the last has no bound.
+
+    `title` is what models are shown in place of the name, in another language.
+    """
 
     name: str
     below: float | None
     phrase: str
+    title: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """What models are shown, for instance `very high`."""
+        return self.title or self.name
 
 
 class Group(Record):
@@ -38,6 +47,7 @@ class Group(Record):
     name: str
     attribute: str
     sentence: str
+    language: str = "en"
     aliases: tuple[str, ...] = ()
 
     @property

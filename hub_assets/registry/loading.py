@@ -12,16 +12,25 @@ of it reaches `load_registry()` or another run.
 
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.files import read_text
 from valueflow.hub_assets.registry.names import Registry
+from valueflow.hub_assets.registry.prompts import (
+    ENGLISH,
+    WORDING,
+    WORDINGS,
+    read_sentences,
+    with_texts,
+)
 from valueflow.hub_assets.registry.records import (
     Asset,
     FiveValueSquare,
@@ -45,9 +54,11 @@ __all__ = [
     "Theory",
     "Value",
     "definitions_hash",
+    "is_said",
     "load_registry",
     "open_catalogue",
     "opened_registries",
+    "own_theories_text",
     "read_registry",
     "registry_path",
     "slug",
@@ -69,7 +80,9 @@ def read_registry(path: Path) -> Registry:
         InputFileError: the file is missing, is not YAML or breaks the schema; the message names
             the file and the place in it.
     """
-    return _validated(_parsed(path, read_text(path)), path)
+    sentences, texts, place = read_sentences(ENGLISH, WORDING)
+    raw = with_texts(_parsed(path, read_text(path)), texts, ENGLISH, place)
+    return _validated({**raw, "sentences": sentences}, path)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
@@ -130,48 +143,128 @@ def _mappings(records: Any) -> list[dict[str, Any]]:
 
 
 _opened: dict[str, str] = {}
-"""Path to text of users' own catalogues, each as it was when a run last opened it."""
+"""Path to text of users' own catalogues and prompts, each as it was when a run last opened it."""
+
+_Choice = tuple[str | None, str, str, str | None]
+"""A user's own catalogue, wording, language, and a user's own prompts."""
+
+_in_use: dict[_Choice, Registry] = {}
 
 
-def load_registry(catalogue: str | Path | None = None) -> Registry:
+def load_registry(
+    catalogue: str | Path | None = None,
+    *,
+    wording: str = WORDING,
+    language: str = ENGLISH,
+    prompts: str | Path | None = None,
+) -> Registry:
     """The catalogue that came with this installation, with at most one of a user's own.
 
-    The same record for the same contents. A catalogue that was opened in this process is taken as
-    it was then, so that a file which changes during a run changes none of its scores.
+    The same record for the same contents. A file that was opened in this process is taken as it was
+    then, so that one which changes during a run changes none of its scores.
 
     Args:
         catalogue: the user's own, or None.
+        wording: version of all texts that reach models.
+        language: of these texts.
+        prompts: folder with a file `LANGUAGE.yaml` of the user's own, or None.
 
     Raises:
-        InputFileError: the user's own cannot be read, breaks the schema or names what is there
-            already.
+        InputFileError: a file of the user's own cannot be read, breaks the schema or names what is
+            there already, or in the case of prompts what is not.
+        OptionError: there are no texts in this language or wording.
     """
-    if catalogue is None:
-        return _load(registry_path(), None, None)
-    file = str(catalogue)
-    file = file if file in _opened else _absolute(file)
-    return _load(registry_path(), file, _opened[file]) if file in _opened else open_catalogue(file)
+    if catalogue is None and prompts is None:
+        return _kept(None, wording, language, None)
+    files = [
+        None if file is None else str(file) if str(file) in _opened else _absolute(file)
+        for file in (catalogue, prompts_file(prompts, language))
+    ]
+    for file in files:
+        if file is not None and file not in _opened:
+            _opened[file] = read_text(Path(file))
+    return _kept(files[0], wording, language, files[1])
 
 
-def open_catalogue(path: str | Path) -> Registry:
-    """`load_registry` of a user's own catalogue, whose file is read anew.
+def prompts_file(folder: str | Path | None, language: str) -> Path | None:
+    """The file of a language in a user's own folder of prompts.
 
     Raises:
-        InputFileError: the file cannot be read, breaks the schema or names what is there already.
+        InputFileError: it is not there.
     """
-    file = _absolute(path)
-    text = read_text(Path(file))
-    found = _load(registry_path(), file, text)
-    _opened[file] = text
+    if folder is None:
+        return None
+    file = Path(_absolute(folder)) / f"{language}.yaml"
+    if not file.is_file() and str(file) not in _opened:
+        raise InputFileError(folder, f"holds no file {language}.yaml with prompts of that language")
+    return file
+
+
+def open_catalogue(
+    path: str | Path | None,
+    *,
+    wording: str = WORDING,
+    language: str = ENGLISH,
+    prompts: str | Path | None = None,
+) -> Registry:
+    """`load_registry` of files of a user's own that are read anew.
+
+    Raises:
+        InputFileError: a file cannot be read, breaks the schema or names what is there already.
+    """
+    own = None if path is None else _absolute(path)
+    said = prompts_file(prompts, language)
+    fresh = {file: read_text(Path(file)) for file in (own, said and str(said)) if file}
+    before = {file: _opened[file] for file in fresh if file in _opened}
+    _opened.update(fresh)
+    try:
+        return _kept(own, wording, language, None if said is None else str(said))
+    except ValueflowError:
+        # What cannot be used takes no place of what can.
+        for file in fresh:
+            del _opened[file]
+        _opened.update(before)
+        raise
+
+
+def _kept(own: str | None, wording: str, language: str, prompts: str | None) -> Registry:
+    found = _load(
+        registry_path(),
+        None if own is None else (own, _opened[own]),
+        wording,
+        language,
+        None if prompts is None else (prompts, _opened[prompts]),
+    )
+    _in_use[own, wording, language, prompts] = found
     return found
 
 
 def opened_registries() -> tuple[Registry, ...]:
-    """The installation's catalogue, and it with each of those that this process has opened.
+    """The installation's catalogue, and all others that this process has opened.
 
     For simulated models alone, which see prompts and not whose run they belong to.
     """
-    return (load_registry(), *(load_registry(path) for path in _opened))
+    return tuple(dict.fromkeys((load_registry(), *_in_use.values())))
+
+
+def is_said(prompt: str, name: str) -> bool:
+    """Whether a prompt begins like a sentence, in any language and wording of this process.
+
+    For simulated models alone, which see nothing but prompts.
+
+    Args:
+        prompt: what a model was given.
+        name: of the sentence, such as `rating.question`; its first line counts.
+    """
+    first = prompt.partition("\n")[0]
+    said = {registry.sentences.texts.get(name, "") for registry in opened_registries()}
+    return any(bool(_first_line(one).fullmatch(first)) for one in said if one)
+
+
+@cache
+def _first_line(sentence: str) -> re.Pattern[str]:
+    parts = Formatter().parse(sentence.partition("\n")[0])
+    return re.compile("".join(re.escape(t) + ("" if f is None else ".*") for t, f, _, _ in parts))
 
 
 def definitions_hash(registry: Registry) -> str | None:
@@ -182,12 +275,27 @@ def definitions_hash(registry: Registry) -> str | None:
     """
     if registry.catalogue is None:
         return None
-    path = Path(registry.catalogue)
-    theories = _parsed(path, _opened[registry.catalogue]).get("theories")
+    theories = _own_theories(registry.catalogue)
     if not theories:
         return None
     text = json.dumps(theories, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def own_theories_text(registry: Registry) -> str | None:
+    """What a user's own catalogue says of theories and values, as a catalogue of its own; None
+    where it says nothing.
+
+    Pairs, squares and assets are left out: they may name files of one machine.
+    """
+    theories = registry.catalogue and _own_theories(registry.catalogue)
+    if not theories:
+        return None
+    return yaml.safe_dump({"theories": theories}, sort_keys=False, allow_unicode=True)
+
+
+def _own_theories(catalogue: str) -> Any:
+    return _parsed(Path(catalogue), _opened[catalogue]).get("theories")
 
 
 def _absolute(path: str | Path) -> str:
@@ -195,12 +303,23 @@ def _absolute(path: str | Path) -> str:
 
 
 @cache
-def _load(installed: Path, own: str | None, text: str | None) -> Registry:
-    if own is None or text is None:
-        return read_registry(installed)
-    path = Path(own)
-    merged = _merged(_parsed(installed, read_text(installed)), _parsed(path, text), path)
-    return _validated({**merged, "catalogue": own}, path)
+def _load(
+    installed: Path,
+    own: tuple[str, str] | None,
+    wording: str,
+    language: str,
+    prompts: tuple[str, str] | None,
+) -> Registry:
+    raw = _parsed(installed, read_text(installed))
+    path = installed
+    if own is not None:
+        path = Path(own[0])
+        raw = {**_merged(raw, _parsed(path, own[1]), path), "catalogue": own[0]}
+    if wording not in WORDINGS:
+        raise OptionError("wording", f"{wording!r} is none of {', '.join(WORDINGS)}")
+    sentences, texts, place = read_sentences(language, wording, prompts)
+    raw = with_texts(raw, texts, language, place)
+    return _validated({**raw, "sentences": sentences}, path)
 
 
 def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -209,7 +328,7 @@ def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str,
     Raises:
         InputFileError: an unknown key, a name that is taken, or a part that is no mapping.
     """
-    allowed = ("schema_version", "theories", "pairs", "five_value_squares", "assets")
+    allowed = ("schema_version", "language", "theories", "pairs", "five_value_squares", "assets")
     unknown = [str(key) for key in more if key not in allowed]
     if unknown:
         raise InputFileError(
@@ -224,7 +343,8 @@ def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str,
         if isinstance(asset, dict) and asset.get("path") and name not in base["assets"]:
             merged["assets"][name] = {**asset, "path": str(path.parent / str(asset["path"]))}
     theories = dict(base["theories"])
-    for name, theory in _mapping(more.get("theories"), path, "theories").items():
+    said = _in_language(_mapping(more.get("theories"), path, "theories"), more.get("language"))
+    for name, theory in said.items():
         if name not in theories:
             theories[name] = theory
             continue
@@ -239,6 +359,23 @@ def _merged(base: dict[str, Any], more: dict[str, Any], path: Path) -> dict[str,
     if not isinstance(pairs, list):
         raise InputFileError(path, "pairs: must be a list")
     return {**merged, "theories": theories, "pairs": [*base["pairs"], *pairs]}
+
+
+def _in_language(theories: dict[str, Any], language: Any) -> dict[str, Any]:
+    """A user's own theories whose nodes know the language of the catalogue."""
+    if language is None:
+        return theories
+    made = {}
+    for name, theory in theories.items():
+        nodes = theory.get("nodes") if isinstance(theory, dict) else None
+        if isinstance(nodes, dict):
+            told = {
+                key: {"language": language, **node} if isinstance(node, dict) else node
+                for key, node in nodes.items()
+            }
+            theory = {**theory, "nodes": told}
+        made[name] = theory
+    return made
 
 
 def _mapping(raw: Any, path: Path, place: str) -> dict[str, Any]:

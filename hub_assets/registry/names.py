@@ -1,12 +1,13 @@
 """The catalogue as a record, and how a name is found in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
 from valueflow.hub_assets.registry.groups import OpinionCatalogue
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.hub_assets.registry.records import (
     Asset,
     Defaults,
@@ -29,6 +30,7 @@ class Registry(Record):
 
     Attributes:
         catalogue: absolute path of the user's own that is part of it, if there is one.
+        sentences: what models are told, in the language and wording of the catalogue's texts.
     """
 
     schema_version: Literal[1]
@@ -41,21 +43,14 @@ class Registry(Record):
     pairs: tuple[Pair, ...] = ()
     five_value_squares: dict[str, FiveValueSquare] = Field(default_factory=dict)
     catalogue: str | None = None
+    sentences: Sentences
 
     def __hash__(self) -> int:
         """Cheap, so that what depends on names can be kept by catalogue; equal ones have one."""
-        return hash((self.catalogue, *self.theories, len(self.assets)))
+        return hash((self.catalogue, self.sentences.place, *self.theories, len(self.assets)))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        theories: dict[str, str] = {}
-        for value in self.macro_values():
-            first = theories.setdefault(value.name, value.theory)
-            if first != value.theory:
-                raise ValueError(
-                    f"theories.{value.theory}.nodes.{value.name}: {first} has a value of that "
-                    "name; names of values must differ, since tables are keyed by them"
-                )
         for pair in self.pairs:
             self.check_pair(pair)
         for square in self.five_value_squares.values():
@@ -63,6 +58,22 @@ class Registry(Record):
             if len(set(found)) < len(found):
                 raise ValueError(f"five_value_squares.{square.name}: a value stands twice")
         return self
+
+    def check_language(self, values: Iterable[Value]) -> None:
+        """Checks that values have texts in the language of the sentences around them.
+
+        Raises:
+            OptionError: one has none; the message names it and the place where it is missing.
+        """
+        for value in values:
+            if value.language != self.sentences.language:
+                raise OptionError(
+                    "language",
+                    f"{value.theory}:{value.name} has its texts in {value.language!r}, not in "
+                    f"{self.sentences.language!r}; add catalogue.theories.{value.theory}.nodes."
+                    f"{value.name} (title, definition, clause) to a file "
+                    f"{self.sentences.language}.yaml and give its folder: prompts=FOLDER",
+                )
 
     def check_pair(self, pair: Pair) -> tuple[Value, Value]:
         """The two members of a pair, as they are steered.
@@ -128,7 +139,8 @@ class Registry(Record):
         """The value of that name in any spelling, within one theory or across all.
 
         `theory:value` names both at once. The 32 macro-values have distinct names, so a theory is
-        needed only for ancestors and children that share one.
+        needed only for ancestors and children that share one, and for a user's own value of a name
+        that another theory has.
 
         Raises:
             UnknownNameError: there is none of these kinds, or the name is in several theories.

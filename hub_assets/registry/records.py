@@ -44,7 +44,17 @@ class Level(Record):
 
 
 class Value(Record):
-    """One node of a theory: a macro-value that is steered and scored, an ancestor, or a child."""
+    """One node of a theory: a macro-value that is steered and scored, an ancestor, or a child.
+
+    Attributes:
+        definition: what someone who holds it wants, one sentence; judges and panels are shown it.
+        clause: what it means, as the end of "... means "; models are steered with it.
+        term: its name inside a sentence, where that is not the title.
+        object: what one is for or against, where "this value" would leave open whether a rejection
+            is meant of all its parts or of them together.
+        source: where the definition comes from, such as articles of a declaration.
+        language: of all these texts.
+    """
 
     theory: str
     name: str
@@ -52,9 +62,18 @@ class Value(Record):
     kind: Kind
     definition: str
     clause: str | None = None
+    term: str | None = None
+    object: str | None = None
+    source: str = ""
+    language: str = "en"
     parents: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    @property
+    def spoken(self) -> str:
+        """The name inside a sentence, for instance `power`."""
+        return self.term or self.title.lower()
 
 
 class Target(Record):
@@ -118,6 +137,7 @@ class Asset(Record):
 
     Attributes:
         built_on: the questions that a table of group profiles was computed from, in words.
+        built_on_texts: embedded table of the hashes of their texts (`text_hash`), where known.
     """
 
     name: str
@@ -134,6 +154,7 @@ class Asset(Record):
     source: str = "the user's own"
     note: str = ""
     built_on: str = ""
+    built_on_texts: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.registry.prompts import ENGLISH, WORDING
 
 __all__ = ["OPINION_KEY", "PASSES", "OpinionSample", "Pass", "read_opinion_sample"]
 
@@ -39,6 +41,8 @@ class OpinionSample(BaseModel):
         lines: (value, score) of each profile line that was put into the prompt.
         relevance: the question's relevance, where a table has it.
         leakage: what is known of the questions that the profile was built on.
+        wording, language, prompts: of all that the model is told, see
+            `valueflow.hub_assets.settings.ResponseSettings`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +61,14 @@ class OpinionSample(BaseModel):
     lines: tuple[tuple[str, float], ...] = ()
     relevance: float | None = None
     leakage: str = ""
+    wording: str = WORDING
+    language: str = ENGLISH
+    prompts: str | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The catalogue, with its texts in the sample's wording and language."""
+        return load_registry(wording=self.wording, language=self.language, prompts=self.prompts)
 
 
 def read_opinion_sample(metadata: Mapping[str, Any]) -> OpinionSample:
@@ -71,7 +83,10 @@ def read_opinion_sample(metadata: Mapping[str, Any]) -> OpinionSample:
             "valueflow/option_choice works on samples of the task valueflow/opinionqa"
         )
     try:
-        return OpinionSample.model_validate(metadata[OPINION_KEY])
+        raw = metadata[OPINION_KEY]
+        # A sample of the first wording does not say so.
+        known = {"wording": "1", **raw} if isinstance(raw, Mapping) else raw
+        return OpinionSample.model_validate(known)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -96,7 +96,7 @@ def label_table(theory: str, labels: Sequence[Iterable[tuple[str, str]]]) -> Lab
             clash = own[row, node] and directions[row, node] != code
             own[row, node] = True
             directions[row, node] = 0 if clash else code
-    levels = np.array([level_of(node) for node in record.nodes.values()])
+    levels = np.array([level_of(record, node) for node in record.nodes.values()])
     closure = (own.astype(np.float32) @ ancestors_of(record).astype(np.float32)) > 0
     return LabelTable(theory, tuple(record.nodes), levels, own, closure, directions)
 

@@ -101,17 +101,25 @@ def evaluate(
 ) -> Evaluation:
     """Estimate judges, responses, cells and, given ``baselines``, shifts.
 
-    ``estimator`` is ``population`` (this package's) or ``reference`` (the published one, which has
-    no error for a response: its ``se``, ``lower`` and ``upper`` are NaN).  ``baselines`` maps cells
-    to the cells from which their shifts are taken.  ``judge`` is a known judge, or one by value; by
-    default judges are estimated from the windows.  ``confidence`` is that of the intervals.
-    ``choice_weight`` says for how many drawn choices a choice distribution counts; by default this
-    is estimated with the judge (`valueflow.scorers.estimate.judge`), and is 1 for a known judge.
-    ``rating_judge`` is a known judge of rated windows, for all values.
+    Args:
+        table: W windows of any number of values.
+        estimator: ``population`` (this package's) or ``reference`` (the published one, which has no
+            error for a response: its ``se``, ``lower`` and ``upper`` are NaN).
+        baselines: maps cells to the cells from which their shifts are taken.
+        judge: a known judge, or one by value; by default judges are estimated from the windows.
+        confidence: probability inside the intervals.
+        choice_weight: for how many drawn choices a choice distribution counts; by default this is
+            estimated with the judge (`valueflow.scorers.estimate.judge`), and is 1 for a known one.
+        rating_judge: a known judge of rated windows, for all values.
 
-    Raises ``ValueError`` for an unknown estimator, a confidence outside (0, 1), a value without a
-    judge in ``judge``, a baseline that has no windows or measures another value, a weight that is
-    not positive, or choices or windows without an order where the estimator is ``reference``.
+    Returns:
+        Judges, responses, cells and shifts, intensities in points of the [-10, 10] scale.
+
+    Raises:
+        ValueError: an unknown estimator; a confidence outside (0, 1); a value without a judge in
+            ``judge``; a baseline that has no windows or measures another value; a weight that is
+            not positive; choices, or windows without an order, where the estimator is
+            ``reference``.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {ESTIMATORS}, not {estimator!r}")

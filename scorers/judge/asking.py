@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from inspect_ai.model import (
@@ -30,6 +30,7 @@ from inspect_ai.model import (
 from inspect_ai.util import JSONSchema, LimitExceededError
 
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.scorers.judge.answer import Ranking, read_ranking, strip_reasoning
 from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
@@ -52,11 +53,16 @@ from valueflow.scorers.judge.questions.rating import (
     read_ratings,
 )
 from valueflow.scorers.judge.questions.refusals import (
-    REFUSAL_CORRECTION,
     REFUSAL_PROMPT_VERSION,
     RefusalAnswer,
     read_refusal,
     refusal_prompt,
+)
+from valueflow.scorers.judge.questions.wordings import (
+    SINGLE_PROMPT_VERSION,
+    STANDARD,
+    Wording,
+    read_single_rating,
 )
 
 __all__ = [
@@ -65,14 +71,18 @@ __all__ = [
     "RANKING",
     "RATING",
     "SELF_JUDGED",
+    "SINGLE",
     "Form",
     "Judgement",
     "Reply",
     "ask",
     "ask_refusal",
     "grader_model",
+    "grader_models",
+    "grader_roles",
     "judge_cache",
     "judge_window",
+    "worded",
 ]
 
 GRADER_ROLE = "grader"
@@ -323,7 +333,7 @@ class Form:
     version: str
     unread: Failure
     read: Callable[[str, Sequence[str]], Ranking | Rated | None]
-    correct: Callable[[Sequence[str]], str]
+    correct: Callable[[Sequence[str], Sentences | None], str]
     schema: Callable[[Sequence[str]], ResponseSchema]
     differ: bool = False
 
@@ -374,7 +384,7 @@ RATING = Form(
     version=f"rating {RATING_PROMPT_VERSION}",
     unread="no complete ratings",
     read=read_ratings,
-    correct=lambda labels: rating_correction(labels, differ=True),
+    correct=lambda labels, said: rating_correction(labels, said, differ=True),
     schema=_numbers_schema,
     differ=True,
 )
@@ -385,6 +395,23 @@ PLACEMENT = Form(
     correct=rating_correction,
     schema=_numbers_schema,
 )
+
+
+SINGLE = Form(
+    version=f"single rating {SINGLE_PROMPT_VERSION}",
+    unread="no complete ratings",
+    read=read_single_rating,
+    correct=rating_correction,
+    schema=_numbers_schema,
+)
+"""A number for one text, beside which no other is shown."""
+
+
+def worded(form: Form, wording: Wording) -> Form:
+    """What is asked for, in one of its wordings: each has answers of its own in a cache."""
+    if wording == STANDARD:
+        return form
+    return replace(form, version=f"{form.version}, {wording.name} {wording.version}")
 
 
 @dataclass(frozen=True)
@@ -419,8 +446,23 @@ def grader_model() -> tuple[Model, bool]:
     """
     defaults = load_registry().defaults.evaluator
     config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
-    named = GRADER_ROLE in model_roles()
-    return get_model(role=GRADER_ROLE, config=config), named
+    if GRADER_ROLE in model_roles():
+        return get_model(role=GRADER_ROLE, required=True, config=config), True
+    return get_model(), False
+
+
+def grader_roles() -> list[str]:
+    """The roles of a run's judges: `grader`, `grader_b`, and whatever else begins so, in order."""
+    found = [r for r in model_roles() if r == GRADER_ROLE or r.startswith(f"{GRADER_ROLE}_")]
+    return sorted(found, key=lambda role: (role != GRADER_ROLE, role))
+
+
+def grader_models() -> list[Model]:
+    """The models in the roles of `grader_roles`, set as that of `grader_model` is; that of `grader`
+    first, and none where no role names a judge."""
+    defaults = load_registry().defaults.evaluator
+    config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
+    return [get_model(role=role, config=config) for role in grader_roles()]
 
 
 async def judge_window(
@@ -431,6 +473,7 @@ async def judge_window(
     attempts: int,
     own_config: bool = True,
     form: Form = RANKING,
+    sentences: Sentences | None = None,
 ) -> Judgement:
     """Puts one question about a window to a judge.
 
@@ -441,6 +484,7 @@ async def judge_window(
         attempts: most questions to put.
         own_config: see `ask`.
         form: what is asked for.
+        sentences: the run's, for the correction; the installation's where None.
 
     Returns:
         The judgement; what is raised is what `ask` raises.
@@ -454,7 +498,7 @@ async def judge_window(
         model,
         prompt,
         read,
-        form.correct(labels),
+        form.correct(labels, sentences),
         attempts=attempts,
         version=form.version,
         config=_structured(model, form.schema(labels)),
@@ -530,7 +574,12 @@ def _full_answer(output: ModelOutput) -> str:
 
 
 async def ask_refusal(
-    model: Model, question: str, response: str, *, own_config: bool = True
+    model: Model,
+    question: str,
+    response: str,
+    *,
+    own_config: bool = True,
+    sentences: Sentences | None = None,
 ) -> RefusalAnswer:
     """Asks whether a response declines to answer.
 
@@ -539,6 +588,7 @@ async def ask_refusal(
         question: what was asked, without steering.
         response: the response, without reasoning.
         own_config: see `ask`.
+        sentences: the run's; the installation's where None.
 
     Returns:
         The answer; what is raised is what `ask` raises.
@@ -549,9 +599,9 @@ async def ask_refusal(
 
     reply = await ask(
         model,
-        refusal_prompt(question, response),
+        refusal_prompt(question, response, sentences),
         read,
-        REFUSAL_CORRECTION,
+        (sentences or load_registry().sentences).say("refusal.correction"),
         attempts=_REFUSAL_ATTEMPTS,
         version=f"refusal {REFUSAL_PROMPT_VERSION}",
         own_config=own_config,

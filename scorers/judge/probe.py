@@ -78,14 +78,16 @@ async def probe_judge(model: Model, value: Value, sample: SampleSettings) -> str
     theory = registry.theories[value.theory]
     generator = generator_for(settings.seed, "probe", value.theory, value.name)
     if settings.judge_mode == "choice":
-        choice = await ask_choice(judge, value, theory, texts, generator)
+        choice = await ask_choice(
+            judge, value, theory, texts, generator, sentences=registry.sentences
+        )
         failure: str | None = choice.failure
         error, raw = choice.error, choice.raw
     else:
         labels = draw_labels(texts, generator)
         said = await judge_window(
             judge,
-            judge_prompt(value, theory, texts, labels),
+            judge_prompt(value, theory, texts, labels, registry.sentences),
             labels,
             attempts=1,
         )

@@ -10,18 +10,41 @@ from dataclasses import dataclass
 import numpy as np
 from inspect_ai.model import Model
 from inspect_ai.util import collect
+from numpy.typing import NDArray
 
 from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings
-from valueflow.scorers.judge.asking import PLACEMENT, RATING, Judgement, judge_window
+from valueflow.scorers.judge.asking import (
+    PLACEMENT,
+    RANKING,
+    RATING,
+    Judgement,
+    judge_window,
+    worded,
+)
 from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
-from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
-from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt, rating_prompt
-from valueflow.scorers.records import ValueRecord, WindowRecord, cell_name, is_judged
-from valueflow.scorers.windows.adaptive import is_precise_enough, next_window, posterior_after
-from valueflow.scorers.windows.draw import Window, draw_windows, place_of_window, shown_order
+from valueflow.scorers.judge.questions.ranking import draw_labels
+from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt
+from valueflow.scorers.judge.questions.wordings import STANDARD, Wording
+from valueflow.scorers.records import (
+    ValueRecord,
+    WindowRecord,
+    cell_name,
+    count_words,
+    is_judged,
+)
+from valueflow.scorers.windows.adaptive import next_window, posterior_after
+from valueflow.scorers.windows.draw import (
+    Window,
+    draw_windows,
+    near_in_length,
+    place_of_window,
+    preferred_anchors,
+    shown_order,
+)
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
 
@@ -39,6 +62,8 @@ class ResponseToJudge:
         named: whether the judge was named by its role, see `judge_window`.
         without_logprobs: judges that were found to return no logprobs; shared by a run's responses,
             so that no call is wasted on asking them for a choice again.
+        running: what the run's windows say of the judge so far, where windows are adaptive.
+        wording: of the questions; placements and choices have the standard one alone.
     """
 
     text: str
@@ -49,6 +74,8 @@ class ResponseToJudge:
     model: Model
     named: bool
     without_logprobs: set[str]
+    running: RunningJudge
+    wording: Wording = STANDARD
 
     @property
     def settings(self) -> EvaluatorSettings:
@@ -89,6 +116,10 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record = value_record(value, sample)
     table = settings.panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
+    if settings.anchor_length == "near":
+        usable = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+        words = count_words(response.text)
+        anchors = tuple(near_in_length(usable, words, settings.windows, settings.window_size))
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)
@@ -101,7 +132,16 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
         settings.seed, "windows", response.sample_id, response.epoch, value.theory, value.name
     )
     if settings.sampling == "adaptive":
-        record["windows"] = await _adaptive(response, value, anchors, places, generator)
+        own = preferred_anchors(
+            np.array([anchor.intensity for anchor in anchors]),
+            index,
+            responses,
+            settings.windows_of(0, responses) * (settings.window_size - 1),
+            settings.seed,
+            value.theory,
+            record["cell"],
+        )
+        await _adaptive(response, value, record, anchors, own, places, generator)
         return record
     drawn = draw_windows(
         anchors,
@@ -145,37 +185,59 @@ async def judge_again(response: ResponseToJudge, value: Value, record: ValueReco
 async def _adaptive(
     response: ResponseToJudge,
     value: Value,
+    record: ValueRecord,
     anchors: Sequence[Anchor],
+    own: NDArray[np.bool_],
     places: Sequence[int],
     generator: np.random.Generator,
-) -> list[WindowRecord]:
-    """Windows one after the other, until the budget, the target or the anchors are used up."""
-    settings = response.settings
-    pool = [anchor for anchor in anchors if anchor.text not in response.exemplars]
+) -> None:
+    """Windows one after the other, until the budget, the target or the anchors are used up.
+
+    Anchors of the response's own part go before others, and no anchor is shown twice. Where numbers
+    are asked for, the anchors calibrate the judge and tell nothing of the response, so that every
+    window spans the scale.
+    """
+    settings, running = response.settings, response.running
+    item = f"{response.sample_id}#{response.epoch}"
+    usable = np.array([anchor.text not in response.exemplars for anchor in anchors])
+    intensities = np.array([anchor.intensity for anchor in anchors])
+    count = settings.window_size - 1
     judged: list[WindowRecord] = []
     posterior = None
     for number, place in enumerate(places):
-        if len(pool) < settings.window_size - 1:
+        if usable.sum() < count:
             break
-        chosen = next_window(
-            np.array([anchor.intensity for anchor in pool]),
-            generator,
-            posterior=posterior,
-            scale=settings.design_scale,
-            window_size=settings.window_size,
-        )
-        shown = shown_order(place, settings.window_size, generator)
-        window = Window(tuple(pool[i] for i in chosen), shown)
-        judged.append(await _judge(response, value, window, number))
-        used = set(chosen.tolist())
-        pool = [anchor for i, anchor in enumerate(pool) if i not in used]
+        free = np.flatnonzero(usable & own)
+        if len(free) < count:
+            free = np.flatnonzero(usable)
+        scale = running.design_scale
         ranked = [one for one in judged if one["order"] is not None]
-        if not ranked:
+        posterior = posterior_after(ranked, scale=scale) if ranked else None
+        chosen = free[
+            next_window(
+                intensities[free],
+                generator,
+                posterior=posterior,
+                scale=scale,
+                window_size=settings.window_size,
+            )
+        ]
+        usable[chosen] = False
+        shown = shown_order(place, settings.window_size, generator)
+        window = Window(tuple(anchors[i] for i in chosen), shown)
+        judged.append(await _judge(response, value, window, number))
+        record["windows"] = judged
+        if not is_judged(judged[-1]):
             continue
-        posterior = posterior_after(ranked, scale=settings.design_scale)
-        if settings.target_se is not None and is_precise_enough(posterior, settings.target_se):
+        running.learn(value.name, item, number, judged[-1])
+        if settings.target_se is None:
+            continue
+        told = [one for one in judged if is_judged(one)]
+        standing = running.standing(value.name, told, len(anchors))
+        record["running_judge"] = running.told(value.name)
+        record["stopped"] = standing.stops(settings.target_se)
+        if record["stopped"]:
             break
-    return judged
 
 
 async def _judge(
@@ -185,7 +247,8 @@ async def _judge(
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
     if settings.judge_mode in ("rating", "placement"):
         return await _rate(response, value, window, names)
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     fallback, earlier, before = None, 0, []
     if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
@@ -193,7 +256,13 @@ async def _judge(
     elif settings.judge_mode == "choice":
         generator = generator_for(settings.seed, "choice labels", *names)
         choice = await ask_choice(
-            response.model, value, theory, texts, generator, own_config=response.named
+            response.model,
+            value,
+            theory,
+            texts,
+            generator,
+            own_config=response.named,
+            sentences=said,
         )
         chosen = _record(window, choice.labels)
         if choice.probabilities is not None:
@@ -208,10 +277,12 @@ async def _judge(
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
         response.model,
-        judge_prompt(value, theory, texts, labels),
+        response.wording.ranking(value, theory, texts, labels, said),
         labels,
         attempts=settings.judge_attempts,
         own_config=response.named,
+        form=worded(RANKING, response.wording),
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.labels is not None:
@@ -235,7 +306,8 @@ async def _rate(
     one that is left, drawn for the window, is placed like the response and tells how well.
     """
     settings = response.settings
-    theory = response.sample.registry.theories[value.theory]
+    registry = response.sample.registry
+    theory, said = registry.theories[value.theory], registry.sentences
     ruler: list[int] = []
     if settings.judge_mode == "placement":
         generator = generator_for(settings.seed, "placed anchor", *names)
@@ -246,14 +318,15 @@ async def _rate(
         window = Window(window.anchors, (*ruler, *placed))
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
-    asked, form = labels[len(ruler) :], PLACEMENT if ruler else RATING
+    asked = labels[len(ruler) :]
+    form = PLACEMENT if ruler else worded(RATING, response.wording)
     if ruler:
         known = [(window.anchors[i - 1].text, window.anchors[i - 1].intensity) for i in ruler]
         prompt = placement_prompt(
-            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked
+            value, theory, known, labels[: len(ruler)], texts[len(ruler) :], asked, said
         )
     else:
-        prompt = rating_prompt(value, theory, texts, labels)
+        prompt = response.wording.rating(value, theory, texts, labels, said)
     judgement = await judge_window(
         response.model,
         prompt,
@@ -261,6 +334,7 @@ async def _rate(
         attempts=settings.judge_attempts,
         own_config=response.named,
         form=form,
+        sentences=said,
     )
     record = _record(window, labels)
     if judgement.numbers is not None:

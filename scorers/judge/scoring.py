@@ -16,9 +16,10 @@ from inspect_ai.model import Model
 
 from valueflow.hub_assets.files import is_blank, sendable
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
-from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
+from valueflow.hub_assets.registry.prompts import Sentences
+from valueflow.hub_assets.settings import EvaluatorSettings, SampleSettings, SpendingSettings
 from valueflow.scorers.judge.answer import RANKING_READER_VERSION, strip_reasoning
-from valueflow.scorers.judge.asking import PLACEMENT, RATING, SELF_JUDGED, ask_refusal
+from valueflow.scorers.judge.asking import SELF_JUDGED, ask_refusal
 from valueflow.scorers.judge.calls.memory import (
     BudgetSpent,
     JudgeState,
@@ -28,15 +29,8 @@ from valueflow.scorers.judge.calls.memory import (
     state_of,
 )
 from valueflow.scorers.judge.calls.spending import budget_of
-from valueflow.scorers.judge.questions.choice import CHOICE_PROMPT_VERSION
-from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
-from valueflow.scorers.judge.questions.rating import (
-    PLACEMENT_PROMPT_VERSION,
-    RATING_PROMPT_VERSION,
-    RATING_READER_VERSION,
-)
+from valueflow.scorers.judge.questions.rating import RATING_READER_VERSION
 from valueflow.scorers.judge.questions.refusals import (
-    REFUSAL_PROMPT_VERSION,
     REFUSAL_VERSION,
     count_words,
     is_refusal,
@@ -48,6 +42,7 @@ from valueflow.scorers.judge.response import (
     value_record,
 )
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
+from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
@@ -87,6 +82,8 @@ class Judging:
         spending: what it may cost.
         states: of its judges, by name: how they fare, see `JudgeState`.
         asked: name of the judge that was asked last.
+        running: what the run's windows say of its judges so far, by name and by what is assumed and
+            asked.
     """
 
     grader: Callable[[], tuple[Model, bool]]
@@ -94,26 +91,30 @@ class Judging:
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
     asked: str | None = None
+    running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
-    _versions: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, dict[str, str]] = field(default_factory=dict)
     _told_spent: bool = False
 
-    @property
-    def versions(self) -> dict[str, str]:
-        """Versions of the package and of every text that decides a score."""
-        if not self._versions:
-            self._versions |= {
+    def versions_of(self, sample: SampleSettings) -> dict[str, str]:
+        """Versions of the package and of every text that decides a score of a sample; one mapping
+        for all samples that share them."""
+        said = sample.registry.sentences
+        if said.place + said.version not in self._versions:
+            self._versions[said.place + said.version] = {
                 "valueflow": version("valueflow"),
-                "judge_prompt": JUDGE_PROMPT_VERSION,
+                "wording": said.version,
+                "language": said.language,
+                "judge_prompt": said.version_of("ranking"),
                 "judge_reader": RANKING_READER_VERSION,
-                "choice_prompt": CHOICE_PROMPT_VERSION,
-                "rating_prompt": RATING_PROMPT_VERSION,
-                "placement_prompt": PLACEMENT_PROMPT_VERSION,
+                "choice_prompt": said.version_of("choice"),
+                "rating_prompt": said.version_of("rating"),
+                "placement_prompt": said.version_of("placement"),
                 "rating_reader": RATING_READER_VERSION,
-                "refusal_prompt": REFUSAL_PROMPT_VERSION,
+                "refusal_prompt": said.version_of("refusal"),
                 "refusals": REFUSAL_VERSION,
             }
-        return self._versions
+        return self._versions[said.place + said.version]
 
     def judge(self) -> tuple[Model, bool]:
         """The judge, asked under a state of this run, and whether it was named."""
@@ -125,6 +126,13 @@ class Judging:
         if name not in self.states:
             self.states[name] = JudgeState(budget=budget_of(self.spending, model))
         return judge_with(model, self.states[name]), named
+
+    def running_judge(self, model: Model, settings: EvaluatorSettings) -> RunningJudge:
+        """What the run's windows say so far of a judge that is asked in one way."""
+        rated = settings.judge_mode in ("rating", "placement")
+        assumed = (settings.design_scale, settings.design_text_sd)
+        key = (str(model), settings.judge_mode, *assumed)
+        return self.running.setdefault(key, RunningJudge(rated, *assumed))
 
     def spent(self, why: str) -> None:
         """Says once that the budget is spent, and how to go on."""
@@ -142,6 +150,8 @@ class Judging:
             str(model),
             sample.evaluator.model_dump_json(),
             sample.catalogue,
+            sample.prompts,
+            *sample.told().values(),
             *sample.rules().values(),
         )
         if key not in self._records:
@@ -194,7 +204,8 @@ async def _score_response(
         "design": sample.design,
         "part_of": sample.part_of,
         "truncated": len(response) > defaults.judge_characters,
-        "versions": judging.versions,
+        "versions": judging.versions_of(sample),
+        "form": sample.form,
     }
     if answer.cut:
         record["cut"] = True
@@ -221,6 +232,7 @@ async def _score_response(
                     model=model,
                     named=named,
                     without_logprobs=judging.without_logprobs,
+                    running=judging.running_judge(model, sample.evaluator),
                 ),
                 values,
             )
@@ -262,6 +274,7 @@ async def repair_response(
         model=model,
         named=named,
         without_logprobs=judging.without_logprobs,
+        running=judging.running_judge(model, sample.evaluator),
     )
     asked = 0
     with accounting() as used:
@@ -293,17 +306,22 @@ async def _note_refusal(
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
         model, named = judging.judge()
-        found = await ask_refusal(model, answer.question, shown, own_config=named)
+        found = await ask_refusal(
+            model, answer.question, shown, own_config=named, sentences=sample.registry.sentences
+        )
         record["refusal_raw"] = found.raw or str(found.error)
         if found.refusal is not None:
             record["refusal"], record["refusal_check"] = found.refusal, "judge"
             return
         record["refusal_check"] = "phrases, since the judge gave no answer"
-    record["refusal"] = is_refusal(strip_reasoning(answer.text), words)
+    record["refusal"] = is_refusal(strip_reasoning(answer.text), words, sample.language)
 
 
-_PROMPT_VERSIONS = {"rating": RATING.version, "placement": PLACEMENT.version}
-"""Versions of the prompts of modes in which no ranking is asked for."""
+def _prompt_version(mode: str, sentences: Sentences) -> str:
+    """Version of the question about windows; a choice that gives nothing is asked as a ranking."""
+    if mode in ("rating", "placement"):
+        return f"{mode} {sentences.version_of(mode)}"
+    return sentences.version_of("ranking")
 
 
 def _first(group: BaseException) -> str:
@@ -336,7 +354,8 @@ def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str
         "model_args": hashlib.sha256(
             json.dumps(model.model_args, sort_keys=True, default=str).encode()
         ).hexdigest()[:16],
-        "prompt_version": _PROMPT_VERSIONS.get(settings.judge_mode, JUDGE_PROMPT_VERSION),
+        "prompt_version": _prompt_version(settings.judge_mode, sample.registry.sentences),
+        "wording": sample.registry.sentences.version,
         "vidb": vidb.source.reference,
         "vidb_revision": vidb.source.revision,
         "vidb_sha256": vidb.source.sha256[:16],

@@ -65,12 +65,14 @@ class SavedRankings:
         extra: (item, cell) to the unknown fields of its first window.
         without: (item, cell, value) of responses that have no ranking at all, and why.
         dropped: what was left out, with counts, for the user to see.
+        words: (item, cell) to the number of words of its response, where that is known.
     """
 
     table: WindowTable
     extra: dict[tuple[str, str], dict[str, Any]]
     without: dict[tuple[str, str, str], str]
     dropped: Counter[str] = field(default_factory=Counter)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,6 +87,7 @@ class _Reading:
     sources: dict[str, dict[str, Path]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     distinct: Distinct = field(default_factory=Distinct)
+    words: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
@@ -99,6 +102,9 @@ class _Reading:
                 "items other names",
                 row=row,
             )
+        count = record.get("words")
+        if isinstance(count, int) and not isinstance(count, bool):
+            self.words[key] = count
         if key not in self.extra:
             self.extra[key] = {
                 name: cell
@@ -165,7 +171,7 @@ def read_rankings(
         message = re.sub(r"^record \d+, ", "", str(error))
         raise InputFileError(path, message, row=reading.rows[error.record]) from None
     without = {k: why for k, why in reading.failed.items() if k[:2] not in reading.ranked}
-    return SavedRankings(table, reading.extra, without, reading.dropped)
+    return SavedRankings(table, reading.extra, without, reading.dropped, reading.words)
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -341,6 +347,7 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
         if judge := response.get("judge"):
             reading.one_source("judge", judge["model"])
         for name, values in response["values"].items():
+            reading.words[response["item"], values["cell"]] = response["words"]
             key = (response["item"], values["cell"], name)
             if response["refusal"] or not any(is_judged(w) for w in values["windows"]):
                 why = "refusal" if response["refusal"] else response["unscored"]

@@ -1,4 +1,4 @@
-"""What a comparison of two runs consists of, and what a user of it must be told.
+"""What a comparison of runs consists of, and what a user of it must be told.
 
 Whether two sets of responses were measured by the same judge, and on the same scale.
 
@@ -30,7 +30,13 @@ from scipy.special import stdtr, stdtrit
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.estimate.cells import Cell
-from valueflow.scorers.estimate.covariance import CellErrors, cell_covariance
+from valueflow.scorers.estimate.covariance import (
+    CellErrors,
+    JointCells,
+    Part,
+    average_of,
+    cell_covariance,
+)
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import CORRECTIONS, Figure, adjusted
@@ -41,13 +47,23 @@ from valueflow.scorers.records import (
     measured,
     window_records,
 )
+from valueflow.scorers.summary.cells import CellSummary, cell_summaries, cells_present
+from valueflow.scorers.summary.dose_response import value_parts
+from valueflow.scorers.summary.pairs import pair_parts
+from valueflow.scorers.summary.squares import square_parts
 
 __all__ = [
+    "AVERAGE",
     "SIDES",
     "CellDifference",
     "Comparison",
+    "FigureComparison",
+    "FigureDifference",
     "SideCell",
+    "Standing",
+    "alike",
     "compare",
+    "compare_figures",
     "judge_of",
     "notes_on_cells",
     "nothing_shared",
@@ -201,9 +217,18 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
-JUDGE = ("model", "config", "model_args", "prompt_version", "vidb_sha256", "judge_mode", "panel")
+JUDGE = (
+    "model",
+    "config",
+    "model_args",
+    "prompt_version",
+    "wording",
+    "vidb_sha256",
+    "judge_mode",
+    "panel",
+)
 """What makes a judge: the same model asks for another scale, place effect and disagreement with
-texts where it is set or asked otherwise, or shown other texts."""
+texts where it is set or asked otherwise, told otherwise what values mean, or shown other texts."""
 
 SCALE = {
     "vidb_sha256": "anchors differ",
@@ -268,7 +293,9 @@ def scale_differences(
 
 
 def _identity(judge: dict[str, Any]) -> str:
-    return json.dumps({key: judge.get(key) for key in JUDGE}, sort_keys=True, default=str)
+    # Records of the first wording do not say which it is.
+    known = {"wording": "1", **judge}
+    return json.dumps({key: known.get(key) for key in JUDGE}, sort_keys=True, default=str)
 
 
 def _told(judge: dict[str, Any], key: str) -> str:
@@ -422,15 +449,15 @@ class _Measured:
 
 
 def _measure(
-    sides: Sequence[Sequence[ResponseRecord]], one_judge: bool
+    sides: Sequence[Sequence[ResponseRecord]], one_judge: bool, names: Sequence[str] = SIDES
 ) -> tuple[list[Evaluation], _Measured]:
     if one_judge:
-        both = (w for name, side in zip(SIDES, sides, strict=True) for w in _windows(name, side))
+        both = (w for name, side in zip(names, sides, strict=True) for w in _windows(name, side))
         tables = [WindowTable.from_records(both)]
     else:
         tables = [
             WindowTable.from_records(_windows(name, side))
-            for name, side in zip(SIDES, sides, strict=True)
+            for name, side in zip(names, sides, strict=True)
         ]
     evaluations = [evaluate(table) for table in tables]
     code: dict[str, int] = {}
@@ -580,3 +607,329 @@ def _decided(
         )
         for test, lower, upper, p, after in zip(tests, *columns, strict=True)
     ]
+
+
+AVERAGE = "average"
+"""Stands for all units of a figure that every run has, averaged."""
+
+MOST_RUNS = 30
+"""More runs than can be compared at once."""
+
+
+@dataclass(frozen=True)
+class FigureDifference:
+    """A figure of one run minus that of another.
+
+    Attributes:
+        what: `range`, `up`, `down`, `slope`, `asymmetry`, or `pair along`, `five fading`, ...
+        unit: the value, pair or square, or `average` over those that all runs have.
+        first, second: names of the runs.
+        a, b: the figure of each.
+        difference, se, lower, upper: a − b with its standard error and interval.
+        queries: those of the cell that has fewest.
+        p_value: two-sided, of this test alone.
+        p_adjusted: corrected for all differences of the same `what`: of single units, or of the
+            averages.
+        differs: whether the corrected p-value is below 1 − confidence.
+    """
+
+    what: str
+    unit: str
+    first: str
+    second: str
+    a: Figure
+    b: Figure
+    difference: float
+    se: float
+    lower: float
+    upper: float
+    queries: int
+    p_value: float
+    p_adjusted: float
+    differs: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's place in one averaged figure.
+
+    Attributes:
+        run: its name.
+        figure: its average over the units that all runs have.
+        groups: numbers of the groups that it is in; two runs that share a group cannot be told
+            apart.
+    """
+
+    run: str
+    figure: Figure
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FigureComparison:
+    """Everything that `compare_figures` finds.
+
+    Attributes:
+        differences: by figure, then unit, averages last.
+        leaderboards: by figure, its averages from the largest down.
+        units: by figure, what its averages are taken over.
+        notes: sentences that a user of the numbers must be told.
+    """
+
+    differences: list[FigureDifference]
+    leaderboards: dict[str, list[Standing]]
+    units: dict[str, list[str]]
+    confidence: float
+    correction: str
+    notes: list[str]
+
+
+def compare_figures(
+    runs: Mapping[str, Sequence[ResponseRecord]],
+    *,
+    confidence: float = 0.95,
+    correction: str = "holm",
+    force: bool = False,
+) -> FigureComparison:
+    """Compares what runs are summed up by: how far values go, pairs and squares.
+
+    All windows are evaluated together, with one judge; differences are functions of the cells of
+    both runs, drawn jointly, so that queries which both have, and the judge, cancel as far as they
+    can. P-values are Student's, with one degree fewer than the queries of the smallest cell.
+
+    Args:
+        runs: responses of each, by name; names hold no `: `.
+        confidence: coverage of the intervals; 1 − confidence is the level of the tests.
+        correction: `holm`, `bh` or `none`, see `adjusted`.
+        force: compare although the runs are not on one scale.
+
+    Raises:
+        ValueError: fewer than two runs or more than `MOST_RUNS`, or an unknown correction.
+        ValueflowError: runs have different judges or scales, or no figure in common.
+    """
+    if not 2 <= len(runs) <= MOST_RUNS:
+        raise ValueError(f"2 to {MOST_RUNS} runs are compared, not {len(runs)}")
+    if correction not in CORRECTIONS:
+        raise ValueError(f"correction must be one of {CORRECTIONS}, not {correction!r}")
+    names = list(runs)
+    sides = [sorted(runs[name], key=lambda r: (r["query"], r["item"])) for name in names]
+    notes = _check_judges(names, sides, force)
+    evaluations, found = _measure(sides, True, names)
+    evaluation = evaluations[0]
+    joint = JointCells.of(
+        {f"{run}: {cell}": one.intensity for (run, cell), one in found.cells.items()},
+        {f"{run}: {cell}": one.value for (run, cell), one in found.cells.items()},
+        {f"{run}: {cell}": one for (run, cell), one in found.errors.items()},
+    )
+    queries = {f"{run}: {cell}": len(own) for (run, cell), own in found.queries.items()}
+    parts = [
+        _parts(_named(name, side, evaluation), joint)
+        for name, side in zip(names, sides, strict=True)
+    ]
+    differences: list[FigureDifference] = []
+    boards: dict[str, list[Standing]] = {}
+    units: dict[str, list[str]] = {}
+    for what in dict.fromkeys(what for own in parts for what, _ in own):
+        single = [
+            _figure_difference(what, unit, (one, other), joint, queries)
+            for unit in dict.fromkeys(u for own in parts for w, u in own if w == what)
+            for one, other in _both(names, parts, (what, unit))
+        ]
+        shared = [u for w, u in parts[0] if w == what and all((w, u) in own for own in parts)]
+        differences += _decided_figures(single, confidence, correction)
+        if not shared:
+            continue
+        units[what] = shared
+        averages = {
+            name: average_of([own[what, unit] for unit in shared])
+            for name, own in zip(names, parts, strict=True)
+        }
+        tests = [
+            _figure_difference(
+                what, AVERAGE, ((one, averages[one]), (other, averages[other])), joint, queries
+            )
+            for place, one in enumerate(names)
+            for other in names[place + 1 :]
+        ]
+        decided = _decided_figures(tests, confidence, correction)
+        if len(shared) > 1:
+            # An average over one unit is that unit's own difference, which is there.
+            differences += decided
+        figures = {name: _figure_of(what, averages[name], joint) for name in names}
+        boards[what] = _standings(figures, decided)
+    if not differences:
+        raise ValueflowError(
+            f"{', '.join(names)} have no figure in common; give runs that steer toward a common "
+            "value, pair or square, at common levels"
+        )
+    notes += evaluation.notes
+    return FigureComparison(differences, boards, units, confidence, correction, notes)
+
+
+def _check_judges(
+    names: Sequence[str], sides: Sequence[Sequence[ResponseRecord]], force: bool
+) -> list[str]:
+    """What must be noted; runs with different judges or scales are refused."""
+    judges = [judge_of(side, name) for name, side in zip(names, sides, strict=True)]
+    notes = []
+    for name, judge, side in zip(names, judges, sides, strict=True):
+        if not judge:
+            raise ValueflowError(f"{name}: holds no response with a ranking, so nothing to compare")
+        problems = scale_differences((sides[0], side), (judges[0], judge))
+        if problems and not force:
+            raise ValueflowError(
+                f"{names[0]} and {name} are not on one scale: {'; '.join(problems)}. Score one of "
+                "them again as the other was, or give --force to compare all the same"
+            )
+        notes += [f"{names[0]} and {name} are compared although {problem}." for problem in problems]
+        if not same_judge(judges[0], judge):
+            raise ValueflowError(
+                f"{names[0]} and {name} have different judges ({judges[0]['model']} and "
+                f"{judge['model']}, or differently set): their figures cannot be compared. Score "
+                "them by one judge, or compare two runs cell by cell"
+            )
+    return notes
+
+
+def _named(name: str, side: Sequence[ResponseRecord], evaluation: Evaluation) -> list[CellSummary]:
+    """The cells of a run, whose names bear the run's."""
+    named: list[Any] = [
+        {
+            **response,
+            "values": {
+                key: {**value, "cell": f"{name}: {value['cell']}"}
+                for key, value in response["values"].items()
+            },
+        }
+        for response in side
+    ]
+    return cell_summaries(named, cells_present(named), evaluation, {})
+
+
+Unit = tuple[str, str]
+"""A figure's name, and the value, pair or square that it is of."""
+
+
+def _parts(cells: Sequence[CellSummary], joint: JointCells) -> dict[Unit, Part]:
+    """Every figure of a run as a function of the means of its cells."""
+    found: dict[Unit, Part] = {}
+    for (_, value, group), own in value_parts(cells, joint).items():
+        for name in ("range", "up", "down", "slope", "asymmetry"):
+            if name in own:
+                found[name, f"{group} {value}".strip()] = own[name]
+    for prefix, units in (("pair", pair_parts(cells, joint)), ("five", square_parts(cells, joint))):
+        for unit, own in units.items():
+            found |= {(f"{prefix} {name}", unit): part for name, part in own.items()}
+    return found
+
+
+def _both(
+    names: Sequence[str], parts: Sequence[Mapping[Unit, Part]], unit: Unit
+) -> Iterator[tuple[tuple[str, Part], tuple[str, Part]]]:
+    """Each two runs that have a figure."""
+    there = [(n, own[unit]) for n, own in zip(names, parts, strict=True) if unit in own]
+    for place, one in enumerate(there):
+        for other in there[place + 1 :]:
+            yield one, other
+
+
+def _is_quotient(what: str) -> bool:
+    return what.endswith("additivity") or " fading" in what or " retained" in what
+
+
+def _is_straight(what: str) -> bool:
+    return " " not in what
+
+
+def _figure_of(what: str, part: Part, joint: JointCells) -> Figure:
+    cells, function = part
+    return joint.figures(cells, function, ratio=_is_quotient(what), straight=_is_straight(what))[0]
+
+
+def _figure_difference(
+    what: str,
+    unit: str,
+    both: tuple[tuple[str, Part], tuple[str, Part]],
+    joint: JointCells,
+    queries: Mapping[str, int],
+) -> tuple[FigureDifference, int]:
+    """A difference that is not yet tested, and its degrees of freedom."""
+    (first, one), (second, other) = both
+    size = len(one[0])
+
+    def minus(means: Array) -> Array:
+        return np.asarray(one[1](means[..., :size]) - other[1](means[..., size:]))
+
+    found = _figure_of(what, ([*one[0], *other[0]], minus), joint)
+    fewest = min(queries[cell] for cell in (*one[0], *other[0]))
+    a, b = _figure_of(what, one, joint), _figure_of(what, other, joint)
+    nan = float("nan")
+    test = FigureDifference(
+        what, unit, first, second, a, b, found.value, found.se, nan, nan, fewest, nan, nan, False
+    )
+    return test, max(fewest - 1, 1)
+
+
+def _decided_figures(
+    found: Sequence[tuple[FigureDifference, int]], confidence: float, correction: str
+) -> list[FigureDifference]:
+    """The same differences with intervals and p-values; those without an error are left out."""
+    known = [(test, degrees) for test, degrees in found if test.se > 0]
+    degrees = np.array([one for _, one in known], dtype=np.float64)
+    difference = np.array([test.difference for test, _ in known])
+    se = np.array([test.se for test, _ in known])
+    width = stdtrit(degrees, 0.5 + confidence / 2) * se
+    p_value = 2 * stdtr(degrees, -np.abs(difference) / se)
+    corrected = adjusted(p_value, correction)
+    return [
+        replace(
+            test,
+            lower=float(test.difference - half),
+            upper=float(test.difference + half),
+            p_value=float(p),
+            p_adjusted=float(after),
+            differs=bool(after < 1 - confidence),
+        )
+        for (test, _), half, p, after in zip(known, width, p_value, corrected, strict=True)
+    ]
+
+
+def _standings(figures: Mapping[str, Figure], tests: Sequence[FigureDifference]) -> list[Standing]:
+    ordered = sorted(figures, key=lambda name: (-figures[name].value, name))
+    apart = {frozenset((test.first, test.second)) for test in tests if test.differs}
+    groups = alike(ordered, apart)
+    return [
+        Standing(
+            name,
+            figures[name],
+            tuple(number for number, group in enumerate(groups, start=1) if name in group),
+        )
+        for name in ordered
+    ]
+
+
+def alike(ordered: Sequence[str], apart: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """The largest groups of which no two members can be told apart.
+
+    Insert and absorb (Piepho 2004, *An algorithm for a letter-based representation of all-pairwise
+    comparisons*): beginning with one group of all, each two that differ split every group that has
+    both, and a group inside another is dropped.
+
+    Args:
+        ordered: names, by which groups are sorted.
+        apart: pairs of names that differ.
+
+    Returns:
+        Groups in the order of their first members; every name is in one at least.
+    """
+    place = {name: number for number, name in enumerate(ordered)}
+    groups = [frozenset(ordered)]
+    for pair in sorted(apart, key=lambda pair: sorted(place[name] for name in pair)):
+        split = [
+            part
+            for group in groups
+            for part in ([group - {name} for name in pair] if pair <= group else [group])
+        ]
+        unique = list(dict.fromkeys(split))
+        groups = [one for one in unique if not any(one < other for other in unique)]
+    return sorted(groups, key=lambda group: sorted(place[name] for name in group))

@@ -26,6 +26,7 @@ __all__ = [
     "published_summaries",
     "sign_accuracies",
     "steered_orders",
+    "value_parts",
     "value_summaries",
 ]
 
@@ -162,6 +163,18 @@ def value_summaries(
         elif shares.get(name):
             overall[name] = _share(np.mean(shares[name], axis=0), _LOWEST[name])
     return summaries, overall
+
+
+def value_parts(
+    cells: Sequence[CellSummary], joint: JointCells
+) -> dict[tuple[str, str, str], dict[str, Part]]:
+    """By theory, value and group: `up`, `down`, `range`, `asymmetry` and `slope` as functions of
+    the cells' means; those that the data allow. See `value_summaries`."""
+    found = {}
+    for key, levels in _by_value(cells).items():
+        known = {level: cell for level, cell in levels.items() if cell.cell in joint.index}
+        found[key] = _straight(levels, known)
+    return found
 
 
 _LOWEST = {"sign_accuracy": 0.0, "monotonicity": -1.0}

@@ -32,7 +32,7 @@ from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.designs import DesignCells, Targets
 
-__all__ = ["PairPoint", "PairSummary", "pair_summaries"]
+__all__ = ["PairPoint", "PairSummary", "pair_parts", "pair_summaries"]
 
 Array = NDArray[np.float64]
 
@@ -105,6 +105,16 @@ def pair_summaries(
                 averages.setdefault(figure, []).append(part)
     overall = {name: _average(joint, name, parts) for name, parts in averages.items()}
     return summaries, overall
+
+
+def pair_parts(cells: Sequence[CellSummary], joint: JointCells) -> dict[str, dict[str, Part]]:
+    """By pair: `along`, `cosine` and `additivity` over its points, as functions of the means."""
+    design = DesignCells(cells, joint)
+    found = {}
+    for theory, name in design.parts("pair"):
+        if (pair := _pair(design, joint, theory, name)) is not None:
+            found[name] = pair[1]
+    return found
 
 
 def _average(joint: JointCells, name: str, parts: Sequence[Part]) -> Figure:

@@ -39,6 +39,7 @@ from valueflow.scorers.summary.dose_response import (
 )
 from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
 from valueflow.scorers.summary.squares import SquareSummary, square_summaries
+from valueflow.scorers.summary.stability.length import LengthEffect, length_effect
 
 __all__ = [
     "CellSummary",
@@ -60,6 +61,7 @@ class RunSummary:
             composites averaged over each of these, as `pair cosine`, `five fading`, ...
         counts: responses, refusals, windows, judge calls and what was lost or repaired.
         evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
+        length: how the judge takes the length of texts; None where the anchors do not tell.
     """
 
     cells: list[CellSummary]
@@ -71,6 +73,7 @@ class RunSummary:
     squares: list[SquareSummary] = field(default_factory=list)
     composites: list[CompositeSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    length: LengthEffect | None = None
 
 
 def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
@@ -87,9 +90,13 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     given = list(responses)
     cells = cells_present(given)
     records = sorted(given, key=lambda response: (response["query"], response["item"]))
-    evaluation = _evaluation(list(measured(records)), cells, estimator)
+    kept = list(measured(records))
+    table = WindowTable.from_records(window_records(kept))
+    evaluation = _evaluation(table, cells, estimator)
     ranked = any(_ranked(response) for response in records if response["refusal"])
-    everything = _evaluation(records, cells, estimator) if ranked else None
+    with_refusals = WindowTable.from_records(window_records(records)) if ranked else None
+    everything = _evaluation(with_refusals, cells, estimator) if with_refusals else None
+    length = length_effect(table, [response["words"] for response in kept])
     joint = _joint(evaluation) if evaluation is not None else None
     if joint is not None and estimator == "population":
         orders = steered_orders(cells, joint)
@@ -107,17 +114,21 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         overall=overall,
         counts=run_counts(records),
         evaluation=evaluation,
-        notes=[*lost_note(records), *cut_note(records), *(evaluation.notes if evaluation else [])],
+        notes=[
+            *lost_note(records),
+            *cut_note(records),
+            *target_note(records),
+            *(length.notes() if length else []),
+            *(evaluation.notes if evaluation else []),
+        ],
+        length=length,
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
     return summary
 
 
-def _evaluation(
-    records: Sequence[ResponseRecord], cells: dict[str, CellKey], estimator: str
-) -> Evaluation | None:
-    table = WindowTable.from_records(window_records(records))
+def _evaluation(table: WindowTable, cells: dict[str, CellKey], estimator: str) -> Evaluation | None:
     if not table.windows:
         return None
     scored = set(table.cells)
@@ -174,6 +185,32 @@ def lost_note(records: Iterable[ResponseRecord]) -> list[str]:
         f"{count:,} {'window has' if count == 1 else 'windows have'} no ranking: {told}{others}. "
         "`valueflow repair` asks for them again, and for no other"
     ]
+
+
+def target_note(records: Iterable[ResponseRecord]) -> list[str]:
+    """What became of each wanted standard error of responses, where some were not reached."""
+    ended: dict[float, Counter[str | None]] = {}
+    for record in records:
+        wanted = record.get("judge", {}).get("target_se")
+        if wanted is None:
+            continue
+        for value in record["values"].values():
+            if any(map(is_judged, value["windows"])):
+                ended.setdefault(wanted, Counter())[value.get("stopped")] += 1
+    told = []
+    for wanted, why in ended.items():
+        missed = {
+            "the judge's own disagreement with the text, which more windows do not wear down, is "
+            "larger": why["disagreement"],
+            "windows or anchors were used up": why[None],
+        }
+        if any(missed.values()):
+            reasons = "; ".join(f"{count}: {what}" for what, count in missed.items() if count)
+            told.append(
+                f"target_se={wanted:g} was reached by {why['target']} of {why.total()} responses "
+                f"({reasons})"
+            )
+    return told
 
 
 def cut_note(records: Iterable[ResponseRecord]) -> list[str]:
@@ -263,6 +300,8 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         flat[f"{name} refusal_rate"] = cell.refusals / cell.responses
         flat[f"{name} unscored"] = cell.unscored
         flat[f"{name} cut"] = cell.cut
+        if not math.isnan(cell.words):
+            flat[f"{name} words"] = cell.words
         flat[f"{name} over_word_limit"] = cell.over_word_limit / cell.responses
     for value in summary.values:
         for figure_name, figure in value.figures.items():
@@ -290,6 +329,11 @@ def flatten(summary: RunSummary) -> dict[str, float]:
             put(f"{name} judge_text_sd", Figure(rating.text_sd, rating.text_sd_se))
             put(f"{name} judge_noise", Figure(rating.noise_sd))
             put(f"{name} judge_correlation", Figure(rating.correlation))
+    if summary.length is not None:
+        put("length_effect", summary.length.per_doubling)
+        put("length_bias", summary.length.bias)
+        put("anchor_words", Figure(summary.length.anchor_words))
+        put("response_words", Figure(summary.length.response_words))
     for figure_name, figure in summary.overall.items():
         put(figure_name, figure)
     responses = max(summary.counts["responses"], 1)

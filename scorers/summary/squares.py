@@ -16,7 +16,7 @@ rows every member takes every level of the pattern equally often.
 Source: VALUEFLOW (arXiv 2602.03160), its experiment with five values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +28,7 @@ from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.designs import DesignCells, Targets
 
-__all__ = ["SquareRow", "SquareSummary", "square_summaries"]
+__all__ = ["SquareRow", "SquareSummary", "square_parts", "square_summaries"]
 
 Array = NDArray[np.float64]
 
@@ -69,18 +69,7 @@ def square_summaries(
     design = DesignCells(cells, joint)
     summaries: list[SquareSummary] = []
     collected: dict[str, list[Part]] = {}
-    for theory, square in design.parts("five"):
-        conditions = design.conditions("five", theory, square)
-        values = design.values_of(conditions[0])
-        base = [cell for value in values if (cell := design.cell((), value))]
-        rows: list[tuple[Targets, list[str], Array]] = []
-        for targets in conditions:
-            own = [cell for value in values if (cell := design.cell(targets, value))]
-            if len(own) == len(values) == len(base):
-                level = [design.level(targets, value) for value in values]
-                rows.append((targets, own, np.array(level, dtype=float)))
-        if not rows:
-            continue
+    for theory, square, values, base, rows in _complete(design):
         parts = _functions(design, values, base, rows)
         for figure, part in parts.items():
             collected.setdefault(figure, []).append(part)
@@ -101,6 +90,37 @@ def square_summaries(
         for name, parts in collected.items()
     }
     return summaries, overall
+
+
+Row = tuple[Targets, list[str], Array]
+"""Targets of a row of a square, the names of its cells, and its levels."""
+
+
+def _complete(
+    design: DesignCells,
+) -> Iterator[tuple[str, str, tuple[str, ...], list[str], list[Row]]]:
+    """Theory, name, values, default cells and rows of each square that has a complete row."""
+    for theory, square in design.parts("five"):
+        conditions = design.conditions("five", theory, square)
+        values = design.values_of(conditions[0])
+        base = [cell for value in values if (cell := design.cell((), value))]
+        rows: list[Row] = []
+        for targets in conditions:
+            own = [cell for value in values if (cell := design.cell(targets, value))]
+            if len(own) == len(values) == len(base):
+                level = [design.level(targets, value) for value in values]
+                rows.append((targets, own, np.array(level, dtype=float)))
+        if rows:
+            yield theory, square, values, base, rows
+
+
+def square_parts(cells: Sequence[CellSummary], joint: JointCells) -> dict[str, dict[str, Part]]:
+    """By square: its figures as functions of the cells' means."""
+    design = DesignCells(cells, joint)
+    return {
+        square: _functions(design, values, base, rows)
+        for _, square, values, base, rows in _complete(design)
+    }
 
 
 def _is_ratio(figure: str) -> bool:

@@ -14,7 +14,9 @@ The anchors enter through a product, so adding one costs one multiplication, ind
 anchors enter through their averages, and the expectation is a small sum over fixed nodes.
 
 In use, for one response: ``next_window`` with ``posterior=None`` for the first window; after each
-ranked window ``posterior_after``; then ``is_precise_enough``, or ``next_window`` again.
+ranked window ``posterior_after`` and ``next_window`` again.  Both take the disagreement with single
+anchors for noise, which dulls the judge's scale (``dulled_scale``), and place the response where
+the judge sees it.  When to stop is another question, see `valueflow.scorers.windows.running`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from valueflow.scorers.estimate.judge import JudgeModel, errors_of_known
+from valueflow.scorers.estimate.judge import JudgeModel, attenuation, errors_of_known
 from valueflow.scorers.estimate.likelihood import read_orders
 from valueflow.scorers.estimate.responses import (
     LIMIT,
@@ -39,9 +41,10 @@ from valueflow.scorers.estimate.table import WindowTable
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-DESIGN_SCALE = 0.3
-"""Scale, in log-worth per point, that is assumed of a judge before its windows are there: what a
-strong language model showed on texts of known intensity."""
+DESIGN_SCALE, DESIGN_TEXT_SD = 1.2, 3.9
+"""Scale, in log-worth per point, and standard deviation of the disagreement with single texts, in
+points, that are assumed of a judge before its windows are there: what a strong language model
+showed on texts of known intensity."""
 
 DESIGN_LAPSE_RATE = 0.02
 """Share of random orders assumed meanwhile, so that one odd window cannot settle a response."""
@@ -58,6 +61,20 @@ JITTER = 0.3
 _NODES = 10
 _LOG_RATIO_STEP = 0.05
 _LOG_RATIO_LIMIT = 14.0
+
+
+def dulled_scale(scale: float, text_sd: float) -> float:
+    """Scale of a judge who is asked about a response beside anchors that it disagrees with.
+
+    ``text_sd``, in points, is the spread of what is not known of its disagreement with an anchor.
+    Of the two texts that are compared, the anchor alone carries it: the judge's disagreement with
+    the response is the same in all its windows.
+    """
+    return float(scale * attenuation(scale, text_sd**2 / 2))
+
+
+DULLED = dulled_scale(DESIGN_SCALE, DESIGN_TEXT_SD)
+"""Scale at which windows are chosen where nothing else is said."""
 
 
 @lru_cache(maxsize=1)
@@ -117,15 +134,16 @@ def next_window(
     *,
     posterior: Array | None = None,
     grid: Array = DESIGN_GRID,
-    scale: float = DESIGN_SCALE,
+    scale: float = DULLED,
     window_size: int = 6,
 ) -> IntArray:
     """Indices (k - 1,) of the anchors for a response's next window, in no particular order.
 
     ``intensities`` (A,) of the anchors that this response has not met yet, in points; they need no
     order.  ``posterior`` (G,) of the response on ``grid`` (G,), not necessarily normalised; None
-    before its first window.  ``scale`` is the judge's as assumed in the design (it may be wrong by
-    a factor of 1.5 with little loss); ``window_size`` is k.
+    before its first window.  ``scale`` is the judge's, dulled by its disagreement with anchors, as
+    assumed in the design (it may be wrong by a factor of 1.5 with little loss); ``window_size`` is
+    k.
 
     The first window cuts the scale into k equal parts, give or take a little.  Later ones take, one
     by one, the anchor that makes the expected variance of the response smallest: 1 / (1 / V +
@@ -224,14 +242,17 @@ def posterior_after(
     windows: Sequence[Mapping[str, Any]],
     *,
     grid: Array = DESIGN_GRID,
-    scale: float = DESIGN_SCALE,
+    scale: float = DULLED,
 ) -> Array:
-    """Posterior (G,) of one response on ``grid`` given its ranked windows, flat without any.
+    """Posterior (G,) of where the judge sees one response, given its ranked windows.
+
+    Flat without any.
 
     ``windows`` map ``anchors`` to intensities and ``order`` to indices from most to least
     supporting (0 is the response, i the i-th anchor), with ``position`` and ``shown`` as in
     :meth:`WindowTable.from_records`; other fields are ignored.  The judge is assumed
-    to have the given scale, no place effect, and to lapse now and then.
+    to have the given scale, dulled by its disagreement with anchors, no place effect, and to lapse
+    now and then.
 
     Raises ``WindowRecordError`` (a ``ValueError``) for a window that cannot be read.
     """
@@ -249,12 +270,3 @@ def posterior_after(
         response_log_likelihood(orders, table.item, 1, assumed, errors, grid)
     )[0]
     return np.asarray(likelihood / likelihood.sum())
-
-
-def is_precise_enough(posterior: Array, target_se: float, *, grid: Array = DESIGN_GRID) -> bool:
-    """Whether a response's posterior (G,) has a standard deviation of at most ``target_se`` points.
-
-    The posterior rests on the assumed scale, so the error that the final estimate reports may lie
-    above the target where the real judge is noisier than assumed.
-    """
-    return bool(grid_moments((posterior / posterior.sum())[None], grid)[1][0] <= target_se)

@@ -110,7 +110,7 @@ def test_every_default_of_the_registry_is_an_options_and_can_be_used() -> None:
 
 
 def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:
-    settings = EvaluatorSettings(vidb_columns={"text": "phrase"})
+    settings = EvaluatorSettings(vidb_columns={"text": "phrase"}, anchor_length="near")
     assert settings.columns == {"text": "phrase"}
     assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {"vidb", "vidb_columns"}
 

@@ -476,6 +476,9 @@ def built(name: str) -> Callable[[Study], Found]:
         asked.clear()
         folder = study.files / "database"
         kept = paid_calls(folder / name)
+        # What was begun in the first wording goes on in it where the recipe says so.
+        with (folder / "recipe.yaml").open("a", encoding="utf-8") as recipe:
+            recipe.write("wording: 1\n")
         told = command("build", "vidb", str(folder / "recipe.yaml"), "-o", str(folder / name))
         (line,) = (line for line in told.splitlines() if line.startswith("judge calls in this run"))
         rows, numbers = database_rows(folder / name / "vidb")

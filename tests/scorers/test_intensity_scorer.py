@@ -25,7 +25,7 @@ from valueflow.steering.tasks import steer
 
 def run(model: Any, grader: Any, **options: Any) -> EvalLog:
     return inspect_eval(
-        steer(**{"values": "power", "levels": "2", "n_queries": 1, **options}),
+        steer(**{"values": "power", "levels": "2", "n_queries": 1, "figures": "all", **options}),
         model=model,
         model_roles={"grader": grader} if grader is not None else None,
         display="none",
@@ -61,7 +61,7 @@ def test_a_judge_of_nonsense_leaves_responses_unscored_with_a_reason() -> None:
 
 def test_a_judge_that_fails_half_the_time_costs_retries_but_no_response() -> None:
     log = inspect_eval(
-        steer(values="power", n_queries=4),
+        steer(values="power", n_queries=4, figures="all"),
         model="valueflow/respondent",
         model_roles={"grader": get_model("valueflow/judge", memoize=False, failure_rate=0.5)},
         display="none",
@@ -292,7 +292,14 @@ def test_a_judge_that_rates_everything_10_scores_nothing() -> None:
 
 def test_a_log_of_ratings_is_scored_again_as_it_was(tmp_path: Path) -> None:
     log = inspect_eval(
-        steer(values="power", levels="2", n_queries=2, windows=1, judge_mode="rating"),
+        steer(
+            values="power",
+            levels="2",
+            n_queries=2,
+            windows=1,
+            judge_mode="rating",
+            figures="all",
+        ),
         model="valueflow/respondent",
         model_roles={"grader": "valueflow/judge"},
         display="none",

@@ -3,7 +3,9 @@
 import pytest
 
 from valueflow.hub_assets.registry.loading import Level, Value, load_registry
+from valueflow.hub_assets.settings import Baseline
 from valueflow.solvers.wording import (
+    Form,
     Style,
     clause_sentence,
     default_prompt,
@@ -41,51 +43,53 @@ def test_no_two_values_share_a_clause() -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_level_0_means_no_persona_at_all(style: Style) -> None:
-    plain = default_prompt("Why?", 100, style)
-    assert definition_prompt("Why?", [(POWER, level(0))], 100, style) == plain
-    assert user_texts_prompt("Why?", [], 100, style) == plain
+    plain = default_prompt("Why?", Form(100, style=style))
+    assert definition_prompt("Why?", [(POWER, level(0))], Form(100, style=style)) == plain
+    assert user_texts_prompt("Why?", [], Form(100, style=style)) == plain
     assert plain.system is None
     with pytest.raises(ValueError, match="no persona sentence"):
         clause_sentence(POWER, level(0))
 
 
 def test_the_persona_is_all_that_changes() -> None:
-    plain = default_prompt("Why?", 100)
-    steered = definition_prompt("Why?", [(POWER, level(2))], 100)
+    plain = default_prompt("Why?", Form())
+    steered = definition_prompt("Why?", [(POWER, level(2))], Form())
     assert steered.user == plain.user
     assert steered.system is not None
     assert clause_sentence(POWER, level(2)) in steered.system
-    joined = definition_prompt("Why?", [(POWER, level(2))], 100, "user")
+    joined = definition_prompt("Why?", [(POWER, level(2))], Form(style="user"))
     assert joined.system is None
     assert joined.user == f"{steered.system}\n\n{plain.user}"
 
 
 def test_several_targets_make_one_profile() -> None:
     targets = [(POWER, level(2)), (TRADITION, level(-1))]
-    system = str(definition_prompt("Why?", targets, 100).system)
+    system = str(definition_prompt("Why?", targets, Form()).system)
     assert all(clause_sentence(*target) in system for target in targets)
 
 
 def test_the_word_limit_and_the_texts_are_in_the_prompt() -> None:
-    prompt = user_texts_prompt("Why?", ["One.", "Two."], 42)
+    prompt = user_texts_prompt("Why?", ["One.", "Two."], Form(42))
     assert "42 words" in prompt.user
     assert "- One.\n- Two." in str(prompt.system)
 
 
 def test_a_base_model_gets_one_text_to_continue() -> None:
-    prompt = definition_prompt("Why?", [(POWER, level(2))], 100, "base")
+    prompt = definition_prompt("Why?", [(POWER, level(2))], Form(style="base"))
     assert prompt.system is None
-    assert prompt.user.endswith("Answer: I")
+    assert prompt.user.endswith("\n\nAnswer:")
     assert "Question: Why?" in prompt.user
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_steered_prompt_ends_in_the_default_one_word_for_word(style: Style) -> None:
-    plain = default_prompt("Why?", 77, style)
+    plain = default_prompt("Why?", Form(77, style=style))
     for steered in (
-        definition_prompt("Why?", [(POWER, level(-1))], 77, style),
-        definition_prompt("Why?", [(POWER, level(-1)), (TRADITION, level(2))], 77, style),
-        user_texts_prompt("Why?", ["I lead."], 77, style),
+        definition_prompt("Why?", [(POWER, level(-1))], Form(77, style=style)),
+        definition_prompt(
+            "Why?", [(POWER, level(-1)), (TRADITION, level(2))], Form(77, style=style)
+        ),
+        user_texts_prompt("Why?", ["I lead."], Form(77, style=style)),
     ):
         assert f"{steered.system or ''}\n\n{steered.user}".endswith(f"\n\n{plain.user}")
         assert (steered.system is None) == (style != "system")
@@ -93,26 +97,87 @@ def test_a_steered_prompt_ends_in_the_default_one_word_for_word(style: Style) ->
 
 
 def test_the_definition_is_given_with_each_target_and_level_0_adds_nothing() -> None:
-    one = definition_prompt("Why?", [(POWER, level(1))], 100)
-    assert POWER.definition in str(one.system)
-    with_default = definition_prompt("Why?", [(TRADITION, level(0)), (POWER, level(1))], 100)
+    one = definition_prompt("Why?", [(POWER, level(1))], Form())
+    assert str(POWER.clause) in str(one.system)
+    with_default = definition_prompt("Why?", [(TRADITION, level(0)), (POWER, level(1))], Form())
     assert with_default == one
-    two = str(definition_prompt("Why?", [(POWER, level(1)), (TRADITION, level(-2))], 100).system)
+    two = str(definition_prompt("Why?", [(POWER, level(1)), (TRADITION, level(-2))], Form()).system)
     lines = [line for line in two.splitlines() if line.startswith("- ")]
-    assert [POWER.definition in line for line in lines] == [True, False]
-    assert [TRADITION.definition in line for line in lines] == [False, True]
+    assert [str(POWER.clause) in line for line in lines] == [True, False]
+    assert [str(TRADITION.clause) in line for line in lines] == [False, True]
 
 
-def test_levels_differ_by_their_phrase_alone() -> None:
-    prompts = {
-        active.level: str(definition_prompt("Why?", [(POWER, active)], 100).system)
-        for active in ACTIVE
-    }
-    blanked = {
-        prompts[active.level].replace(f"You {active.phrase} ", "You ... ") for active in ACTIVE
-    }
-    assert len(set(prompts.values())) == 4
-    assert len(blanked) == 1
+@pytest.mark.parametrize("node", STEERABLE, ids=lambda n: f"{n.theory}:{n.name}")
+def test_levels_differ_by_their_stance_alone_which_comes_last(node: Value) -> None:
+    for several in ([], [(TRADITION, level(1))]):
+        prompts, before = set(), set()
+        for active in ACTIVE:
+            stance = clause_sentence(node, active)
+            targets = [*several, (node, active)]
+            persona = str(definition_prompt("Why?", targets, Form()).system)
+            assert persona.endswith(f"{node.clause}. {stance}")
+            prompts.add(persona)
+            before.add(persona.removesuffix(stance))
+        assert len(prompts) == 4
+        assert len(before) == 1
+
+
+def test_who_rejects_a_value_of_several_parts_is_against_each() -> None:
+    assert POWER.object is not None
+    assert clause_sentence(POWER, level(-2)) == f"You are strongly against {POWER.object}."
+    assert clause_sentence(POWER, level(1)) == f"You are slightly in favour of {POWER.object}."
+    assert clause_sentence(TRADITION, level(2)) == "You are strongly in favour of this value."
+    assert clause_sentence(TRADITION, level(-1)) == "You are slightly against this value."
+
+
+@pytest.mark.parametrize("node", STEERABLE, ids=lambda n: f"{n.theory}:{n.name}")
+def test_a_value_has_a_name_inside_a_sentence(node: Value) -> None:
+    # Neither a pair of opposites nor the value that a child is of.
+    assert not {"/", ":"} & set(node.spoken)
+    assert "(" not in node.definition
+    degrees = {"strictly", "strict", "scrupulously", "actively", "warmly", "strongly", "slightly"}
+    assert not degrees & set(f"{node.clause} {node.object or ''}".split())
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_plain_baseline_changes_the_default_alone(style: Style) -> None:
+    first, plain = Form(style=style), Form(style=style, baseline="plain")
+    asked = default_prompt("Why?", plain).user
+    assert "100 words" in asked
+    assert "AI" not in asked
+    assert "person" not in asked
+    assert default_prompt("Why?", first) != default_prompt("Why?", plain)
+    target = [(POWER, level(2))]
+    assert definition_prompt("Why?", target, first) == definition_prompt("Why?", target, plain)
+    assert user_texts_prompt("Why?", ["One."], first) == user_texts_prompt("Why?", ["One."], plain)
+
+
+@pytest.mark.parametrize("baseline", ["first_person", "plain"])
+def test_a_sentence_is_asked_for_in_every_condition(baseline: Baseline) -> None:
+    form = Form(18, "sentence", baseline=baseline)
+    for prompt in (
+        default_prompt("Why?", form),
+        definition_prompt("Why?", [(POWER, level(2))], form),
+        user_texts_prompt("Why?", ["One."], form),
+    ):
+        assert "one plain sentence of at most 18 words" in prompt.user
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_system_prompt_of_ones_own_stands_before_the_persona_in_every_condition(
+    style: Style,
+) -> None:
+    bare, own = Form(style=style), Form(style=style, system="You are a pharmacist.")
+    for targets in ([], [(POWER, level(2))], [(POWER, level(2)), (TRADITION, level(-1))]):
+        without, with_it = (definition_prompt("Why?", targets, form) for form in (bare, own))
+        shown = [f"{p.system or ''}\n\n{p.user}".strip() for p in (without, with_it)]
+        assert shown[1] == f"You are a pharmacist.\n\n{shown[0]}"
+        assert (with_it.system is None) == (style != "system")
+
+
+def test_no_question_is_forced_into_the_first_person() -> None:
+    asked = default_prompt("How should the junior employee proceed?", Form()).user
+    assert "in the first person where the question is put to you" in asked
 
 
 def test_an_ancestor_has_no_sentence() -> None:

@@ -28,7 +28,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
 
 def run(provider: str, folder: Path) -> EvalLog:
     [log] = inspect_eval(
-        steer(values="power", levels="-2,2", n_queries=3, windows=1),
+        steer(values="power", levels="-2,2", n_queries=3, windows=1, figures="all"),
         model=f"{provider}/respondent",
         model_roles={"grader": f"{provider}/judge"},
         log_dir=str(folder),

@@ -120,7 +120,9 @@ def _values(registry: Registry, theory: str | None, everything: bool) -> Table:
 def _levels(registry: Registry) -> Table:
     table = Table("level", "name", "persona phrase", title="Levels")
     for level in registry.levels:
-        phrase = f"You {level.phrase} ..." if level.phrase else "(no persona)"
+        say = registry.sentences.say
+        stance = say("steering.stance", phrase=level.phrase, object=say("steering.object"))
+        phrase = stance if level.phrase else "(no persona)"
         table.add_row(f"{level.level:+d}" if level.level else "0", level.name, phrase)
     return table
 

@@ -22,7 +22,17 @@ from rich.text import Text
 from valueflow.hub_assets.errors import OptionError, printable, singular
 from valueflow.hub_assets.files import sendable, spreadsheet_cell
 
-__all__ = ["as_rows", "examples", "form_options", "say", "show", "show_tables"]
+__all__ = [
+    "as_latex",
+    "as_markdown",
+    "as_rows",
+    "examples",
+    "form_options",
+    "paper_options",
+    "say",
+    "show",
+    "show_tables",
+]
 
 _NUMBER = re.compile(r"[+\-−]?\d[\d,]*(?:\.\d+)?(?:e[+\-]?\d+)?")
 _WIDE = 100_000
@@ -43,6 +53,15 @@ def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def paper_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a click command `--markdown` and `--latex` beside those of `form_options`."""
+    for form, told in (("latex", "LaTeX (booktabs)"), ("markdown", "Markdown")):
+        command = click.option(
+            f"--{form}", "form", flag_value=form, help=f"Print {told} and nothing else."
+        )(command)
+    return form_options(command)
+
+
 def say(text: str, *, err: bool = False) -> None:
     """Prints a sentence that may quote names and texts from anywhere, in the right number."""
     click.echo(singular(printable(text, lines=True)), err=err)
@@ -53,8 +72,9 @@ def show_tables(tables: list[Table], form: str | None = None) -> None:
 
     Args:
         tables: of texts; columns of numbers are those that are justified to the right.
-        form: `json` (a list of rows, or a list by each table's title), `csv` (of one table), or
-            None for tables to read.
+        form: `json` (a list of rows, or a list by each table's title), `csv` (of one table),
+            `markdown` or `latex`, or None for tables to
+            read.
 
     Raises:
         OptionError: CSV of several tables.
@@ -68,10 +88,59 @@ def show_tables(tables: list[Table], form: str | None = None) -> None:
             titles = ", ".join(str(table.title).lower() for table in tables)
             raise OptionError("--csv", f"writes one table; name one of them ({titles})")
         click.echo(_as_csv(tables[0]), nl=False)
+    elif form in ("markdown", "latex"):
+        draw = as_markdown if form == "markdown" else as_latex
+        click.echo(sendable("\n\n".join(map(draw, tables))))
     else:
         console = Console(highlight=False)
         for table in tables:
             show(table, console)
+
+
+def _grid(table: Table) -> list[list[str]]:
+    """Headings and rows as one-line texts."""
+    cells = [[_plain(cell) for cell in column.cells] for column in table.columns]
+    rows = [[_plain(column.header) for column in table.columns]]
+    rows += [list(row) for row in zip(*cells, strict=True)]
+    return [[printable(" ".join(cell.split())) for cell in row] for row in rows]
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~])")
+
+
+def as_markdown(table: Table) -> str:
+    """A table in Markdown, in which no text of it is markup."""
+    head, *rows = [[_MARKDOWN.sub(r"\\\1", cell) for cell in row] for row in _grid(table)]
+    rule = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "▲": r"$^\blacktriangle$",
+    "▼": r"$^\blacktriangledown$",
+    **{mark: f"\\{mark}" for mark in "&%$#_"},
+}
+
+
+def as_latex(table: Table) -> str:
+    """A table in LaTeX (packages booktabs, and amssymb for marks), in which no text is markup."""
+
+    def told(cell: str) -> str:
+        text = "".join(_LATEX.get(mark, mark) for mark in cell)
+        return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text)
+
+    head, *rows = [[told(cell) for cell in row] for row in _grid(table)]
+    columns = "".join("r" if column.justify == "right" else "l" for column in table.columns)
+    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", f"{' & '.join(head)} \\\\"]
+    lines += [r"\midrule", *(f"{' & '.join(row)} \\\\" for row in rows)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def as_rows(table: Table) -> list[dict[str, Any]]:
@@ -145,6 +214,7 @@ def _literal(table: Table) -> Table:
         box=table.box,
         padding=table.padding,
         title_justify=table.title_justify,
+        caption_justify=table.caption_justify,
     )
     for column in table.columns:
         made.add_column(told(column.header) or "", justify=column.justify, overflow="fold")

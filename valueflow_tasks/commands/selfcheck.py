@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from valueflow.commands.options import evaluator_option
 from valueflow.commands.screen import examples, show_tables
 
 __all__ = ["selfcheck_command"]
@@ -20,12 +21,13 @@ __all__ = ["selfcheck_command"]
         "valueflow selfcheck --scale 0.3 --place-effect 1 --values power,tradition",
         "valueflow selfcheck --truth uniform --n-queries 40 --noise normal",
         "valueflow selfcheck --judge-mode rating --windows 1 --scale 1.2 --text-sd 3.9",
+        "valueflow selfcheck --sampling adaptive --windows 6 --target-se 1.5",
     ),
 )
 @click.option("--values", default="benevolence,power", show_default=True, help="Values to steer.")
 @click.option("--n-queries", default="40", show_default=True, help="Queries, or 'all'.")
-@click.option("--windows", default=3, show_default=True, help="Windows per response.")
-@click.option("--window-size", default=6, show_default=True, help="Texts in a window.")
+@evaluator_option("windows")
+@evaluator_option("window_size")
 @click.option(
     "--truth",
     type=click.Choice(["uniform", "dose-response"]),
@@ -33,13 +35,7 @@ __all__ = ["selfcheck_command"]
     show_default=True,
     help="Where true intensities come from.",
 )
-@click.option(
-    "--judge-mode",
-    type=click.Choice(["ranking", "rating", "placement", "choice"]),
-    default="ranking",
-    show_default=True,
-    help="What the judge is asked about a window.",
-)
+@evaluator_option("judge_mode")
 @click.option("--scale", default=1.0, show_default=True, help="The judge's scale.")
 @click.option(
     "--text-sd",
@@ -72,8 +68,10 @@ __all__ = ["selfcheck_command"]
     show_default=True,
     help="Share of prompts that the respondent declines.",
 )
-@click.option("--vidb", help="Anchors; the embedded ones where not given.")
-@click.option("--seed", default=0, show_default=True, help="Seed of truth, noise and windows.")
+@evaluator_option("sampling", only=("bucket", "random", "adaptive"))
+@evaluator_option("target_se")
+@evaluator_option("vidb")
+@evaluator_option("seed")
 @click.option(
     "--log-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the Inspect log here."
 )
@@ -90,7 +88,9 @@ def selfcheck_command(
     noise: str,
     failure_rate: float,
     refusal_rate: float,
-    vidb: str | None,
+    sampling: str,
+    target_se: float | None,
+    vidb: str,
     seed: int,
     log_dir: Path | None,
 ) -> None:
@@ -117,6 +117,8 @@ def selfcheck_command(
             "windows": windows,
             "window_size": window_size,
             "judge_mode": judge_mode,
+            "sampling": sampling,
+            **({} if target_se is None else {"target_se": target_se}),
             "seed": seed,
             "vidb": vidb,
         },

@@ -120,6 +120,7 @@ _SURVEY = {field.name for field in fields(OpinionOptions)} - {"passes", "method"
 
 _ELSEWHERE = {
     "plan": "is no option here; --limit 1 --predict_only shows the plan and asks no judge",
+    "figures": "is no option here; valueflow_output=FOLDER writes tables of all figures",
     "passes": "is no option here: every pass is a task, such as valueflow_opinionqa_profile",
     "logprobs": "is no option here: the tasks valueflow_opinionqa_..._letters read likelihoods",
     "answer_tokens": "is no option here; give --gen_kwargs max_gen_toks=NUMBER",

@@ -34,8 +34,7 @@ from valueflow.lm_eval.options import (
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import check_grader
 from valueflow.solvers.steering_solver import steered_prompt
-from valueflow.solvers.wording import WORDING_VERSION
-from valueflow.steering.design import RunDesign, sample_settings, steering_design
+from valueflow.steering.design import RunDesign, sample_settings, steering_design, topics_line
 from valueflow.steering.settings import registry_of_run
 
 __all__ = ["documents", "process_results"]
@@ -79,7 +78,13 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "output": None if folder is None else str(folder),
         "method": design.method,
         "style": design.style,
-        "wording": WORDING_VERSION,
+        "baseline": design.baseline,
+        "wording": registry.sentences.version,
+        "language": registry.sentences.language,
+        "form": design.more["form"],
+        "relevant": design.relevant,
+        "system_sha256": design.system_sha256,
+        "topics": design.topics,
     }
     _print_plan(leaf.name, design, grader is not None)
     return {"test": Dataset.from_list(_rows(design, run))}
@@ -88,26 +93,30 @@ def documents(**given: Any) -> dict[str, Dataset]:
 def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     shared = json.dumps(run, sort_keys=True, ensure_ascii=False)
-    for index, query in enumerate(design.queries):
-        for name, condition in zip(design.names, design.conditions, strict=True):
-            settings = sample_settings(design, index, condition)
-            sample = read_sample({SAMPLE_KEY: settings})
-            prompt, texts = steered_prompt(
-                sample, design.method, design.style, design.exemplars, query.text
-            )
-            rows.append(
-                {
-                    "id": f"{query.id}/{name}",
-                    "query": query.id,
-                    "condition": name,
-                    "question": query.text,
-                    "prompt": prompt.user,
-                    "target": "",
-                    "exemplars": json.dumps(texts, ensure_ascii=False),
-                    "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
-                    "run": shared,
-                }
-            )
+    for one in design.asked:
+        settings = sample_settings(design, one.index, one.condition)
+        sample = read_sample({SAMPLE_KEY: settings})
+        prompt, texts = steered_prompt(
+            sample,
+            design.method,
+            design.style,
+            design.exemplars,
+            one.query.text,
+            design.system,
+        )
+        rows.append(
+            {
+                "id": f"{one.query.id}/{one.name}",
+                "query": one.query.id,
+                "condition": one.name,
+                "question": one.query.text,
+                "prompt": prompt.user,
+                "target": "",
+                "exemplars": json.dumps(texts, ensure_ascii=False),
+                "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+                "run": shared,
+            }
+        )
     return rows
 
 
@@ -121,6 +130,8 @@ def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
     )
     for note in design.loaded.notes:
         say("queries", note)
+    if told := topics_line(design):
+        say("queries", told)
     asset = design.registry.assets.get(design.settings.vidb)
     if asset is not None and asset.note:
         say_once(f"anchors from {asset.name}. {asset.note}")

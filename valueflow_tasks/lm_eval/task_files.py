@@ -32,7 +32,7 @@ __all__ = [
     "yaml_files",
 ]
 
-TASK_VERSION = 1
+TASK_VERSION = 2
 """Raised when numbers of the same options are no longer comparable."""
 
 # A token is about three quarters of an English word; the word limit is 100.
@@ -150,7 +150,7 @@ def _group(name: str, members: list[str], metrics: list[str]) -> str:
     )
 
 
-OPINION_TASK_VERSION = 1
+OPINION_TASK_VERSION = 2
 """Raised when numbers of the same options are no longer comparable."""
 
 

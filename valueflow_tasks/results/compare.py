@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,8 @@ from valueflow.hub_assets.errors import (
     ValueflowError,
 )
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.scorers.records import ResponseRecord
+from valueflow.results.studies import tag_of
+from valueflow.scorers.records import Distinct, ResponseRecord
 from valueflow.scorers.saved.logs import (
     ScoredLog,
     find_logs,
@@ -26,16 +27,34 @@ from valueflow.scorers.saved.logs import (
     last_attempts,
     left_out,
 )
-from valueflow.scorers.summary.comparison import CellDifference, Comparison, compare
+from valueflow.scorers.summary.comparison import (
+    AVERAGE,
+    CellDifference,
+    Comparison,
+    FigureComparison,
+    FigureDifference,
+    compare,
+    compare_figures,
+)
+from valueflow.scorers.summary.overview import figure_text
 
 __all__ = [
+    "FIGURE_COLUMNS",
     "Run",
+    "as_table",
+    "compare_run_figures",
     "compare_runs",
+    "figure_rows",
+    "figure_summary",
+    "figure_tables",
+    "names_of_runs",
     "read_models",
     "read_run",
+    "runs_by_model",
     "summary",
     "tables",
     "write_comparison",
+    "write_figures",
 ]
 
 COLUMNS = [
@@ -75,11 +94,28 @@ CORRECTION_NAMES = {
 CORRECTED_COLUMN = {"holm": ["Holm p"], "bh": ["BH p"], "none": []}
 
 SETUP_NOTES = {
-    "version of wording": "The steering prompts of A and B are of different versions: a difference "
-    "may lie in the prompts.",
+    "version of wording": "The prompts of A and B are of different versions, and so is what judges "
+    "are told of the values: a difference may lie in the prompts.",
+    "form": "The responses of A and B were asked for in different forms, and one sentence is "
+    "shorter and a little weaker than a paragraph: a difference may lie in the form.",
+    "baseline": "The defaults of A and B were asked in different ways, so that their shifts are "
+    "taken from different baselines.",
+    "system_sha256": "A and B were given different system prompts beside the persona: a difference "
+    "may lie in these.",
+    "language": "Prompts and judges' questions of A and B are in different languages: a difference "
+    "may lie in the language.",
     "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
     "ids, so make sure that equal ids are equal questions.",
 }
+
+
+TOLD = {
+    "form": "paragraph",
+    "baseline": "first_person",
+    "language": "en",
+    "system_sha256": None,
+}
+"""What models were asked for, and how it was before logs said so."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +178,36 @@ def read_models(paths: Sequence[Path], models: tuple[str, str]) -> tuple[Run, Ru
     return found[0], found[1]
 
 
+def runs_by_model(paths: Sequence[Path]) -> list[Run]:
+    """A run for each evaluated model of some logs, with its arguments, in the order of the logs.
+
+    Raises:
+        InputFileError: see `read_run`.
+    """
+    groups: dict[str, list[ScoredLog]] = {}
+    for path in find_logs(paths):
+        log = ScoredLog(path)
+        arguments = json.dumps(log.header.eval.model_args, sort_keys=True, default=str)
+        groups.setdefault(f"{log.header.eval.model} {arguments}", []).append(log)
+    return [_run(logs) for logs in groups.values()]
+
+
+def names_of_runs(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list[str]:
+    """A short name for each run: its model, by its label, with a letter where names repeat.
+
+    Raises:
+        OptionError: a label is of no run's model.
+    """
+    called = labels or {}
+    if lacking := [model for model in called if model not in {run.model for run in runs}]:
+        raise OptionError("label", f"{', '.join(lacking)}: no log is of this model")
+    names = [called.get(run.model, run.model).replace(": ", ":") for run in runs]
+    return [
+        f"{tag_of(place)} {name}" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
 def _run(logs: Sequence[ScoredLog]) -> Run:
     missing: Counter[str] = Counter()
     read: dict[Path, list[ResponseRecord]] = {}
@@ -159,6 +225,8 @@ def _run(logs: Sequence[ScoredLog]) -> Run:
         missing["logs of other attempts at the same run"] += len(logs) - len(chosen)
     responses: list[ResponseRecord] = []
     seen: dict[tuple[str, str], Path] = {}
+    # Tasks of one model share their defaults, which may be one and the same measurement.
+    distinct = Distinct() if len({log.header.eval.task for log in chosen}) > 1 else None
     for log in chosen:
         path = log.path
         missing.update(left_out(log.counts))
@@ -169,6 +237,8 @@ def _run(logs: Sequence[ScoredLog]) -> Run:
                 f"holds no score of valueflow/intensity{f' ({told})' if told else ''}. Score it "
                 f"with `inspect score {path} --scorer valueflow/intensity --model-role grader=Y`",
             )
+        if distinct is not None:
+            read[path] = [kept for r in read[path] if (kept := distinct.of(r))["values"]]
         for response in read[path]:
             for record in response["values"].values():
                 key = (response["item"], record["cell"])
@@ -203,6 +273,7 @@ def _setup(header: Any) -> dict[str, str]:
     known = ("valueflow", "wording", "queries", "queries_revision", "queries_sha256")
     metadata = spec.metadata or {}
     found |= {f"version of {name}": metadata[name] for name in known if name in metadata}
+    found |= {name: metadata.get(name, before) for name, before in TOLD.items()}
     return {name: str(value) for name, value in found.items()}
 
 
@@ -365,3 +436,166 @@ def _side(run: Run, judge: dict[str, Any]) -> dict[str, Any]:
 def _files(run: Run) -> str:
     more = f" and {len(run.logs) - 1} more" if len(run.logs) > 1 else ""
     return f"{run.logs[0]}{more}"
+
+
+FIGURE_COLUMNS = [
+    *("what", "unit", "first", "second", "a", "a_se", "b", "b_se", "difference", "se", "lower"),
+    *("upper", "queries", "p_value", "p_adjusted", "differs"),
+]
+
+
+def compare_run_figures(
+    runs: Mapping[str, Run],
+    *,
+    confidence: float = 0.95,
+    correction: str = "holm",
+    force: bool = False,
+) -> FigureComparison:
+    """Compares runs by what they are summed up by, see `compare_figures`; errors name logs.
+
+    Raises:
+        ValueflowError: the runs cannot be compared.
+    """
+    try:
+        return compare_figures(
+            {name: run.responses for name, run in runs.items()},
+            confidence=confidence,
+            correction=correction,
+            force=force,
+        )
+    except ValueflowError as error:
+        told = "; ".join(f"{name}: {_files(run)}" for name, run in runs.items())
+        raise ValueflowError(f"{error} ({told}).") from None
+
+
+def figure_tables(found: FigureComparison) -> list[Table]:
+    """A leaderboard of each figure, and of two runs their differences by value, pair and square."""
+    made = []
+    for what, board in found.leaderboards.items():
+        units = found.units[what]
+        over = units[0] if len(units) == 1 else f"mean of {len(units)}"
+        table = Table(title=f"{what} ({over})", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("model", overflow="fold")
+        for name in (what, "95% interval"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("group", no_wrap=True)
+        for one in board:
+            low, high = one.figure.interval
+            groups = " ".join(_letter(number) for number in one.groups)
+            interval = f"{_signed(low)} to {_signed(high)}"
+            table.add_row(one.run, figure_text(one.figure, 2), interval, groups)
+        made.append(table)
+    runs = {name for one in found.differences for name in (one.first, one.second)}
+    if len(runs) == 2:
+        made += _difference_tables(found)
+    return made
+
+
+def _letter(number: int) -> str:
+    return tag_of(number - 1).lower()
+
+
+def _difference_tables(found: FigureComparison) -> list[Table]:
+    """The differences of two runs, A and B."""
+    corrected = CORRECTED_COLUMN[found.correction]
+    interval = f"{100 * found.confidence:g}% interval"
+    made = []
+    for what in dict.fromkeys(one.what for one in found.differences):
+        rows = [one for one in found.differences if one.what == what]
+        table = Table(title=f"{what}, A − B", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("  of", overflow="fold")
+        for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(
+                f"{'*' if row.differs else ' '} {row.unit}",
+                _signed(row.a.value),
+                _signed(row.b.value),
+                _signed(row.difference),
+                f"{_signed(row.lower)} to {_signed(row.upper)}",
+                str(row.queries),
+                _chance(row.p_value),
+                *([_chance(row.p_adjusted)] if corrected else []),
+                style="bold" if row.differs else None,
+            )
+        made.append(table)
+    return made
+
+
+def figure_summary(found: FigureComparison) -> list[str]:
+    """What the groups mean, and how many differences there are."""
+    tests = [one for one in found.differences if one.unit != AVERAGE]
+    averages = [one for one in found.differences if one.unit == AVERAGE]
+    level = f"{100 * (1 - found.confidence):.3g}%"
+    told = []
+    if found.leaderboards:
+        told.append(
+            f"Models that share a letter cannot be told apart at {level} "
+            f"{CORRECTION_NAMES[found.correction]}; a group is no proof that they are equal."
+        )
+    for name, those in (("single values, pairs and squares", tests), ("averages", averages)):
+        if those:
+            count = sum(one.differs for one in those)
+            told.append(f"{count} of {len(those)} differences of {name} are more than noise.")
+    return told
+
+
+def figure_rows(found: FigureComparison) -> list[dict[str, object]]:
+    """A row for each difference, with the names of `FIGURE_COLUMNS`."""
+    return [_figure_row(one) for one in found.differences]
+
+
+def _figure_row(one: FigureDifference) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(one, name, None) for name in FIGURE_COLUMNS}
+    row |= {"a": one.a.value, "a_se": one.a.se, "b": one.b.value, "b_se": one.b.se}
+    return {**row, "differs": int(one.differs)}
+
+
+def as_table(found: FigureComparison) -> Table:
+    """All differences as one table, for programs."""
+    table = Table(title="differences")
+    words = ("what", "unit", "first", "second")
+    for name in FIGURE_COLUMNS:
+        table.add_column(name, justify="left" if name in words else "right")
+    for row in figure_rows(found):
+        table.add_row(*(f"{c:.6g}" if isinstance(c, float) else str(c) for c in row.values()))
+    return table
+
+
+def write_figures(path: Path, found: FigureComparison, runs: Mapping[str, Run]) -> Path:
+    """Writes all differences as CSV, and beside it the leaderboards, runs and notes as JSON.
+
+    Returns:
+        Path of the JSON file.
+
+    Raises:
+        InputFileError: a file cannot be written.
+    """
+    write_csv(path, FIGURE_COLUMNS, figure_rows(found))
+    said = {
+        "valueflow": version("valueflow"),
+        "confidence": found.confidence,
+        "correction": found.correction,
+        "averaged_over": found.units,
+        "leaderboards": {
+            what: [
+                {
+                    "run": one.run,
+                    "value": one.figure.value,
+                    "se": one.figure.se,
+                    "groups": [_letter(number) for number in one.groups],
+                }
+                for one in board
+            ]
+            for what, board in found.leaderboards.items()
+        },
+        "runs": {
+            name: {"model": run.model, "logs": [str(p) for p in run.logs], "setup": run.setup}
+            for name, run in runs.items()
+        },
+        "summary": figure_summary(found),
+        "notes": found.notes,
+    }
+    beside = path.with_suffix(".json")
+    write_text(beside, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    return beside

@@ -16,8 +16,11 @@ from valueflow.results.style import Drawing
 from valueflow.results.tables import Table, as_text
 
 __all__ = [
+    "Evidence",
     "PageText",
+    "Quote",
     "Section",
+    "Verbatim",
     "left_out_text",
     "page",
 ]
@@ -29,6 +32,35 @@ LONG = 24
 """Tables of more rows are folded away."""
 
 
+class Verbatim(str):
+    """A text that is shown as it is, word for word; control characters are shown as escapes."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A response word for word.
+
+    Attributes:
+        head: what it is, and its intensity.
+        question, text: what was asked and answered.
+        above, below: (intensity, text) of the anchors that enclose it, where there are some.
+    """
+
+    head: str
+    question: Verbatim
+    text: Verbatim
+    above: tuple[str, Verbatim] | None = None
+    below: tuple[str, Verbatim] | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Responses of one kind, folded under a title."""
+
+    title: str
+    quotes: list[Quote]
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of the page."""
@@ -38,10 +70,11 @@ class Section:
     text: list[str] = field(default_factory=list)
     drawings: list[Drawing] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.text or self.drawings or self.tables)
+        return not (self.text or self.drawings or self.tables or self.evidence)
 
 
 @dataclass(frozen=True)
@@ -50,6 +83,7 @@ class PageText:
 
     Attributes:
         title: its heading.
+        findings: what was found, a sentence a study; first of all.
         logs: number of logs that were used.
         cautions: what a reader must know before using the numbers.
         methods: paragraphs for a paper.
@@ -63,6 +97,7 @@ class PageText:
     methods: list[str]
     notes: dict[str, list[str]]
     tags: dict[str, str]
+    findings: list[str] = field(default_factory=list)
 
 
 def page(
@@ -85,6 +120,7 @@ def page(
     )
     parts = {
         "title": text.title,
+        "findings": text.findings,
         "studies": [{"label": name, "all_notes": notes} for name, notes in text.notes.items()],
         "logs": text.logs,
         "cautions": text.cautions,
@@ -98,6 +134,8 @@ def page(
 
 def _told(part: Any, paths: Collection[str]) -> Any:
     """All texts of a part of the page as they may be shown."""
+    if isinstance(part, Verbatim):
+        return printable(part, lines=True)
     if isinstance(part, str):
         if part.startswith("data:image/"):
             return part
@@ -135,6 +173,25 @@ def _section(
             for drawing in section.drawings
         ],
         "tables": [_table(table, short) for table in section.tables],
+        "evidence": [
+            {
+                "title": one.title,
+                "quotes": [
+                    {
+                        "head": quote.head,
+                        "question": quote.question,
+                        "text": quote.text,
+                        "around": [
+                            {"name": name, "at": anchor[0], "text": anchor[1]}
+                            for name, anchor in (("above", quote.above), ("below", quote.below))
+                            if anchor is not None
+                        ],
+                    }
+                    for quote in one.quotes
+                ],
+            }
+            for one in section.evidence
+        ],
     }
 
 

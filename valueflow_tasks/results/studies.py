@@ -1,12 +1,12 @@
 """How studies are told apart: letters, labels, and what makes them incomparable."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.results.logs import MODEL_ARGUMENT, RunLog, Settings, without_folders
 from valueflow.scorers.saved.logs import last_attempts
 
@@ -53,8 +53,19 @@ def tag_of(index: int) -> str:
     return letters
 
 
-def labels_of(settings: Sequence[Settings]) -> list[str]:
-    """A label per study, from their settings: the model, then what differs between the studies."""
+def labels_of(settings: Sequence[Settings], models: Mapping[str, str] | None = None) -> list[str]:
+    """A label per study, from their settings: the model, then what differs between the studies.
+
+    Args:
+        settings: of each study.
+        models: what models are called, where they are not called by their own names.
+
+    Raises:
+        OptionError: no study is of one of these models.
+    """
+    called = models or {}
+    if lacking := [name for name in called if name not in {one["model"] for one in settings}]:
+        raise OptionError("label", f"{', '.join(lacking)}: no log is of this model")
     names = list(dict.fromkeys(name for one in settings for name in one))
     # Method first, then the model's arguments, then the rest as it was written.
     names.sort(key=lambda name: (name != "method", not name.startswith(MODEL_ARGUMENT)))
@@ -70,7 +81,8 @@ def labels_of(settings: Sequence[Settings]) -> list[str]:
         words = [_word(name, one[name]) for name in told if name in one]
         more = len(words) - LABELLED
         shown = words if more <= 0 else [*words[:LABELLED], f"and {more} more"]
-        labels.append(f"{one['model']} ({', '.join(shown)})" if shown else one["model"])
+        model = called.get(one["model"], one["model"])
+        labels.append(f"{model} ({', '.join(shown)})" if shown else model)
     return labels
 
 

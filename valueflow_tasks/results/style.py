@@ -22,6 +22,7 @@ __all__ = [
     "GREEN",
     "GREY",
     "ORANGE",
+    "TICKS",
     "VERMILION",
     "Drawing",
     "intensity_axis",

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from valueflow.hub_assets.inputs.anchors import Vidb
 from valueflow.hub_assets.registry.loading import Registry, Value, opened_registries
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.solvers.wording import clause_sentence
+from valueflow.solvers.wording import target_sentence
 
 __all__ = ["RespondentOptions", "answer", "expected_intensity", "read_trailer", "targets_in"]
 
@@ -70,8 +70,11 @@ class RespondentOptions(BaseModel):
 def _sentences(registries: tuple[Registry, ...]) -> tuple[tuple[str, Value, int], ...]:
     """Every persona sentence with what it says; one that several catalogues share stands once."""
     found = (
-        (clause_sentence(node, level), node, level.level)
+        (target_sentence(node, level, registry, line=line), node, level.level)
+        for line in (False, True)
         for registry in registries
+        # A user's own language may be begun and not finished.
+        if registry.sentences.has("steering")
         for theory in registry.theories.values()
         for node in theory.nodes.values()
         for level in registry.levels
@@ -88,14 +91,13 @@ def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]
         known: table of anchors for the method `user_texts`; the level of a quoted text is its own,
             else ±1 up to |intensity| = 6 and ±2 above.
     """
-    if "You " in prompt:
-        found = [
-            (node, level)
-            for sentence, node, level in _sentences(opened_registries())
-            if sentence in prompt
-        ]
-        if found:
-            return found
+    found = [
+        (node, level)
+        for sentence, node, level in _sentences(opened_registries())
+        if sentence in prompt
+    ]
+    if found:
+        return found
     if known is None:
         return []
     quoted = {line[2:] for line in prompt.splitlines() if line.startswith("- ")}

@@ -15,7 +15,7 @@ Shares and majorities are those of `opinion_data`, the run's question set.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from string import ascii_uppercase
 from typing import Literal
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, opened_registries
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.survey.questions import OpinionQuestion, OpinionSet, load_opinions
 from valueflow.solvers.survey_wording import profile_line
@@ -116,7 +116,12 @@ class OpinionAnswers:
         if self.options.opinion == "majority":
             return majority
         if self.options.opinion == "group":
-            named = [g for g in load_registry().opinion.groups if g.sentence in before]
+            named = [
+                group
+                for registry in opened_registries()
+                for group in registry.opinion.groups
+                if group.sentence in before
+            ]
             golds = [
                 row.gold
                 for row in self._data.by_question[question.id]
@@ -134,9 +139,10 @@ class OpinionAnswers:
         """The option that the prompt's profile lines lead to."""
         registry = load_registry()
         bands: dict[tuple[str, str], str] = {}
+        lines = _profile_lines(opened_registries())
         for line in before.splitlines():
-            if line in self._lines:
-                value, band = self._lines[line]
+            if line in lines:
+                value, band = lines[line]
                 bands[value.theory, value.name] = band
         for theory in {theory for theory, _ in bands}:
             value = turns_on(question.id, registry.theories[theory].values)
@@ -157,11 +163,14 @@ class OpinionAnswers:
             found.setdefault(question.options, []).append(question)
         return found
 
-    @cached_property
-    def _lines(self) -> dict[str, tuple[Value, str]]:
-        registry = load_registry()
-        return {
-            profile_line(value, band): (value, band.name)
-            for value in registry.macro_values()
-            for band in registry.opinion.bands
-        }
+
+@lru_cache(maxsize=1)
+def _profile_lines(registries: tuple[Registry, ...]) -> dict[str, tuple[Value, str]]:
+    """Every profile line with what it says."""
+    return {
+        profile_line(value, band, registry): (value, band.name)
+        for registry in registries
+        if registry.sentences.has("survey")
+        for value in registry.macro_values()
+        for band in registry.opinion.bands
+    }

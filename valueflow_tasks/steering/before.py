@@ -1,31 +1,63 @@
-"""Before the first generation: whether the judge answers."""
+"""Before the first generation: who judges, whether it answers, and what will be listed."""
 
+import sys
 from importlib import import_module
 from logging import getLogger
 
 import anyio
+from inspect_ai.model import Model, model_roles
+from inspect_ai.scorer import Metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.settings import read_sample
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.intensity_scorer import steering_headline, steering_summary
+from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model, grader_models
 from valueflow.scorers.judge.probe import probe_judge
+from valueflow.scorers.summary.overview import self_judged
+from valueflow.steering.plan import run_size
+from valueflow.steering.settings import LogSettings
 
-__all__ = ["judge_answers"]
+__all__ = ["judge_answers", "listed", "say_who_judges"]
 
 logger = getLogger(__name__)
 
 
+def listed(logged: LogSettings, first: str) -> list[Metric]:
+    """The metrics of a task, of which the figure `first` is its headline."""
+    if logged.figures == "all":
+        return [steering_summary(first=first)]
+    return [steering_headline(first)]
+
+
+def say_who_judges() -> dict[str, str]:
+    """Says first of all that a model will judge itself, where Inspect's command line makes a run.
+
+    Elsewhere the roles are not known before the run; `judge_answers` says it then.
+
+    Returns:
+        Metadata of the log that say it too; empty where a judge is named.
+    """
+    if not run_size().known or GRADER_ROLE in model_roles():
+        return {}
+    print(f"valueflow: {self_judged()}", file=sys.stderr, flush=True)
+    return {"judge": "none was named when the log was made: the evaluated model judged itself"}
+
+
 @solver
-def judge_answers() -> Solver:
+def judge_answers(every: bool = False) -> Solver:
     """Ends a run whose judge does not answer, before anything is generated.
 
     The judge is asked once, by whichever sample comes first; the others wait. A simulated judge,
     which costs nothing, is asked about every value of the run, since it need not know them all.
     Without a judge of its own a run is judged by the evaluated model, which is not asked.
+
+    Args:
+        every: whether the models in all roles that begin with `grader` are asked.
     """
     asked: dict[tuple[str, str], ValueflowError | None] = {}
     locks: list[anyio.Lock] = []
+    told: set[str] = set()
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # Registers the hook in runs of ours alone: Inspect announces, on standard output and in
@@ -33,9 +65,17 @@ def judge_answers() -> Solver:
         import_module("valueflow.steering.after")
         model, named = grader_model()
         if not named:
+            if not run_size().known and str(model) not in told:
+                print(f"valueflow: {self_judged(str(model))}", file=sys.stderr, flush=True)
+            told.add(str(model))
             return state
         if not locks:
             locks.append(anyio.Lock())
+        for model in grader_models() if every else grader_models()[:1]:
+            await ask(model, state)
+        return state
+
+    async def ask(model: Model, state: TaskState) -> None:
         sample = read_sample(state.metadata)
         simulated = getattr(model.api, "simulated", False)
         scored = sample.score_on if simulated else sample.score_on[:1]
@@ -54,6 +94,5 @@ def judge_answers() -> Solver:
                             logger.warning(odd)
             if (dead := asked[key]) is not None:
                 raise dead
-        return state
 
     return solve

@@ -4,22 +4,28 @@ Samples come query by query, the default first, so that `--limit` keeps whole de
 multiple of the number of conditions.
 """
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, get_args
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import is_blank, read_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
+    Baseline,
     EvaluatorSettings,
     SpendingSettings,
     read_options,
@@ -28,8 +34,8 @@ from valueflow.hub_assets.settings import (
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
 from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
-from valueflow.solvers.wording import WORDING_VERSION, Style
-from valueflow.steering.before import judge_answers
+from valueflow.solvers.wording import Style
+from valueflow.steering.before import judge_answers, listed, say_who_judges
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
 from valueflow.steering.plan import (
     TOKENS_OF_A_WORD,
@@ -41,17 +47,42 @@ from valueflow.steering.plan import (
     size_note,
 )
 from valueflow.steering.settings import (
+    LogSettings,
     PlanSettings,
     SteeringSettings,
     evaluator_settings,
-    planned_windows,
     response_settings,
 )
 
-__all__ = ["RunDesign", "sample_settings", "steering_design", "steering_task"]
+__all__ = [
+    "Asked",
+    "RunDesign",
+    "planned_of",
+    "sample_settings",
+    "steering_design",
+    "steering_task",
+    "topics_line",
+]
 
-TASK_VERSION = 1
+TASK_VERSION = 2
 """Raised when numbers of the same options are no longer comparable."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One query under one condition: what a sample asks.
+
+    Attributes:
+        index: the query's number in the run.
+        query: the query.
+        name: of the condition, in the run.
+        condition: what the response is steered toward and scored on.
+    """
+
+    index: int
+    query: Query
+    name: str
+    condition: Condition
 
 
 @dataclass(frozen=True)
@@ -65,9 +96,13 @@ class RunDesign:
         settings: how responses are measured.
         more: the fields of `ResponseSettings`, which every sample's settings hold.
         method, style, exemplars: see `steer_values`.
+        baseline: how the default is asked.
+        system: the user's own system prompt; empty where there is none.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
+        logged: what Inspect's log lists.
         loaded: the query set, for its source and notes.
+        relevant: whether queries are left out where a value has nothing to do with them.
     """
 
     registry: Registry
@@ -78,9 +113,18 @@ class RunDesign:
     method: str
     style: Style
     exemplars: int
+    baseline: Baseline
     spending: SpendingSettings
     plan: bool
+    logged: LogSettings
     loaded: Queries
+    relevant: bool = False
+    system: str = ""
+
+    @property
+    def system_sha256(self) -> str | None:
+        """Of the user's own system prompt, 16 digits."""
+        return hashlib.sha256(self.system.encode()).hexdigest()[:16] if self.system else None
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -92,12 +136,50 @@ class RunDesign:
         """A name for each condition, all different."""
         return names_in_run(self.conditions)
 
+    @cached_property
+    def asked(self) -> list[Asked]:
+        """Every query under every condition, query by query, the default first.
+
+        Where off-topic pairs are left out, a condition is not asked of a query with which a value
+        of its targets has nothing to do, and the others are scored on the values that are left.
+        """
+        found = []
+        for index, query in enumerate(self.queries):
+            for name, condition in zip(self.names, self.conditions, strict=True):
+                steered = (
+                    v for node, _ in condition.targets for v in self.registry.scored_on(node)
+                )
+                if self.relevant and any(self.loaded.off_topic(query, v) for v in steered):
+                    continue
+                kept = tuple(v for v in condition.score_on if not self._left_out(query, v))
+                if kept:
+                    found.append(Asked(index, query, name, replace(condition, score_on=kept)))
+        return found
+
+    def _left_out(self, query: Query, value: Value) -> bool:
+        return self.relevant and bool(self.loaded.off_topic(query, value))
+
+    @cached_property
+    def topics(self) -> dict[str, int]:
+        """Pairs of a query and a scored value: `pairs`, `known` (the query set says whether the
+        value has anything to do with the query), `off_topic`, and `left_out` of these."""
+        told = [self.loaded.off_topic(q, v) for q in self.queries for v in self.values]
+        off = sum(map(bool, told))
+        return {
+            "pairs": len(told),
+            "known": sum(one is not None for one in told),
+            "off_topic": off,
+            "left_out": off if self.relevant else 0,
+        }
+
     @property
     def planned(self) -> dict[str, int]:
         """Planned counts of queries, generations and judge calls, retries not counted."""
-        cells = sum(len(condition.score_on) for condition in self.conditions)
-        generations = len(self.queries) * len(self.conditions)
-        calls = cells * planned_windows(self.settings, len(self.queries))
+        generations = len(self.asked)
+        calls = sum(
+            len(one.condition.score_on) * self.settings.windows_of(one.index, len(self.queries))
+            for one in self.asked
+        )
         if self.more["refusal_check"] == "judge":
             calls += generations
         return {
@@ -127,6 +209,9 @@ def steering_design(
     seed = read_options(EvaluatorSettings, options).seed
     chosen = choose_queries(loaded.queries, made.n_queries, seed)
     every = with_default(conditions, registry)
+    registry.check_language(
+        node for one in every for node in (*one.score_on, *(value for value, _ in one.targets))
+    )
     settings = evaluator_settings(
         registry,
         list(scored_values(every, registry)),
@@ -136,7 +221,7 @@ def steering_design(
     )
     if made.method == "user_texts":
         _check_exemplars(registry, every, settings, made.exemplars)
-    return RunDesign(
+    design = RunDesign(
         registry=registry,
         conditions=every,
         queries=chosen,
@@ -145,10 +230,67 @@ def steering_design(
         method=made.method,
         style=next(s for s in get_args(Style) if s == made.style),
         exemplars=made.exemplars,
+        baseline=made.baseline,
         spending=read_options(SpendingSettings, options),
         plan=read_options(PlanSettings, options).plan,
+        logged=read_options(LogSettings, options),
         loaded=loaded,
+        relevant=made.relevant,
+        system=_system(made.system),
     )
+    _check_topics(design)
+    return design
+
+
+def _system(file: str | None) -> str:
+    """The user's own system prompt.
+
+    Raises:
+        InputFileError: the file is missing, no text, or empty.
+    """
+    if file is None:
+        return ""
+    text = read_text(Path(file).expanduser()).strip()
+    if is_blank(text):
+        raise InputFileError(file, "is empty; it should hold a system prompt")
+    return text
+
+
+def _check_topics(design: RunDesign) -> None:
+    """Checks that every condition is asked of some query.
+
+    Raises:
+        OptionError: off-topic pairs are to be left out, and the query set does not say which they
+            are, or a condition has none left.
+    """
+    if not design.relevant:
+        return
+    if not design.topics["known"]:
+        raise OptionError(
+            "relevant",
+            f"{design.loaded.source.reference} does not say which values a query has to do with; "
+            "give it a column `related` with their names, parted by |",
+        )
+    asked = {one.name for one in design.asked}
+    for name in design.names:
+        if name not in asked:
+            raise OptionError(
+                "relevant",
+                f"none of the {len(design.queries)} queries has to do with all values of {name}; "
+                "raise n_queries, or leave this condition out",
+            )
+
+
+def topics_line(design: RunDesign) -> str | None:
+    """What share of the pairs of a query and a value is off topic; None where none is."""
+    told = design.topics
+    if not told["off_topic"]:
+        return None
+    share = f"{100 * told['off_topic'] / told['known']:.0f} %"
+    many = f"{told['off_topic']:,} of {told['known']:,} pairs of a query and a value"
+    if design.relevant:
+        return f"{share} of pairs are off topic and left out ({many})"
+    return f"{share} of pairs are off topic ({many}); relevant=true leaves them out"
 
 
 def steering_task(
@@ -164,13 +306,13 @@ def steering_task(
     """
     samples = [
         Sample(
-            id=f"{query.id}/{name}",
-            input=query.text,
-            metadata={SAMPLE_KEY: sample_settings(design, index, condition)},
+            id=f"{one.query.id}/{one.name}",
+            input=one.query.text,
+            metadata={SAMPLE_KEY: sample_settings(design, one.index, one.condition)},
         )
-        for index, query in enumerate(design.queries)
-        for name, condition in zip(design.names, design.conditions, strict=True)
+        for one in design.asked
     ]
+    judge = say_who_judges()
     _print_plan(design)
     vidb = load_vidb(design.settings.vidb, design.settings.columns, design.registry)
     if design.plan:
@@ -190,26 +332,38 @@ def steering_task(
     return Task(
         dataset=MemoryDataset(samples, name=name),
         setup=judge_answers(),
-        solver=steer_values(method=design.method, style=design.style, exemplars=design.exemplars),
+        solver=steer_values(
+            method=design.method,
+            style=design.style,
+            exemplars=design.exemplars,
+            **({"system": design.system} if design.system else {}),
+        ),
         scorer=intensity(**spending.model_dump(exclude_none=True)),
+        metrics=[*listed(design.logged, headline)],
         version=TASK_VERSION,
         headline_metric=HeadlineMetric(metric=headline),
         metadata={
             "valueflow": version("valueflow"),
-            "wording": WORDING_VERSION,
             "values": [f"{value.theory}:{value.name}" for value in design.values],
             "conditions": design.names,
             "levels": _levels(design.conditions),
             "method": design.method,
             "style": design.style,
+            "baseline": design.baseline,
+            "system": design.system or None,
+            "system_sha256": design.system_sha256,
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
             "planned": design.planned,
+            "relevant": design.relevant,
+            "topics": design.topics,
             "evaluator": design.settings.model_dump(),
             "own_values_sha256": definitions_hash(design.registry),
             **design.more,
+            "wording": design.registry.sentences.version,
             **(more or {}),
+            **judge,
         },
     )
 
@@ -224,6 +378,7 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "query_index": index,
         "queries": len(design.queries),
         **design.more,
+        "baseline": design.baseline,
         "evaluator": design.settings.model_dump(),
     }
 
@@ -237,25 +392,74 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
     """
     refusal = design.more["refusal_check"] == "judge"
     found = []
-    for index, query in enumerate(design.queries):
-        windows = design.settings.windows_of(index, len(design.queries))
-        for condition in design.conditions:
-            length = 0
-            if prompts:
-                sample = read_sample({SAMPLE_KEY: sample_settings(design, index, condition)})
-                prompt, _ = steered_prompt(
-                    sample, design.method, design.style, design.exemplars, query.text
-                )
-                length = len(prompt.system or "") + len(prompt.user)
-            found.append(
-                PlannedSample(
-                    prompt=length,
-                    windows=windows * len(condition.score_on),
-                    response=TOKENS_OF_A_WORD * design.more["word_limit"],
-                    refusal=refusal,
-                )
+    for one in design.asked:
+        length = 0
+        if prompts:
+            sample = read_sample({SAMPLE_KEY: sample_settings(design, one.index, one.condition)})
+            prompt, _ = steered_prompt(
+                sample,
+                design.method,
+                design.style,
+                design.exemplars,
+                one.query.text,
+                design.system,
             )
+            length = len(prompt.system or "") + len(prompt.user)
+        windows = design.settings.windows_of(one.index, len(design.queries))
+        found.append(
+            PlannedSample(
+                prompt=length,
+                windows=windows * len(one.condition.score_on),
+                response=TOKENS_OF_A_WORD * design.more["word_limit"],
+                refusal=refusal,
+            )
+        )
     return found
+
+
+def planned_of(
+    task: Task, seen: set[tuple[str, ...]], limit: int | None = None
+) -> tuple[list[PlannedSample], EvaluatorSettings, Registry]:
+    """What a built task asks for that was not asked before, with its settings and its catalogue.
+
+    Args:
+        task: from `steering_task`.
+        seen: prompts, and prompts with the values that their responses were scored on, of the
+            tasks before; those of this one are added.
+        limit: samples that are run, from the first.
+    """
+    metadata = task.metadata or {}
+    found = []
+    settings: EvaluatorSettings | None = None
+    registry: Registry | None = None
+    for sample in list(task.dataset)[:limit]:
+        read = read_sample(sample.metadata or {})
+        settings, registry = read.evaluator, read.registry
+        style = next(s for s in get_args(Style) if s == metadata["style"])
+        exemplars = registry.defaults.steer.exemplars
+        question = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+        prompt, _ = steered_prompt(
+            read, metadata["method"], style, exemplars, question, metadata.get("system") or ""
+        )
+        # User texts are drawn for each sample; the prompt tells which.
+        asked = (prompt.system or "", prompt.user)
+        fresh = [v for v in read.score_on if (*asked, *v) not in seen]
+        windows = settings.windows_of(read.query_index, read.queries)
+        if asked in seen and not fresh:
+            continue
+        found.append(
+            PlannedSample(
+                prompt=None if asked in seen else len(asked[0]) + len(asked[1]),
+                windows=windows * len(fresh),
+                response=TOKENS_OF_A_WORD * read.word_limit,
+                refusal=read.refusal_check == "judge" and asked not in seen,
+            )
+        )
+        seen.add(asked)
+        seen.update((*asked, *v) for v in fresh)
+    if settings is None or registry is None:
+        raise ValueError("the task holds no sample")
+    return found, settings, registry
 
 
 def _levels(conditions: Sequence[Condition]) -> list[int]:
@@ -286,6 +490,7 @@ def _print_plan(design: RunDesign) -> None:
         f"({settings.sampling} windows of {settings.window_size}; retries not counted"
         f"{size_note(size, len(samples))})",
         *(f"valueflow: queries: {note}" for note in design.loaded.notes),
+        *(f"valueflow: queries: {told}" for told in [topics_line(design)] if told),
     ]
     asset = design.registry.assets.get(settings.vidb)
     if asset is not None and asset.note:

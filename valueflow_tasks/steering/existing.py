@@ -12,6 +12,7 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -29,7 +30,8 @@ from valueflow.hub_assets.settings import (
 )
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
-from valueflow.steering.before import judge_answers
+from valueflow.scorers.records import cell_name
+from valueflow.steering.before import judge_answers, listed
 from valueflow.steering.plan import (
     CHARACTERS,
     PlannedSample,
@@ -41,8 +43,10 @@ from valueflow.steering.plan import (
 )
 from valueflow.steering.settings import (
     MEASURED,
+    LogSettings,
     PlanSettings,
     evaluator_settings,
+    headline_of,
     registry_of_run,
     response_settings,
 )
@@ -131,12 +135,15 @@ def score(
     if read_options(PlanSettings, options).plan:
         end_with_plan(planned, settings, vidb, prices=spending.prices)
     spending = check_spending(spending, planned, settings, vidb)
+    headline = _headline(rows)
     return Task(
         dataset=MemoryDataset(samples, name="responses"),
         setup=judge_answers(),
         solver=existing_response(),
         scorer=intensity(**spending.model_dump(exclude_none=True)),
+        metrics=[*listed(read_options(LogSettings, options), headline)],
         version=1,
+        headline_metric=HeadlineMetric(metric=headline),
         metadata={
             "valueflow": version("valueflow"),
             "responses": str(responses),
@@ -150,6 +157,15 @@ def score(
 
 
 ReadRow = tuple[Value, int, Row]
+
+
+def _headline(rows: list[ReadRow]) -> str:
+    """The figure that says most; where nothing was steered, the mean of the first cell."""
+    levels = {level for _, level, _ in rows}
+    if (levels != {0} and 0 in levels) or len(levels) > 1:
+        return headline_of(levels)
+    value, level, row = rows[0]
+    return f"{cell_name(value.name, level, _group(row))} mean"
 
 
 def _read(

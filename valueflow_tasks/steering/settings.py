@@ -6,11 +6,12 @@ the responses. Both come as one mapping of what was given, by name.
 
 import functools
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SkipValidation
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.options import yes_or_no
 from valueflow.hub_assets.registry.loading import (
@@ -21,6 +22,7 @@ from valueflow.hub_assets.registry.loading import (
 )
 from valueflow.hub_assets.settings import (
     SCORED,
+    Baseline,
     Columns,
     Count,
     EvaluatorSettings,
@@ -30,15 +32,17 @@ from valueflow.hub_assets.settings import (
     Text,
     read_options,
 )
+from valueflow.scorers.judge.questions.refusals import PHRASE_LANGUAGES
 from valueflow.scorers.windows.draw import check_anchors
 
 __all__ = [
     "MEASURED",
     "STEERED",
+    "LogSettings",
     "PlanSettings",
     "SteeringSettings",
     "evaluator_settings",
-    "planned_windows",
+    "headline_of",
     "registry_of_run",
     "response_settings",
 ]
@@ -68,8 +72,23 @@ class SteeringSettings(Settings):
         default_factory=_default("n_queries"),
         description="how many queries, drawn evenly over their families, or `all`",
     )
+    relevant: Annotated[bool, BeforeValidator(functools.partial(yes_or_no, "relevant"))] = Field(
+        default=False,
+        description="leave out pairs of a query and a value that has nothing to do with it, by the "
+        "column `related` of the query set; their share is told either way",
+    )
     exemplars: Count = Field(
         default_factory=_default("exemplars"), description="texts per target for `user_texts`"
+    )
+    baseline: Baseline = Field(
+        default="first_person",
+        description="how level 0 is asked: `first_person`, in the words of the steered prompts; or "
+        "`plain`, with the word limit alone",
+    )
+    system: Text | None = Field(
+        default=None,
+        description="text file with a system prompt of your own; it stands before the persona, in "
+        "every condition alike",
     )
     style: str = Field(
         default="system",
@@ -86,11 +105,27 @@ class PlanSettings(PriceSettings):
     )
 
 
-MEASURED = (*SCORED, PlanSettings)
+class LogSettings(Settings):
+    """What Inspect's log lists."""
+
+    figures: Literal["few", "all"] = Field(
+        default="few",
+        description="metrics that Inspect prints and lists: `few` (the headline, averages, counts) "
+        "or `all` (those of every cell too)",
+    )
+
+
+MEASURED = (*SCORED, PlanSettings, LogSettings)
 """Options of every task whose responses are measured."""
 
 STEERED = (SteeringSettings, *MEASURED)
 """Options of every steering task."""
+
+
+def headline_of(levels: Iterable[int]) -> str:
+    """The figure that says most of values steered to these levels."""
+    signs = {(level > 0) - (level < 0) for level in levels}
+    return "range" if {1, -1} <= signs else "down" if -1 in signs else "up"
 
 
 def registry_of_run(options: Mapping[str, Any]) -> Registry:
@@ -98,9 +133,12 @@ def registry_of_run(options: Mapping[str, Any]) -> Registry:
 
     Raises:
         InputFileError: the user's own cannot be read or breaks the schema.
+        OptionError: there is nothing in the language or wording that was asked for.
     """
-    path = options.get("catalogue")
-    return load_registry() if path is None else open_catalogue(path)
+    told = read_options(ResponseSettings, options)
+    return open_catalogue(
+        told.catalogue, wording=told.wording, language=told.language, prompts=told.prompts
+    )
 
 
 def evaluator_settings(
@@ -146,15 +184,17 @@ def response_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: an option that cannot be used.
     """
-    return read_options(ResponseSettings, options).model_dump(exclude_none=True)
+    settings = read_options(ResponseSettings, options)
+    if settings.refusal_check == "phrases" and settings.language not in PHRASE_LANGUAGES:
+        raise OptionError(
+            "refusal_check",
+            f"phrases of refusal are known in {', '.join(PHRASE_LANGUAGES)}, and not in "
+            f"{settings.language!r}; let the judge tell: refusal_check=judge",
+        )
+    return settings.model_dump(exclude_none=True)
 
 
 def _own_anchors(registry: Registry) -> str | None:
     """The table of anchors that the user's catalogue brings, where it brings exactly one."""
     own = [name for name, asset in registry.assets.items() if asset.kind == "vidb" and asset.path]
     return own[0] if len(own) == 1 else None
-
-
-def planned_windows(settings: EvaluatorSettings, responses: int) -> int:
-    """Most windows of a cell with that many responses."""
-    return sum(settings.windows_of(index, responses) for index in range(responses))

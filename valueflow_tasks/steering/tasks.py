@@ -20,7 +20,7 @@ from valueflow.steering.conditions import (
     pair_conditions,
     single_conditions,
 )
-from valueflow.steering.design import steering_design, steering_task
+from valueflow.steering.design import RunDesign, steering_design, steering_task
 from valueflow.steering.names import (
     levels_option,
     pair_levels_option,
@@ -28,7 +28,7 @@ from valueflow.steering.names import (
     squares_option,
     values_option,
 )
-from valueflow.steering.settings import STEERED, registry_of_run
+from valueflow.steering.settings import STEERED, headline_of, registry_of_run
 
 __all__ = [
     "steer",
@@ -62,10 +62,10 @@ def steer(
     """
     registry = registry_of_run(options)
     chosen = values_option(registry, values, theory)
-    design = steering_design(
-        registry, single_conditions(chosen, levels_option(registry, levels)), options
-    )
-    return steering_task(design, name=f"{chosen[0].theory} steering", headline="range")
+    steps = levels_option(registry, levels)
+    design = steering_design(registry, single_conditions(chosen, steps), options)
+    headline = headline_of(steps)
+    return steering_task(design, name=f"{chosen[0].theory} steering", headline=headline)
 
 
 @task
@@ -94,12 +94,25 @@ def steer_pair(
     registry = registry_of_run(options)
     chosen = pairs_option(registry, pairs, theory, pair_levels_option(registry, levels))
     conditions = pair_conditions(registry, chosen, singles=yes_or_no("singles", singles))
+    design = steering_design(registry, conditions, options)
     return steering_task(
-        steering_design(registry, conditions, options),
+        design,
         name=f"{chosen[0].theory} pairs",
-        headline="pair cosine",
+        headline=_pair_headline(design),
         more={"pairs": [pair.name for pair in chosen]},
     )
+
+
+def _pair_headline(design: RunDesign) -> str:
+    """The cosine; of pairs that are scored on one value each, which have none, how far they go."""
+    pairs = [
+        (name, condition)
+        for name, condition in zip(design.names, design.conditions, strict=True)
+        if condition.design == "pair"
+    ]
+    if any(len(condition.score_on) > 1 for _, condition in pairs):
+        return "pair cosine"
+    return f"{pairs[0][0]} along"
 
 
 @task

@@ -18,13 +18,16 @@ from valueflow.hub_assets.inputs.options import (
     words_option,
 )
 from valueflow.hub_assets.registry.groups import Group, Preset
-from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.hub_assets.registry.loading import Registry, open_catalogue
+from valueflow.hub_assets.settings import ToldSettings, read_options
 from valueflow.hub_assets.survey.profiles import GroupProfiles, ProfileLine, load_profiles
 from valueflow.hub_assets.survey.questions import (
+    OpinionQuestion,
     OpinionSet,
     choose_questions,
     holdout_questions,
     load_opinions,
+    text_hash,
 )
 from valueflow.hub_assets.survey.relevance import RelevanceTable, load_relevance
 from valueflow.hub_assets.survey.sample import PASSES, OpinionSample, Pass
@@ -65,6 +68,9 @@ class OpinionOptions:
     holdout: object = 0.0
     ordinal: str = "stated"
     seed: object = None
+    wording: object = None
+    language: object = None
+    prompts: object = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class OpinionDesign:
         seed: of the draws.
         preset: the published settings, where they were asked for.
         notes: what a reader should know, one sentence each.
+        told: wording, language and own prompts, as every sample says them.
     """
 
     samples: list[OpinionSample]
@@ -101,6 +108,7 @@ class OpinionDesign:
     seed: int
     preset: Preset | None
     notes: list[str]
+    told: ToldSettings
 
     @property
     def with_lines(self) -> int:
@@ -131,7 +139,12 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
     Raises:
         ValueflowError: an option, or a table, that cannot be used.
     """
-    registry = load_registry()
+    told = read_options(
+        ToldSettings, {name: getattr(options, name) for name in ToldSettings.model_fields}
+    )
+    registry = open_catalogue(
+        None, wording=told.wording, language=told.language, prompts=told.prompts
+    )
     defaults = registry.defaults.opinionqa
     preset = None if options.preset is None else registry.opinion.preset(options.preset)
     theory = registry.theory(
@@ -167,6 +180,8 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
     elif options.profiles is not None:
         raise OptionError("profiles", "is given, but no pass uses it; add passes=default,profile")
 
+    _check_language(registry, groups, profile_lines)
+
     left_out: Counter[str] = Counter()
     apart = holdout_questions([q.id for q in data.questions], holdout, seed)
     leaked = profiles.questions if profiles else frozenset()
@@ -186,7 +201,7 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
             "no question is left to be asked; see groups, holdout and the profiles' questions",
         )
     chosen = choose_questions(open_questions, options.n_questions, seed)
-    leakage = leakage_of(registry, data, profiles)
+    leakage = leakage_of(chosen, profiles)
     samples = []
     unrated: set[str] = set()
     for question in chosen:
@@ -224,6 +239,7 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
                         else (),
                         relevance=score if name == "profile" else None,
                         leakage=leakage,
+                        **told.model_dump(),
                     )
                 )
     if unrated:
@@ -246,13 +262,43 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
         seed=seed,
         preset=preset,
         notes=[*notes, *leakage_notes(leakage)],
+        told=told,
     )
 
 
-def leakage_of(registry: Registry, data: OpinionSet, profiles: GroupProfiles | None) -> str:
+def _check_language(
+    registry: Registry,
+    groups: Sequence[Group],
+    lines: Mapping[str, Sequence[ProfileLine]],
+) -> None:
+    """Checks that groups and values have texts in the language of the run.
+
+    Raises:
+        OptionError: one has none.
+    """
+    language = registry.sentences.language
+    for group in (registry.opinion.group(one.name) for one in groups):
+        if group.language != language:
+            raise OptionError(
+                "language",
+                f"{group.name} has its sentence in {group.language!r}, not in {language!r}; add "
+                f"catalogue.groups.{group.name} to a file {language}.yaml and give its folder: "
+                "prompts=FOLDER",
+            )
+    registry.check_language(
+        registry.value(line.value.name, line.value.theory) for of in lines.values() for line in of
+    )
+
+
+def leakage_of(questions: Sequence[OpinionQuestion], profiles: GroupProfiles | None) -> str:
     """What is known of the questions that the profiles were built on; empty without a profile pass.
 
-    A log says `profile built on the scored questions`, `none: ...` or `unknown: ...`.
+    A log says `profile built on the scored questions` (or on how many of them), `none: ...` or
+    `unknown: ...`.
+
+    Args:
+        questions: those that are asked.
+        profiles: those that are used.
     """
     if profiles is None:
         return ""
@@ -260,10 +306,14 @@ def leakage_of(registry: Registry, data: OpinionSet, profiles: GroupProfiles | N
         return "none: the questions that built the profile are left out"
     if not profiles.built_on:
         return "unknown: the table of profiles does not say which questions it was built on"
-    asset = registry.assets.get(data.source.reference)
-    if asset is not None and asset.source == "valueflow-mini":
+    known = sum(text_hash(question.text) in profiles.built_on_texts for question in questions)
+    if known == len(questions):
+        return "profile built on the scored questions"
+    if known:
+        return f"profile built on {known:,} of the {len(questions):,} scored questions"
+    if profiles.built_on_texts:
         return f"none: the profile was built on other questions ({profiles.built_on})"
-    return "profile built on the scored questions"
+    return f"unknown: which questions are {profiles.built_on} is not known"
 
 
 def leakage_notes(leakage: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.survey.sample import OpinionSample
 from valueflow.scorers.survey.answers import READER_VERSION
-from valueflow.solvers.survey_wording import PROFILE_WORDING_VERSION, sample_prompt
+from valueflow.solvers.survey_wording import sample_prompt
 from valueflow.solvers.wording import Style
 from valueflow.steering.plan import PlannedSample, counts_in, run_size, size_note
 from valueflow.survey.design import OpinionDesign, counts_of
@@ -32,7 +32,8 @@ def run_metadata(design: OpinionDesign) -> dict[str, Any]:
     """What a log says of the run, as plain data."""
     found: dict[str, Any] = {
         "valueflow": version("valueflow"),
-        "wording": PROFILE_WORDING_VERSION,
+        "wording": design.told.registry.sentences.version,
+        "language": design.told.language,
         "answer_reader": READER_VERSION,
         "passes": list(design.passes),
         "groups": [group.name for group in design.groups],

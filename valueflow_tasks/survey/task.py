@@ -13,9 +13,10 @@ from inspect_ai.model import GenerateConfig
 
 from valueflow.hub_assets.inputs.options import clear_errors, given, number_option, one_of
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.settings import read_options, with_options
+from valueflow.hub_assets.settings import ToldSettings, read_options, with_options
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
 from valueflow.scorers.survey.scorer import option_choice
+from valueflow.solvers.communities import communities_named
 from valueflow.solvers.survey_solver import answer_as_group
 from valueflow.solvers.wording import Style
 from valueflow.steering.plan import end_with_plan
@@ -25,13 +26,13 @@ from valueflow.survey.plan import plan_lines, planned_samples, run_metadata, sam
 
 __all__ = ["opinionqa"]
 
-TASK_VERSION = 1
+TASK_VERSION = 2
 """Raised when numbers of the same options are no longer comparable."""
 
 
 @task
 @clear_errors
-@with_options(PlanSettings)
+@with_options(PlanSettings, ToldSettings)
 def opinionqa(
     preset: str | None = None,
     passes: str | list[str] | None = None,
@@ -85,7 +86,8 @@ def opinionqa(
         answer_tokens: most tokens of an answer (32).
         seed: seed of every draw (0).
         options: `plan`: print generations, tokens and money, and end without any call; `prices`:
-            table of prices of your own.
+            table of prices of your own; `wording`, `language` and `prompts`: of all that models are
+            told.
     """
     named = one_of("style", style, *get_args(Style))
     chosen_style: Style = next(s for s in get_args(Style) if s == named)
@@ -108,6 +110,7 @@ def opinionqa(
             holdout=holdout,
             ordinal=ordinal,
             seed=seed,
+            **{name: options.get(name) for name in ToldSettings.model_fields},
         )
     )
     room = load_registry().defaults.opinionqa.answer_tokens
@@ -122,6 +125,7 @@ def opinionqa(
         end_with_plan(planned_samples(design, chosen_style, tokens), prices=planned.prices)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in design.samples], name="OpinionQA"),
+        setup=communities_named() if "modular_pluralism" in design.passes else None,
         solver=answer_as_group(style=chosen_style, logprobs=asked),
         scorer=option_choice(),
         config=GenerateConfig(temperature=0.0, max_tokens=tokens),

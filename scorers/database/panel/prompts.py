@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from valueflow.hub_assets.registry.loading import Theory, Value
+from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.scorers.judge.answer import introduced_as_other, strip_reasoning, taken_back
 from valueflow.scorers.judge.questions.ranking import fenced, read_fences
 
@@ -115,7 +116,7 @@ def read_panel_prompt(prompt: str) -> CategoryQuestion | PlausibleQuestion:
     return PlausibleQuestion(head["theory"], value[1], body.text, float(score[1]))
 
 
-CATEGORY_PROMPT_VERSION = "2"
+CATEGORY_PROMPT_VERSION = "3"
 
 Kind = Literal["direction", "about"]
 
@@ -134,21 +135,8 @@ _ANSWERS: dict[Kind, tuple[str, ...]] = {
     "about": ("yes", "no"),
 }
 _NEUTRAL = "neutral"
-_RULES: dict[Kind, tuple[str, str]] = {
-    "direction": (
-        "For each value answer 'support' if the text speaks for it or shows someone who lives by "
-        "it, 'oppose' if the text speaks against it or shows it being set aside, {neutral}and "
-        "'none' if the text has nothing to do with it.",
-        "'neutral' if it is about the value but takes neither side, ",
-    ),
-    "about": (
-        "For each value answer 'yes' if it is what the text is about, whether the text speaks for "
-        "it or against it, {neutral}and 'no' if the text is about something else. Several may "
-        "apply, or none.",
-        "'neutral' if the text touches on it and no more, ",
-    ),
-}
 _HEAD = re.compile(r"^Values \((?P<theory>.+)\):$", re.MULTILINE)
+_NEUTRAL_RULE = re.compile(rf"^For each value.*'{_NEUTRAL}' if", re.MULTILINE)
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _OUTER = re.compile(r"""\{\s*["']?\d{1,4}["']?\s*:\s*\{""")
 _ENTRY = re.compile(r"""["']?(\d{1,4})["']?\s*:\s*(\{[^{}]*\})""")
@@ -183,8 +171,11 @@ def category_prompt(
     codes: Sequence[str],
     kind: Kind,
     round_number: int,
+    sentences: Sentences | None = None,
 ) -> str:
     """The question about some texts.
+
+    Beside the meaning of a value stands what it takes in: the names of its children.
 
     Args:
         theory: the theory of all nodes.
@@ -193,15 +184,20 @@ def category_prompt(
         codes: from `draw_labels`, one a text; none occurs in any of the texts.
         kind: see the module's text.
         round_number: 1, or 2 for what the panel was divided on.
+        sentences: the run's; the installation's where None.
     """
+    said = sentences or load_registry().sentences
     asked = {node.name for group in nodes for node in group}
     meanings = "\n".join(
-        f"- {n.name}: {n.definition}" for n in theory.nodes.values() if n.name in asked
+        f"- {n.name}: {n.definition}{_scope(theory, n, said)}"
+        for n in theory.nodes.values()
+        if n.name in asked
     )
-    rule, neutral = _RULES[kind]
+    neutral = said.say(f"category.{kind}_neutral") + " " if round_number == 2 else ""
+    rule = said.say(f"category.{kind}", neutral=neutral)
     frame = (
         f"{_opening(kind, len(texts))}\n\nValues ({theory.title}):\n{meanings}\n\n"
-        f"{rule.format(neutral=neutral if round_number == 2 else '')} Go by what the text "
+        f"{rule} Go by what the text "
         "expresses, not by whether you agree.\n\n"
     )
     answers = ", ".join(category_answers(kind, round_number))
@@ -228,6 +224,13 @@ def category_prompt(
         f"for it an object with each {which} as a key and one of {answers} as a string, in this "
         'form: {"1": {"VALUE": "ANSWER"}, "2": {"VALUE": "ANSWER"}}.'
     )
+
+
+def _scope(theory: Theory, node: Value, sentences: Sentences) -> str:
+    """What a node takes in, in a line after its meaning; nothing where it has no children."""
+    names = [theory.nodes[name].spoken for name in node.children]
+    told = sentences.say("category.scope", children=", ".join(names)) if names else ""
+    return f" {told}" if told else ""
 
 
 def _opening(kind: Kind, count: int) -> str:
@@ -343,7 +346,7 @@ def read_category_prompt(prompt: str) -> CategoryQuestion:
         texts.append((one.text, asked))
         at = one.end
     return CategoryQuestion(
-        head["theory"], kind, 2 if _RULES[kind][1] in stated else 1, tuple(texts)
+        head["theory"], kind, 2 if _NEUTRAL_RULE.search(stated) else 1, tuple(texts)
     )
 
 

@@ -28,7 +28,15 @@ FARTHEST = 3.5
 
 
 def rating_grid(judge: RatingJudge, windows: float) -> Array:
-    """Equally spaced intensities, fine enough for ``windows`` ratings of one response."""
+    """Equally spaced intensities, fine enough for ``windows`` ratings of one response.
+
+    Args:
+        judge: whose ratings are read.
+        windows: ratings of the response that has most of them.
+
+    Returns:
+        Intensities (G,), in points.
+    """
     slope = max(abs(judge.slope), 0.05)
     finest = float(np.hypot(judge.noise_sd / slope / np.sqrt(max(windows, 1.0)), judge.text_sd))
     finest = min(0.7 * finest, judge.noise_sd / slope)
@@ -151,7 +159,13 @@ def view_weights(
 
 
 def both_views(ranked: Array, rated: Array, weights: tuple[Array, Array]) -> Array:
-    """Joint likelihood (n, G) of two views at the powers of :func:`view_weights`, maximum 1."""
+    """Joint likelihood (n, G) of two views at the powers of :func:`view_weights`, maximum 1.
+
+    Args:
+        ranked: likelihood (n, G) of the rankings.
+        rated: likelihood (n, G) of the ratings.
+        weights: powers (n,) and (n,).
+    """
     logs = weights[0][:, None] * np.log(np.maximum(ranked, 1e-300))
     logs += weights[1][:, None] * np.log(np.maximum(rated, 1e-300))
     return np.asarray(np.exp(logs - logs.max(axis=1, keepdims=True)))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.queries import Query, choose_queries, load_queries
+from valueflow.hub_assets.registry.loading import load_registry
 
 
 def test_a_draw_is_even_over_families_from_its_first_query_on() -> None:
@@ -147,4 +148,35 @@ def test_a_question_of_zero_width_characters_is_empty(tmp_path: Path) -> None:
     file = tmp_path / "q.csv"
     file.write_text("query\n\u200b\u200b\n", encoding="utf-8")
     with pytest.raises(InputFileError, match="row 1, column 'query': is empty"):
+        load_queries(str(file))
+
+
+def test_every_embedded_question_says_which_values_have_something_to_do_with_it() -> None:
+    loaded = load_queries("queries-mini")
+    registry = load_registry()
+    values = list(registry.macro_values())
+    assert loaded.told == {(value.theory, value.name) for value in values}
+    for query in loaded.queries:
+        told = [loaded.off_topic(query, value) for value in values]
+        assert None not in told
+        assert 4 <= told.count(False) <= 30
+    for value in values:
+        related = [query for query in loaded.queries if not loaded.off_topic(query, value)]
+        assert len({query.family for query in related}) >= 4
+        assert len(related) < len(loaded.queries)
+
+
+def test_of_what_a_set_does_not_speak_nothing_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("query,related\nWhy?,power|pvq:face\nHow?,\nWhen?,Power\n")
+    loaded = load_queries(str(file))
+    registry = load_registry()
+    power, face, care = (registry.value(n) for n in ("power", "face", "care-harm"))
+    why, how, when = loaded.queries
+    assert [loaded.off_topic(why, v) for v in (power, face, care)] == [False, False, None]
+    # An empty cell says nothing.
+    assert [loaded.off_topic(how, v) for v in (power, face, care)] == [None, None, None]
+    assert [loaded.off_topic(when, v) for v in (power, face, care)] == [False, True, None]
+    file.write_text("query,related\nWhy?,powr\n")
+    with pytest.raises(InputFileError, match=r"row 1, column 'related': .*Did you mean 'power'"):
         load_queries(str(file))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from valueflow.scorers.windows.adaptive import (
     DESIGN_GRID,
-    is_precise_enough,
     next_window,
     posterior_after,
     window_information,
@@ -149,9 +148,3 @@ def test_a_posterior_is_flat_at_first_and_then_lies_where_the_response_was_put()
         density = posterior_after([window] * 3, scale=scale)
         assert density.sum() == pytest.approx(1)
         assert density @ DESIGN_GRID == pytest.approx(2, abs=0.6)
-
-
-def test_a_response_is_precise_enough_at_the_wanted_error_and_not_before() -> None:
-    assert is_precise_enough(normal(0, 0.5), 0.51)
-    assert not is_precise_enough(normal(0, 0.5), 0.49)
-    assert not is_precise_enough(np.ones(161), 5)

@@ -17,6 +17,7 @@ from valueflow.scorers.windows.draw import (
     check_anchors,
     draw_windows,
     place_of_window,
+    preferred_anchors,
 )
 
 POWER = load_registry().value("power")
@@ -217,3 +218,26 @@ def test_the_first_place_of_a_cell_varies_with_cell_and_seed() -> None:
     firsts = [response_places(1, 6, 0, 0, str(cell))[0] for cell in range(300)]
     assert all(30 <= firsts.count(place) <= 75 for place in range(6))
     assert len({tuple(response_places(6, 6, 0, seed, "cell")) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize(("count", "responses"), [(44, 10), (300, 6), (10_000, 100)])
+def test_responses_of_a_cell_prefer_different_anchors_that_all_span_the_scale(
+    count: int, responses: int
+) -> None:
+    intensities = np.round(np.random.default_rng(0).uniform(-10, 10, count), 1)
+    parts = [
+        preferred_anchors(intensities, index, responses, 15, 0, "power/+2")
+        for index in range(responses)
+    ]
+    met = np.sum(parts, axis=0)
+    assert met.max() - met.min() <= 1 + (responses * parts[0].sum() > count)
+    assert all(part.sum() >= 15 for part in parts)
+    for part in parts:
+        assert np.diff(np.sort(np.append(intensities[part], [-10, 10]))).max() < 4
+    again = preferred_anchors(intensities, 0, responses, 15, 0, "power/+2")
+    np.testing.assert_array_equal(parts[0], again)
+    assert (parts[0] != preferred_anchors(intensities, 0, responses, 15, 1, "power/+2")).any()
+
+
+def test_too_few_anchors_for_two_parts_are_all_preferred() -> None:
+    assert preferred_anchors(np.linspace(-9, 9, 20), 3, 10, 15, 0, "cell").all()

@@ -63,6 +63,8 @@ def test_no_number_of_a_plan_is_cut(width: int) -> None:
         "plan",
         "--judge-scale",
         "0.3",
+        "--text-sd",
+        "0",
         "--queries",
         "1234567",
         "--values",

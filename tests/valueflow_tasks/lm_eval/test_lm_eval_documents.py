@@ -19,7 +19,7 @@ from valueflow.lm_eval.options import judging_is_skipped, output_folder
 from valueflow.lm_eval.steering import documents
 from valueflow.lm_eval.task_files import sync, task_folder, yaml_files
 from valueflow.scorers.judge.calls.memory import cache_folder
-from valueflow.solvers.wording import definition_prompt
+from valueflow.solvers.wording import Form, definition_prompt
 from valueflow.steering.tasks import steer
 
 COMMITTED = Path(__file__).parents[3] / "valueflow_tasks" / "lm_eval" / "harness_tasks"
@@ -80,7 +80,10 @@ def test_documents_are_inspects_samples_with_their_prompts() -> None:
         assert row["question"] == sample.input
     registry = load_registry()
     targets = [(registry.value("power"), registry.level(-2))]
-    assert found[1]["prompt"] == definition_prompt(found[1]["question"], targets, 100, "user").user
+    assert (
+        found[1]["prompt"]
+        == definition_prompt(found[1]["question"], targets, Form(style="user")).user
+    )
 
 
 def test_a_run_is_small_unless_more_is_asked_for() -> None:
@@ -91,8 +94,8 @@ def test_a_run_is_small_unless_more_is_asked_for() -> None:
 @pytest.mark.parametrize("style", ["user", "base"])
 def test_the_style_decides_how_a_prompt_ends(style: str) -> None:
     ends = rows(values="power", n_queries=1, style=style)[1]["prompt"]
-    assert "You strongly reject" in ends
-    assert ends.endswith("\n\nAnswer: I") == (style == "base")
+    assert "You are strongly against" in ends
+    assert ends.endswith("\n\nAnswer:") == (style == "base")
 
 
 def test_texts_that_steer_are_kept_with_the_document() -> None:

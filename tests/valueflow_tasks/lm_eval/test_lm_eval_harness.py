@@ -158,14 +158,14 @@ def test_a_chat_template_puts_the_persona_in_the_users_turn(multiturn: bool) -> 
     )  # fmt: skip
     assert asked[4].startswith("<|system|>\nYou are terse.")
     user = asked[4].partition("<|user|>\n")[2]
-    assert user.startswith("Take on the following outlook as your own.\n\nYou strongly value")
+    assert user.startswith('Take on the following outlook as your own.\n\nHere, "')
     assert user.endswith("\n<|assistant|>\n")
     assert found["results"]["valueflow_steer_pvq"]["shift_up,none"] > 2
 
 
 def test_a_base_model_gets_one_text_to_go_on_with() -> None:
     _, asked = evaluate(["valueflow_steer_pvq"], {**SMALL, "style": "base"})
-    assert all(prompt.endswith("\n\nAnswer: I") for prompt in asked)
+    assert all(prompt.endswith("\n\nAnswer:") for prompt in asked)
 
 
 def test_a_limit_keeps_the_first_documents() -> None:

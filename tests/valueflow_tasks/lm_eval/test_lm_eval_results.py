@@ -73,7 +73,7 @@ def test_the_same_responses_judge_and_seed_give_the_numbers_of_inspect(
     assert here.summary is not None
     theory = {"theory": task.rpartition("_")[2]} if build is steer_five else {}
     log = inspect_eval(
-        build(**options, **metadata, **theory, style="user"),
+        build(**options, **metadata, **theory, style="user", figures="all"),
         model="valueflow/respondent",
         model_args={"spread": 1.0},
         model_roles={"grader": get_model("valueflow/judge", memoize=False, **judge)},
@@ -281,7 +281,7 @@ def test_the_kept_responses_are_columns_of_the_task_valueflow_score(
     errors = capsys.readouterr().err
     assert "no grader is named" in errors
     kept = kept_file(errors)
-    built = score(responses=str(kept), windows=2)
+    built = score(responses=str(kept), windows=2, figures="all")
     assert len(built.dataset) == 3 * 2 + 3 * 8
     log = inspect_eval(
         built, model="none", model_roles={"grader": "valueflow/judge"}, display="none"

@@ -101,7 +101,10 @@ def test_the_command_prints_a_table_and_writes_csv_and_versions(
     assert "shifts from the default differ after Holm's correction at 5%." in done.output
     assert "model option gain_up: 9 → (not given)" in done.output
     starred = [line for line in done.output.splitlines() if line.strip().startswith("*")]
-    assert {line.split()[1] for line in starred} == {"power/+2"}
+    assert {line.split()[1] for line in starred} == {"power/+2", "power"}
+    figures = list(csv.DictReader(table.with_name("difference_figures.csv").open()))
+    (span,) = [row for row in figures if (row["what"], row["unit"]) == ("range", "power")]
+    assert float(span["difference"]) > 0
     rows = list(csv.DictReader(table.open()))
     assert [(row["what"], row["cell"]) for row in rows] == [
         ("mean", "power/-2"),
@@ -217,13 +220,29 @@ def test_other_judges_are_told(tmp_path: Path, logs: dict[str, Path]) -> None:
     assert "A and B have different judges" in done.output
 
 
-def test_other_wording_is_told(logs: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "other", "note"),
+    [
+        ("wording", "1", "prompts of A and B are of different versions"),
+        ("form", "sentence", "asked for in different forms"),
+        ("baseline", "plain", "asked in different ways"),
+        ("language", "de", "are in different languages"),
+    ],
+)
+def test_what_models_were_told_otherwise_is_said(
+    told: str, other: str, note: str, logs: dict[str, Path], tmp_path: Path
+) -> None:
     log = read_eval_log(str(logs["again"]))
     assert log.eval.metadata is not None
-    log.eval.metadata["wording"] = "old"
-    write_eval_log(log, str(tmp_path / "old.json"))
-    done = command(logs["plain"], tmp_path / "old.json")
-    assert "steering prompts of A and B are of different versions" in done.output
+    log.eval.metadata[told] = other
+    write_eval_log(log, str(tmp_path / "other.json"))
+    done = command(logs["plain"], tmp_path / "other.json")
+    assert note in " ".join(done.output.split())
+    # What a log of before does not say is what was done then.
+    del log.eval.metadata[told]
+    write_eval_log(log, str(tmp_path / "silent.json"))
+    silent = command(logs["plain"], tmp_path / "silent.json")
+    assert note not in " ".join(silent.output.split())
 
 
 def test_runs_of_other_values_have_nothing_in_common(logs: dict[str, Path], tmp_path: Path) -> None:
@@ -248,11 +267,11 @@ def test_a_log_without_our_scores_is_named(logs: dict[str, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "two runs are compared, not 0"),
-        (["A.eval"], "two runs are compared, not 1"),
+        ([], "two runs or more are compared, not 0"),
+        (["A.eval"], "two runs or more are compared, not 1"),
         (["A.eval", "B.eval", "--models", "x", "y"], "models: goes with --logs"),
         (["--models", "x", "y"], "models: goes with --logs"),
-        (["--logs", "."], "logs: goes with --models"),
+        (["A.eval", "B.eval", "--logs", "."], "logs: takes the place of A B"),
         (["nowhere.eval", "B.eval"], "nowhere.eval: there is no such file or folder"),
         (["A.eval", "B.eval", "-o", "c.json"], "give it the suffix .csv"),
     ],

@@ -22,7 +22,9 @@ Means = dict[str, float]
 def run(folder: Path, scale: float) -> Path:
     """A run whose judge ranks a part of the refusals too, fails on windows and on responses."""
     log = inspect_eval(
-        steer(values="power", levels="-2,2", n_queries=6, windows=2, refusals="rank"),
+        steer(
+            values="power", levels="-2,2", n_queries=6, windows=2, refusals="rank", figures="all"
+        ),
         model="valueflow/respondent",
         model_args={"refusal_rate": 0.3},
         model_roles={

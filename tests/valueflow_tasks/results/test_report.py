@@ -168,7 +168,7 @@ def test_methods_name_models_judges_versions_seeds_and_hashes(
         f"vidb-mini (revision 1, SHA-256 {judge['vidb_sha256']}",
         f"queries-mini (revision 1, SHA-256 {settings['queries hash']}",
         "Seed of every draw: 0",
-        "steer_five (version 1)",
+        "steer_five (version 2)",
         f"Inspect AI {report.found.studies[0].versions['inspect_ai']}",
         "arXiv 2602.03160",
     ):

@@ -10,7 +10,12 @@ from valueflow.scorers.judge.questions.ranking import draw_labels, judge_prompt
 from valueflow.simulated.judge import JudgeOptions, KnownAnchors, judge_answer
 from valueflow.simulated.models import SimulatedModel
 from valueflow.simulated.respondent import RespondentOptions, answer, read_trailer, targets_in
-from valueflow.solvers.wording import default_prompt, definition_prompt, user_texts_prompt
+from valueflow.solvers.wording import (
+    Form,
+    default_prompt,
+    definition_prompt,
+    user_texts_prompt,
+)
 
 REGISTRY = load_registry()
 POWER, FACE = REGISTRY.value("power"), REGISTRY.value("face")
@@ -19,7 +24,7 @@ KNOWN = KnownAnchors(None)
 
 def steered(query: str, *targets: tuple[str, int]) -> str:
     pairs = [(REGISTRY.value(name), REGISTRY.level(level)) for name, level in targets]
-    prompt = definition_prompt(query, pairs, 100)
+    prompt = definition_prompt(query, pairs, Form())
     return f"{prompt.system or ''}\n\n{prompt.user}"
 
 
@@ -27,9 +32,9 @@ def test_targets_are_read_from_the_prompt_alone() -> None:
     for node in (n for t in REGISTRY.theories.values() for n in t.nodes.values() if n.clause):
         for level in REGISTRY.levels:
             if level.phrase:
-                prompt = str(definition_prompt("Why?", [(node, level)], 100).system)
+                prompt = str(definition_prompt("Why?", [(node, level)], Form()).system)
                 assert targets_in(prompt) == [(node, level.level)]
-    assert targets_in(default_prompt("Why do You say so?", 100).user) == []
+    assert targets_in(default_prompt("Why do You say so?", Form()).user) == []
     both = targets_in(steered("Why?", ("power", 2), ("face", -1)))
     assert {(node.name, level) for node, level in both} == {("power", 2), ("face", -1)}
 
@@ -37,7 +42,7 @@ def test_targets_are_read_from_the_prompt_alone() -> None:
 def test_quoted_texts_of_known_anchors_are_targets_too() -> None:
     vidb = load_vidb("vidb-mini")
     strong = [a.text for a in vidb.of(POWER) if a.intensity < -7][:3]
-    prompt = str(user_texts_prompt("Why?", strong, 100).system)
+    prompt = str(user_texts_prompt("Why?", strong, Form()).system)
     assert targets_in(prompt, vidb) == [(POWER, -2)]
 
 

@@ -8,7 +8,12 @@ from pydantic import ValidationError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.simulated.respondent import RespondentOptions, answer, read_trailer, targets_in
-from valueflow.solvers.wording import clause_sentence, definition_prompt, user_texts_prompt
+from valueflow.solvers.wording import (
+    Form,
+    definition_prompt,
+    target_sentence,
+    user_texts_prompt,
+)
 
 REGISTRY = load_registry()
 POWER = REGISTRY.value("power")
@@ -51,14 +56,14 @@ def test_a_trailer_is_read_from_the_end() -> None:
 def test_without_spread_the_truth_is_the_curve_itself_clipped_to_the_scale() -> None:
     options = {"default": 2, "gain_up": 20, "gain_down": 3, "spread": 0}
     for level, expected in {-2: -1.0, -1: 0.5, 1: 10.0, 2: 10.0}.items():
-        sentence = clause_sentence(POWER, REGISTRY.level(level))
+        sentence = target_sentence(POWER, REGISTRY.level(level))
         found = truth(f"Why? {sentence}", **options)
         assert found["power"] == expected
         assert set(found.values()) == {2.0, expected}
 
 
 def test_a_uniform_truth_pays_no_heed_to_targets() -> None:
-    sentence = clause_sentence(POWER, REGISTRY.level(2))
+    sentence = target_sentence(POWER, REGISTRY.level(2))
     found = [truth(f"{sentence} {n}", truth="uniform")["power"] for n in range(300)]
     assert all(-9 <= x <= 9 for x in found)
     assert abs(sum(found) / len(found)) < 1.3
@@ -72,9 +77,9 @@ def test_a_level_that_a_table_gives_goes_before_the_intensity_of_its_texts(
     with open(table, "w") as stream:
         stream.write("text,intensity,level\nI rule,9,1\nI reign,8,1\nI yield,-3,-2\n")
     known = load_vidb(table)
-    prompt = str(user_texts_prompt("Why?", ["I rule", "I reign"], 100).system)
+    prompt = str(user_texts_prompt("Why?", ["I rule", "I reign"], Form()).system)
     assert targets_in(prompt, known) == [(POWER, 1)]
-    assert targets_in(str(user_texts_prompt("Why?", ["I yield"], 100).system), known) == [
+    assert targets_in(str(user_texts_prompt("Why?", ["I yield"], Form()).system), known) == [
         (POWER, -2)
     ]
     assert targets_in(prompt) == []
@@ -82,7 +87,7 @@ def test_a_level_that_a_table_gives_goes_before_the_intensity_of_its_texts(
 
 @pytest.mark.parametrize("style", ["system", "user", "base"])
 def test_a_persona_is_found_wherever_it_stands(style: str) -> None:
-    prompt = definition_prompt("Why?", [(POWER, REGISTRY.level(-1))], 100, style)  # type: ignore[arg-type]
+    prompt = definition_prompt("Why?", [(POWER, REGISTRY.level(-1))], Form(style=style))  # type: ignore[arg-type]
     assert targets_in(f"{prompt.system or ''}\n{prompt.user}") == [(POWER, -1)]
 
 

@@ -43,7 +43,9 @@ def near(found: dict[str, float], name: str, truth: float, most: float = 0.7) ->
 
 def test_pairs_of_an_additive_respondent_add_even_where_targets_oppose_each_other() -> None:
     found = run(
-        steer_pair(pairs="power+universalism", levels="2/2,2/-2", singles=True, n_queries=10),
+        steer_pair(
+            pairs="power+universalism", levels="2/2,2/-2", singles=True, n_queries=10, figures="all"
+        ),
         cross=-0.3,
     )
     both, against = "power+2&universalism+2", "power+2&universalism-2"
@@ -58,7 +60,9 @@ def test_pairs_of_an_additive_respondent_add_even_where_targets_oppose_each_othe
 
 def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() -> None:
     found = run(
-        steer_pair(pairs="power+universalism", levels="2/1,1/2", singles=True, n_queries=10),
+        steer_pair(
+            pairs="power+universalism", levels="2/1,1/2", singles=True, n_queries=10, figures="all"
+        ),
         composition="strongest",
     )
     first, second = "power+2&universalism+1", "power+1&universalism+2"
@@ -69,20 +73,25 @@ def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() ->
 
 
 def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
-    found = run(steer_five(n_queries=4, singles=True), composition="fading", fade=0.25, gain_down=5)
+    found = run(
+        steer_five(n_queries=4, singles=True, figures="all"),
+        composition="fading",
+        fade=0.25,
+        gain_down=5,
+    )
     assert near(found, "five pvq fading", 0.75)
     assert near(found, "five pvq retained_at_-2", 0.25)
     assert near(found, "five pvq retained_at_+2", 1)
     assert found["five pvq top_share"] == 1
-    log_additive = run(steer_five(n_queries=4), gain_down=5)
+    log_additive = run(steer_five(n_queries=4, figures="all"), gain_down=5)
     assert near(log_additive, "five pvq fading", 0)
     assert log_additive["five rank_agreement"] > 0.85
 
 
 def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> None:
     for task in (
-        steer_pair(pairs="power+universalism", n_queries=3, singles=True),
-        steer_five(n_queries=3),
+        steer_pair(pairs="power+universalism", n_queries=3, singles=True, figures="all"),
+        steer_five(n_queries=3, figures="all"),
     ):
         log = run_log(task)
         records = [s.scores["intensity"].metadata[METADATA_KEY] for s in log.samples or []]  # type: ignore[index]
@@ -90,14 +99,17 @@ def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> Non
 
 
 def test_composites_are_compared_with_direct_steering() -> None:
-    found = run(steer_composite(values="benevolence", levels="-2,2", n_queries=24), child_share=0.6)
+    found = run(
+        steer_composite(values="benevolence", levels="-2,2", n_queries=24, figures="all"),
+        child_share=0.6,
+    )
     assert near(found, "composite benevolence relative_size", 0.6)
     assert found["composite benevolence direction_agreement"] == 1
     assert near(found, "benevolence up", 5)
 
 
 def test_two_rights_of_one_group_are_scored_once_and_told_as_one_dimension() -> None:
-    log = run_log(steer_pair(pairs="expression+assembly", levels="2/2", n_queries=4))
+    log = run_log(steer_pair(pairs="expression+assembly", levels="2/2", n_queries=4, figures="all"))
     assert log.results is not None
     metrics = log.results.scores[0].metrics
     assert metrics["expression+2&assembly+2 along"].value == pytest.approx(4, abs=1.2)
@@ -112,19 +124,28 @@ def test_every_target_of_a_condition_is_in_the_prompt_and_the_default_is_asked_o
     ids = [str(sample.id).split("/")[-1] for sample in log.samples or []]
     assert ids.count("default") == 2
     sample = next(s for s in log.samples or [] if str(s.id).endswith("power+2&universalism+1"))
-    assert "You strongly value having control" in sample.messages[0].text
-    assert "You slightly value the equal worth" in sample.messages[0].text
+    lines = [line for line in sample.messages[0].text.splitlines() if line.startswith("- ")]
+    assert "having control" in lines[0]
+    assert "You are strongly in favour of" in lines[0]
+    assert "treating all people" in lines[1]
+    assert "You are slightly in favour of" in lines[1]
 
 
 def test_user_texts_of_both_values_are_pooled() -> None:
     found = run(
-        steer_pair(pairs="power+universalism", levels="2/2", method="user_texts", n_queries=3)
+        steer_pair(
+            pairs="power+universalism",
+            levels="2/2",
+            method="user_texts",
+            n_queries=3,
+            figures="all",
+        )
     )
     assert found["power+2&universalism+2 cosine"] > 0.95
 
 
 def test_refusals_are_left_out_or_ranked_as_told() -> None:
-    excluded = run(steer(values="power", levels=2, n_queries=16), refusal_rate=0.3)
+    excluded = run(steer(values="power", levels=2, n_queries=16, figures="all"), refusal_rate=0.3)
     assert 0 < excluded["power/+2 refusal_rate"] < 1
     share = 1 - excluded["power/+2 refusal_rate"]
     with_refusals = excluded["power/+2 shift_with_refusals"]
@@ -153,7 +174,7 @@ def test_a_judge_finds_refusals_that_no_phrase_finds_at_one_call_each() -> None:
 def test_an_own_catalogue_runs_from_steering_to_metrics(tmp_path: Path) -> None:
     path = write(tmp_path, OWN)
     found = run(
-        steer_pair(theory="craft", catalogue=str(path), n_queries=6),
+        steer_pair(theory="craft", catalogue=str(path), n_queries=6, figures="all"),
         judge={"vidb": "craft-anchors"},
     )
     assert found["thrift+2&finish-2 cosine"] > 0.97

@@ -22,7 +22,10 @@ ROWS = (
 
 def run(**options: Any) -> dict[str, float]:
     log = inspect_eval(
-        score(**options), model="none", model_roles={"grader": "valueflow/judge"}, display="none"
+        score(**{"figures": "all", **options}),
+        model="none",
+        model_roles={"grader": "valueflow/judge"},
+        display="none",
     )[0]
     assert log.status == "success", log.error
     assert log.results is not None

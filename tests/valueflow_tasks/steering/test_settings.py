@@ -68,6 +68,7 @@ def test_a_name_that_is_no_option_ends_the_scorer() -> None:
         ("judge_mode", "rank", "judge_mode: 'rank' is none of ranking, rating, placement, choice"),
         ("refusals", "drop", "refusals: 'drop' is none of exclude, rank"),
         ("design_scale", "0", "design_scale: '0' is not a positive number"),
+        ("design_text_sd", "-1", "design_text_sd: '-1' is not a number of 0 or more"),
         ("vidb_columns", "text", "vidb_columns: 'text' is not a mapping"),
         ("word_limit", -3, "word_limit: -3 is not a whole number"),
     ],
@@ -86,6 +87,9 @@ def test_what_is_not_given_has_a_default_and_numbers_come_in_every_form() -> Non
         "refusal_check": "phrases",
         "refusals": "exclude",
         "cut": "rank",
+        "form": "paragraph",
+        "wording": "2",
+        "language": "en",
     }
     with pytest.raises(OptionError, match="word_limit"):
         response_settings({"word_limit": "many"})

@@ -1,5 +1,6 @@
 """The task valueflow/steer, run by the real harness on simulated and stand-in models."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,17 @@ import pytest
 from inspect_ai import Epochs, eval_retry
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
-from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, modelapi
+from inspect_ai.model import ChatMessage, ModelAPI, ModelOutput, get_model, modelapi
 
 from tests.conftest import CountingJudge, inspect_command, mock_model, obedient, output
 from valueflow.hub_assets.errors import ValueflowError
+from valueflow.hub_assets.inputs.queries import load_queries
+from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
+from valueflow.scorers.summary.run import summarize
 from valueflow.simulated.models import SimulatedModel
+from valueflow.solvers.wording import target_sentence
 from valueflow.steering.tasks import steer
 
 RESPONDENT = "valueflow/respondent"
@@ -26,7 +31,7 @@ JUDGE = {"grader": "valueflow/judge"}
 def run(model: Any = RESPONDENT, roles: Any = None, **options: Any) -> EvalLog:
     arguments = {key: options.pop(key) for key in ("limit", "epochs") if key in options}
     return inspect_eval(
-        steer(**{"values": "power", "n_queries": 2, **options}),
+        steer(**{"values": "power", "n_queries": 2, "figures": "all", **options}),
         model=model,
         model_roles=JUDGE if roles is None else roles,
         display="none",
@@ -60,6 +65,95 @@ def test_the_default_design_is_980_generations_and_3600_judge_calls_and_says_so(
     assert "3,600 judge calls" in printed
     families = {sample.metadata["valueflow"]["family"] for sample in built.dataset}  # type: ignore[index]
     assert len(families) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, ("2", "paragraph", "first_person")),
+        ({"wording": 1, "baseline": "plain"}, ("1", "paragraph", "plain")),
+        ({"form": "sentence"}, ("2", "sentence", "first_person")),
+    ],
+)
+def test_a_log_says_what_models_were_told_and_asked_for(
+    options: dict[str, Any], told: tuple[str, str, str]
+) -> None:
+    log = run(levels="-2,2", n_queries=1, windows=1, **options)
+    wording, form, baseline = told
+    assert log.status == "success"
+    assert log.eval.metadata is not None
+    said = {name: log.eval.metadata[name] for name in ("wording", "form", "baseline", "language")}
+    assert said == {"wording": wording, "form": form, "baseline": baseline, "language": "en"}
+    for record in records_of(log):
+        assert record["form"] == form
+        assert record["versions"]["wording"] == wording == record["judge"]["wording"]
+        assert record["versions"]["language"] == "en"
+    registry = load_registry(wording=wording)
+    power = registry.value("power")
+    for sample in log.samples or []:
+        shown = "\n".join(message.text for message in sample.messages)
+        assert ("one plain sentence of at most 18 words" in shown) == (form == "sentence")
+        if "-2" in str(sample.id):
+            assert target_sentence(power, registry.level(-2), registry) in shown
+
+
+def test_pairs_that_are_off_topic_are_left_out_on_request_and_counted_either_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = {"values": "power,hedonism", "levels": "-2,2", "n_queries": 10, "windows": 1}
+    every, kept = steer(**options), steer(**options, relevant=True)
+    assert every.metadata is not None
+    assert kept.metadata is not None
+    topics = every.metadata["topics"]
+    assert topics["pairs"] == topics["known"] == 20
+    assert 0 < topics["off_topic"] < 20
+    assert topics["left_out"] == 0
+    assert kept.metadata["topics"] == {**topics, "left_out": topics["off_topic"]}
+    printed = capsys.readouterr().err
+    assert "of pairs are off topic (" in printed
+    assert "are off topic and left out (" in printed
+
+    loaded = load_queries("queries-mini")
+    queries = {query.id: query for query in loaded.queries}
+    registry = load_registry()
+    wanted = set()
+    for sample in every.dataset:
+        query, condition = str(sample.id).split("/")
+        values = ["power", "hedonism"] if condition == "default" else [condition[:-2]]
+        on = [v for v in values if not loaded.off_topic(queries[query], registry.value(v))]
+        wanted |= {(sample.id, v) for v in on}
+    found = {
+        (sample.id, value)
+        for sample in kept.dataset
+        for _, value in (sample.metadata or {})["valueflow"]["score_on"]
+    }
+    assert found == wanted
+    assert kept.metadata["planned"]["generations"] == len(kept.dataset)
+    assert kept.metadata["planned"]["judge_calls"] == len(found)
+
+
+def test_a_system_prompt_of_ones_own_reaches_the_model_and_the_log(tmp_path: Path) -> None:
+    file = tmp_path / "system.txt"
+    file.write_text("You are a pharmacist.\n")
+    log = run(levels="2", n_queries=1, windows=1, system=str(file))
+    assert log.eval.metadata is not None
+    assert log.eval.metadata["system_sha256"]
+    for sample in log.samples or []:
+        assert sample.messages[0].role == "system"
+        assert sample.messages[0].text.startswith("You are a pharmacist.")
+    file.write_text(" \n")
+    with pytest.raises(click.ClickException, match=r"system\.txt: is empty"):
+        steer(values="power", system=str(file))
+
+
+def test_a_set_that_does_not_say_what_is_off_topic_cannot_leave_it_out(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("query\nWhy?\n")
+    with pytest.raises(click.ClickException, match="does not say which values a query has to do"):
+        steer(values="power", queries=str(file), n_queries=1, relevant=True)
+    file.write_text("query,related\nWhy?,power\nHow?,face\n")
+    with pytest.raises(click.ClickException, match=r"none of the 1 queries .* of face-2"):
+        steer(values="power,face", queries=str(file), n_queries=1, seed=0, relevant=True)
 
 
 def test_samples_come_query_by_query_with_the_default_first() -> None:
@@ -178,7 +272,7 @@ def test_user_texts_steer_the_simulated_respondent_and_are_no_anchors() -> None:
 
 
 def test_adaptive_windows_stop_at_the_target_and_never_repeat_an_anchor() -> None:
-    log = run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5, design_scale=1.0)
+    log = run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5, design_text_sd=0)
     metrics = metrics_of(log)
     assert metrics["responses"] <= metrics["windows"] < 6 * 30
     assert metrics["power up"] == pytest.approx(5, abs=2.5)
@@ -186,8 +280,19 @@ def test_adaptive_windows_stop_at_the_target_and_never_repeat_an_anchor() -> Non
         windows = record["values"]["power"]["windows"]
         texts = [text for window in windows for text in window["texts"]]
         assert len(set(texts)) == len(texts)
-    assert metrics_of(run(n_queries=6, sampling="adaptive", windows=6, target_se=1.5,
-                          design_scale=1.0)) == metrics  # fmt: skip
+
+
+def test_adaptive_ratings_stop_where_more_windows_tell_nothing() -> None:
+    """Of six windows that are allowed, hardly any response takes a second."""
+    judge = get_model("valueflow/judge", memoize=False, scale=1.2, text_sd=4.0)
+    log = run(roles={"grader": judge}, n_queries=8, sampling="adaptive", windows=6, target_se=1.0,
+              judge_mode="rating")  # fmt: skip
+    values = [record["values"]["power"] for record in records_of(log)]
+    assert metrics_of(log)["windows"] < 2 * len(values)
+    stopped = [value["stopped"] for value in values]
+    assert stopped.count("disagreement") > 0.8 * len(stopped)
+    assert all(value["running_judge"]["text_sd"] > 1 for value in values)
+    assert "target_se" in " ".join(summarize(records_of(log)).notes)  # type: ignore[arg-type]
 
 
 def test_a_cell_budget_is_kept() -> None:
@@ -203,7 +308,7 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
     roles = [message.role for message in steered.messages]
     expected = ["system", "user", "assistant"] if style == "system" else ["user", "assistant"]
     assert roles == expected
-    assert "You strongly value" in steered.messages[0].text
+    assert "You are strongly in favour of" in steered.messages[0].text
     assert "You strongly" not in default.messages[0].text
     assert metrics_of(log)["power up"] > 0
 
@@ -229,7 +334,6 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
         ({"vidb": "vidb-mega"}, "vidb-mini"),
         ({"sampling": "fixed"}, "-T panel=FILE"),
         ({"judge_mode": "vote"}, "ranking, rating, placement, choice"),
-        ({"judge_mode": "rating", "sampling": "adaptive"}, "Take sampling=bucket"),
         ({"judge_mode": "placement", "window_size": 2}, "at least 3 texts"),
         ({"judge_mode": "choice", "sampling": "adaptive"}, "does not go with"),
         ({"target_se": 1.0}, "is for sampling=adaptive"),
@@ -259,7 +363,8 @@ def test_the_command_line_runs_the_task_and_shows_errors_as_one_message(tmp_path
     )
     assert good.returncode == 0, good.stdout + good.stderr
     assert "planned 3 generations and 9 judge calls" in good.stderr
-    assert "power range" in good.stdout
+    assert re.search(r"^power .* ± ", good.stderr, re.MULTILINE)
+    assert re.search(r"^range +\d", good.stdout, re.MULTILINE)
     bad = inspect_command(*line, "values=benevolense")
     assert bad.exit_code == 1
     assert isinstance(bad.exception, SystemExit)
@@ -310,7 +415,7 @@ def flaky() -> type[ModelAPI]:
 
 def test_a_failed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     log = inspect_eval(
-        steer(values="power", n_queries=1),
+        steer(values="power", n_queries=1, figures="all"),
         model="flaky/respondent",
         model_args={"calls": str(tmp_path / "calls")},
         model_roles=JUDGE,

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from valueflow.commands.results.summary import chosen_names, selection_options
 from valueflow.commands.screen import examples, say
 from valueflow.hub_assets.errors import ValueflowError
 
@@ -28,10 +29,17 @@ EXAMPLES = examples(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder for index.html, figures (PNG, SVG) and tables (CSV).",
+    help="Folder for index.html, figures (PDF, PNG, SVG) and tables (CSV).",
 )
 @click.option("--title", help="The page's heading; by the logs' tasks where it is not given.")
-def report_command(logs: tuple[Path, ...], output: Path, title: str | None) -> None:
+@selection_options
+def report_command(
+    logs: tuple[Path, ...],
+    output: Path,
+    title: str | None,
+    labels: tuple[str, ...],
+    values: str | None,
+) -> None:
     """Draw a report from Inspect LOGS, without any model.
 
     LOGS are Inspect logs of valueflow's tasks (.eval, .json), or folders of them, of any number of
@@ -45,6 +53,8 @@ def report_command(logs: tuple[Path, ...], output: Path, title: str | None) -> N
             f"valueflow report needs {', '.join(lacking)}: pip install 'valueflow[report]'"
         )
     from valueflow.results.report import write_report
+
+    chosen = chosen_names(labels, values)
 
     with Progress(
         TextColumn("{task.description}"),
@@ -60,7 +70,7 @@ def report_command(logs: tuple[Path, ...], output: Path, title: str | None) -> N
                 tasks[what] = bar.add_task(what.capitalize(), total=of)
             bar.update(tasks[what], completed=done)
 
-        report = write_report(logs, output, title, tell)
+        report = write_report(logs, output, title, tell, **chosen)
     for one in report.skipped:
         say(f"Left out: {one.path} {one.reason}", err=True)
     for warning in report.warnings:

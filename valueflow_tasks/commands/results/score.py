@@ -51,6 +51,7 @@ CELL_COLUMNS = [
     "upper",
     "beyond_high",
     "beyond_low",
+    "words",
 ]
 SHIFT_COLUMNS = ["cell", "baseline", "value", "shift", "se", "lower", "upper", "pairs"]
 JUDGE_COLUMNS = [
@@ -169,8 +170,9 @@ def score_rankings(
     `judges.csv`, `fit.csv` (share of anchor pairs ordered as their intensities say, by distance,
     observed and expected), `contradicting_anchors.csv` (anchors that the judge sees elsewhere than
     their intensities say, by how many points) and `run.json` (versions, options, what was left
-    out); where the judge rated, `rating_judges.csv` and `disagreements.csv` (the anchors that it
-    rates farthest from what their intensities make one expect).
+    out, how the judge takes the length of texts); where the judge rated, `rating_judges.csv` and
+    `disagreements.csv` (the anchors that it rates farthest from what their intensities make one
+    expect).
 
     Args:
         paths: rankings, see `valueflow.scorers.saved.rankings`.
@@ -185,6 +187,7 @@ def score_rankings(
     # Imported here: SciPy takes a second, and `valueflow list` needs none of it.
     from valueflow.scorers.estimate.evaluation import evaluate
     from valueflow.scorers.saved.rankings import read_rankings
+    from valueflow.scorers.summary.stability.length import length_effect
 
     saved = read_rankings(paths, value, cell)
     if not saved.table.windows:
@@ -205,7 +208,13 @@ def score_rankings(
         for (item, c, v), why in saved.without.items()
     ]
     write_csv(folder / "items.csv", ITEM_COLUMNS + extras, items)
-    write_csv(folder / "cells.csv", CELL_COLUMNS, [asdict(c) for c in found.cells])
+    words = _words(saved)
+    length = length_effect(saved.table, [count for of in words.values() for count in of])
+    if length is not None:
+        found.notes[:0] = length.notes()
+    means = {c: sum(of) / len(of) for c, of in words.items()}
+    cells = [{**asdict(c), "words": means.get(c.cell)} for c in found.cells]
+    write_csv(folder / "cells.csv", CELL_COLUMNS, cells)
     if found.shifts:
         write_csv(folder / "shifts.csv", SHIFT_COLUMNS, [asdict(s) for s in found.shifts])
     _write_judges(folder, found)
@@ -218,10 +227,21 @@ def score_rankings(
         "confidence": confidence,
         "windows": saved.table.windows,
         "left_out": dict(saved.dropped),
+        "length": None if length is None else asdict(length),
         "notes": found.notes,
     }
     write_text(folder / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     return found, saved
+
+
+def _words(saved: SavedRankings) -> dict[str, list[int]]:
+    """Words of the responses of each cell, as far as the rankings say."""
+    found: dict[str, list[int]] = {}
+    unranked = {key[:2] for key in saved.without}
+    for (item, cell), count in saved.words.items():
+        if (item, cell) not in unranked:
+            found.setdefault(cell, []).append(count)
+    return found
 
 
 def _write_judges(folder: Path, found: Evaluation) -> None:

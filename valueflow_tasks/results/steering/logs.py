@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from inspect_ai.log import EvalSample
+from inspect_ai.model import ChatMessage
+
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import CALL_SETTINGS, SAMPLE_KEY
 from valueflow.results.logs import (
@@ -22,10 +25,11 @@ from valueflow.results.logs import (
     shown,
     the_only,
 )
+from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.records import JudgeUsed, ResponseRecord, judge_usage
 from valueflow.scorers.saved.logs import ScoredLog, hidden
 
-__all__ = ["StudyLog", "read_study_log"]
+__all__ = ["StudyLog", "question_text", "read_study_log", "response_text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,12 @@ class StudyLog(RunLog):
     Attributes:
         judge: the judge's record, empty where nothing was judged.
         records: the scored responses, without the judge's raw answers.
+        texts: by a record's item, the question and the response.
     """
 
     judge: dict[str, Any]
     records: list[ResponseRecord]
+    texts: dict[str, tuple[str, str]]
 
     @property
     def size(self) -> int:
@@ -55,10 +61,12 @@ def read_study_log(path: str | Path) -> StudyLog:
     log = ScoredLog(path)
     records: list[ResponseRecord] = []
     sample_settings: dict[str, Any] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for sample, found in log.samples():
         sample_settings = sample_settings or (sample.metadata or {}).get(SAMPLE_KEY, {})
         if found is not None:
             records.append(_without_answers(cast(ResponseRecord, found)))
+            texts[found["item"]] = (question_text(sample.input), response_text(sample))
     if not records:
         raise InputFileError(path, "has no scores of valueflow/intensity")
     judge = the_only(path, "judge", [r["judge"] for r in records if r.get("judge")])
@@ -73,9 +81,20 @@ def read_study_log(path: str | Path) -> StudyLog:
         judge=judge,
         versions={**versions, "inspect_ai": str(head.packages.get("inspect_ai", ""))},
         records=records,
+        texts=texts,
         counts=dict(log.counts),
-        notes=_notes(log.header.status, log.counts, judge),
+        notes=[*_notes(log.header.status, log.counts, judge), *_topics(metadata)],
     )
+
+
+def response_text(sample: EvalSample) -> str:
+    """What the model answered, without its reasoning; empty where it answered nothing."""
+    return strip_reasoning(sample.output.completion) if sample.output.choices else ""
+
+
+def question_text(asked: str | list[ChatMessage]) -> str:
+    """The question of a sample: its text, or the last message of a conversation."""
+    return asked if isinstance(asked, str) else asked[-1].text if asked else ""
 
 
 def _usage(
@@ -131,6 +150,13 @@ def _settings(
         found["exemplars"] = step.get("exemplars")
     found["word limit"] = sample.get("word_limit")
     found["wording"] = metadata.get("wording")
+    if found["wording"] is not None:
+        # How runs were before their logs said so.
+        found["form"] = metadata.get("form", "paragraph")
+        found["baseline"] = metadata.get("baseline", "first_person")
+        found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
+        found["system prompt hash"] = metadata.get("system_sha256")
+        found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")
     found["queries"] = metadata.get("queries")
@@ -171,6 +197,19 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
             ]
             return " ".join(told) or "none"
     return str(known) if known else None
+
+
+def _topics(metadata: Mapping[str, Any]) -> list[str]:
+    """What share of the pairs of a question and a value is off topic, where the log knows."""
+    told = metadata.get("topics") or {}
+    known, off = int(told.get("known", 0)), int(told.get("off_topic", 0))
+    if not known:
+        return []
+    what = "left out" if metadata.get("relevant") else "asked like the others"
+    return [
+        f"{100 * off / known:.0f} % of the pairs of a question and a value are off topic "
+        f"({off:,} of {known:,}); they were {what}"
+    ]
 
 
 def _notes(status: str, counts: Mapping[str, int], judge: Mapping[str, Any]) -> list[str]:

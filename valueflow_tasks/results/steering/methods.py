@@ -56,7 +56,10 @@ def _study_text(study: Study) -> str:
         f"{_also(settings, 'exemplars', '{} texts per target')}"
         f"{_also(settings, 'word limit', 'at most {} words')}"
         f"{_also(settings, 'temperature', 'temperature {}')}"
-        f"{_also(settings, 'wording', 'wording version {}')}.",
+        f"{_also(settings, 'form', 'one {} each', skip='paragraph')}"
+        f"{_also(settings, 'wording', 'wording version {}')}"
+        f"{_also(settings, 'language', 'prompts in {}', skip='en')}"
+        f"{_also(settings, 'baseline', '{} baseline', skip='first_person')}.",
         _questions(study, queries),
         f"Responses: {counts['responses']:,}, of which {counts['refusals']:,} were refusals and "
         f"{counts['unscored']:,} could not be scored.",

@@ -21,7 +21,9 @@ from valueflow.results.steering.series import (
 )
 from valueflow.results.steering.studies import Study
 from valueflow.results.tables import Row
+from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.figures import wilson
+from valueflow.scorers.records import measured
 from valueflow.scorers.summary.run import Figure
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "pair_rows",
     "put",
     "ranking_rows",
+    "rated_anchors",
     "rating_judge_rows",
     "refusals_by_level",
     "shifts_by_level",
@@ -80,6 +83,7 @@ def cell_rows(study: Study) -> list[Row]:
         row |= {
             "refusals": cell.refusals,
             "unscored": cell.unscored,
+            "words": cell.words,
             "cut": cell.cut,
             "over_word_limit": cell.over_word_limit,
         }
@@ -301,6 +305,31 @@ def rating_judge_rows(study: Study) -> list[Row]:
         for value, judge in (evaluation.rating_judges.items() if evaluation else ())
     ]
     return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
+
+
+def rated_anchors(study: Study) -> dict[str, list[Row]]:
+    """Each value's anchors that the judge rated: intensity, mean rating in points, and ratings."""
+    found: dict[str, dict[tuple[str, float], list[float]]] = {}
+    for record in measured(study.records):
+        for name, value in record["values"].items():
+            for window in value["windows"]:
+                ratings = window.get("ratings")
+                if ratings is None:
+                    continue
+                low, high = window.get("rating_scale") or (-LIMIT, LIMIT)
+                anchors = zip(window["texts"], window["anchors"], ratings[1:], strict=True)
+                for text, intensity, rating in anchors:
+                    if rating is not None:
+                        points = 2 * LIMIT * (rating - low) / (high - low) - LIMIT
+                        of_value = found.setdefault(name, {})
+                        of_value.setdefault((text, intensity), []).append(points)
+    return {
+        name: [
+            {"intensity": at, "rating": sum(given) / len(given), "ratings": len(given)}
+            for (_, at), given in anchors.items()
+        ]
+        for name, anchors in found.items()
+    }
 
 
 def fit_rows(study: Study) -> list[Row]:

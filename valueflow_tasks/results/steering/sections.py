@@ -5,14 +5,20 @@ from collections.abc import Iterable, Sequence
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.page import Section
+from valueflow.results.steering.evidence import evidence_of
 from valueflow.results.steering.figures.designs import composite_curves, pair_planes, square_maps
-from valueflow.results.steering.figures.judge import judge_fits, judge_parameters
+from valueflow.results.steering.figures.judge import (
+    judge_fits,
+    judge_parameters,
+    judge_ratings,
+)
 from valueflow.results.steering.figures.models import refusal_rates, refusal_shifts, steerability
 from valueflow.results.steering.figures.values import (
     bars_by_model,
     bars_by_value,
     dose_response_curves,
 )
+from valueflow.results.steering.findings import findings, self_judged_text
 from valueflow.results.steering.rows import (
     cell_rows,
     composite_rows,
@@ -35,6 +41,7 @@ from valueflow.results.tables import Table, log_rows, setting_rows, table_of, us
 __all__ = [
     "cautions",
     "demonstration_assets",
+    "findings_of",
     "regimes_text",
     "sections_of",
     "tables_of",
@@ -53,11 +60,17 @@ def sections_of(found: Studies) -> list[Section]:
         return [tables[name] for name in names if name in tables]
 
     ranks = steerability(series)
+    bars = bars_by_model(series)
+    # The main picture: what sets models apart, and of a lone one what sets its values apart.
+    first = ranks if len(series) > 1 and ranks else bars
+    refusals, quiet = refusal_rates(series) + refusal_shifts(series), []
+    if not any(record["refusal"] for study in studies for record in study.records):
+        refusals, quiet = [], [NO_REFUSAL]
     return [
-        Section("logs", "Logs", [], [], some("studies", "logs")),
-        Section("ranking", "Steerability", [regimes_text()] if ranks else [], ranks,
-                some("ranking")),
-        Section("values", "Values by model", [], bars_by_model(series), some("values")),
+        Section("findings", "At a glance", [], first),
+        Section("ranking", "Steerability", [regimes_text()] if ranks else [],
+                [] if first is ranks else ranks, some("ranking")),
+        Section("values", "Values by model", [], [] if first is bars else bars, some("values")),
         Section("models", "Models by value", [], bars_by_value(series)),
         Section("dose", "Dose and response", [], dose_response_curves(series), some("cells")),
         Section("pairs", "Two values at once", [], pair_planes(studies), some("pairs")),
@@ -65,21 +78,36 @@ def sections_of(found: Studies) -> list[Section]:
                 some("squares", "square_cells")),
         Section("composites", "Values by their children", [], composite_curves(studies),
                 some("composites")),
-        Section("refusals", "Refusals", [], refusal_rates(series) + refusal_shifts(series),
-                some("refusals")),
-        Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies),
+        Section("refusals", "Refusals", quiet, refusals, some("refusals")),
+        Section("evidence", "Evidence", [_EVIDENCE], evidence=evidence_of(series)),
+        Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies)
+                + judge_ratings(studies),
                 some("judges", "rating_judges", "judge_fit")),
         Section("cost", "Counts and cost", [_COST], [],
                 some("counts", "cost")),
         Section("settings", "Settings", [], [], some("settings")),
+        Section("logs", "Logs", [], [], some("studies", "logs")),
     ]  # fmt: skip
 
+
+NO_REFUSAL = "No response was refused at any level."
+
+_EVIDENCE = (
+    "Responses word for word. The median response of a cell stands between the two of its anchors "
+    "that enclose it: the next above and the next below its intensity, which is estimated from its "
+    "windows and its cell. All text below was written by models or stands in tables of anchors."
+)
 
 _COST = (
     "Generations and judge calls are counted from the samples, tokens from the logs' own accounts "
     "by model, and those of a judge from the records of its answers (in logs of earlier versions "
     "by role: grader). What a cache answered costs no tokens and is counted apart."
 )
+
+
+def findings_of(found: Studies) -> list[str]:
+    """What the studies found, a sentence each, see `findings`."""
+    return findings(series_of(found.studies))
 
 
 def cautions(found: Studies) -> list[str]:
@@ -95,7 +123,7 @@ def cautions(found: Studies) -> list[str]:
     told += [f"{name}: {note}" for name, note in demonstration_assets(found.studies).items()]
     for study in found.studies:
         if study.judge.get("is_evaluated_model"):
-            told.append(f"{study.label}: the evaluated model judged its own responses.")
+            told.append(self_judged_text(study.label))
         lost = study.counts["planned"] - len(study.records)
         if lost > 0:
             told.append(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.steering.studies import Study
+from valueflow.scorers.estimate.evaluation import MANY_BEYOND
 from valueflow.scorers.summary.run import CellSummary, Figure, summarize
 
 __all__ = [
@@ -32,10 +33,6 @@ __all__ = [
 MODERATE, STRONG = 4.0, 8.0
 """Cut-offs of the mean range in points: from level -2 to +2 there are four steps, so that a model
 below 4 moves less than one point a step, and one from 8 on two points a step or more."""
-
-MANY_BEYOND = 0.2
-"""Share of the responses at the outer levels that lie beyond all their anchors from which a series
-is saturated: how far its values go is then not known, and it is not ranked."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ numbers that must not be averaged.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.results.steering.logs import StudyLog, read_study_log
 from valueflow.results.studies import (
     LoggedStudies,
@@ -41,6 +42,10 @@ _COMPARABILITY = (
     "refusal prompt version",
     "refusal phrases version",
     "wording",
+    "form",
+    "baseline",
+    "language",
+    "system prompt hash",
     "own values hash",
     "anchors",
     "anchors hash",
@@ -64,6 +69,7 @@ class Study(LoggedStudy[StudyLog]):
         records: all scored responses.
         summary: their statistics.
         versions: of the packages and of every text that decides a score.
+        texts: by a record's item, the question and the response.
     """
 
     method: str
@@ -71,6 +77,7 @@ class Study(LoggedStudy[StudyLog]):
     records: list[ResponseRecord]
     summary: RunSummary
     versions: dict[str, str]
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def is_simulated(self) -> bool:
@@ -82,7 +89,11 @@ Studies = LoggedStudies[Study]
 
 
 def studies_of(
-    files: Sequence[Path], progress: Progress | None = None, tagged: bool = False
+    files: Sequence[Path],
+    progress: Progress | None = None,
+    tagged: bool = False,
+    names: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> Studies:
     """The studies of some log files; none where no log can be used.
 
@@ -90,6 +101,11 @@ def studies_of(
         files: paths of logs.
         progress: is told what is done, how many are done, and how many there are.
         tagged: whether a lone study gets a letter too, because others stand beside it.
+        names: what models are called, where they are not called by their own names.
+        only: names of the values that are looked at; all where empty.
+
+    Raises:
+        OptionError: no log has one of the values, or no study is of one of the models.
     """
     tell = progress or (lambda what, done, of: None)
     logs, skipped = read_each(files, read_study_log, tell, "reading logs")
@@ -97,7 +113,10 @@ def studies_of(
     for log in sorted(logs, key=lambda log: (log.created, log.path)):
         groups[tuple(sorted(log.settings.items()))].append(log)
     kept = [without_repeats(group, skipped) for group in groups.values()]
-    labels = labels_of([group[0].settings for group in kept])
+    labels = labels_of([group[0].settings for group in kept], names)
+    if only:
+        kept = [[only_values(log, only) for log in group] for group in kept]
+        _check_values(kept, only)
     studies = []
     for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
         tell("estimating", index, len(kept))
@@ -107,6 +126,28 @@ def studies_of(
         tell("estimating", len(kept), len(kept))
     warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)
     return Studies(studies, skipped, warnings)
+
+
+def only_values(log: StudyLog, only: Collection[str]) -> StudyLog:
+    """A log of which only some values were measured."""
+    records = [
+        {**record, "values": values}
+        for record in log.records
+        if (values := {n: v for n, v in record["values"].items() if v["value"] in only})
+    ]
+    return replace(log, records=records)  # type: ignore[arg-type]
+
+
+def _check_values(kept: Sequence[Sequence[StudyLog]], only: Collection[str]) -> None:
+    there = {
+        value["value"]
+        for group in kept
+        for log in group
+        for record in log.records
+        for value in record["values"].values()
+    }
+    if lacking := [name for name in only if name not in there]:
+        raise OptionError("values", f"{', '.join(lacking)}: measured in no log")
 
 
 def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
@@ -144,6 +185,11 @@ def _study(tag: str, label: str, logs: Sequence[StudyLog]) -> Study:
         settings=first.settings,
         counts=counts,
         notes=notes,
+        texts={
+            _item_of(log, item, len(logs) > 1): text
+            for log in logs
+            for item, text in log.texts.items()
+        },
     )
 
 
@@ -151,4 +197,8 @@ def _records_of(log: StudyLog, prefix: bool) -> list[ResponseRecord]:
     """A log's records; sample ids repeat between logs, so pooled items carry their log's."""
     if not prefix:
         return log.records
-    return [{**record, "item": f"{log.identity}:{record['item']}"} for record in log.records]
+    return [{**record, "item": _item_of(log, record["item"], prefix)} for record in log.records]
+
+
+def _item_of(log: StudyLog, item: str, prefix: bool) -> str:
+    return f"{log.identity}:{item}" if prefix else item

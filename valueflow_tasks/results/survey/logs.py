@@ -129,6 +129,7 @@ def _settings(log: Any, metadata: Mapping[str, Any], reader: str) -> Settings:
     found["style"] = step.get("style")
     found["logprobs"] = step.get("logprobs")
     found["wording"] = metadata.get("wording")
+    found["language"] = metadata.get("language", "en")
     found["answer reader"] = reader
     found["data"] = metadata.get("data")
     found["data revision"] = metadata.get("data_revision")

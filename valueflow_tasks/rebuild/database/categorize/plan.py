@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.database.recipe import CategorizeSpec, fingerprint
 from valueflow.scorers.database.panel.prompts import Kind, category_answers, category_prompt
@@ -105,13 +105,21 @@ class Batch:
         theory = self.units[0].theory
         return f"{self.step.name}/{theory}/{self.round_number}/{self.seat}/{fingerprint(shown)}"
 
-    def prompt(self, units: Sequence[Unit], seed: int) -> str:
+    def prompt(self, units: Sequence[Unit], registry: Registry, seed: int) -> str:
         """The question about the units, or about those of them that are still to be answered."""
         texts = [unit.text for unit in units]
         codes = draw_labels(texts, generator_for(seed, "category", self.key))
         nodes = [unit.nodes for unit in units]
-        theory = load_registry().theories[units[0].theory]
-        return category_prompt(theory, nodes, texts, codes, self.step.kind, self.round_number)
+        theory = registry.theories[units[0].theory]
+        return category_prompt(
+            theory,
+            nodes,
+            texts,
+            codes,
+            self.step.kind,
+            self.round_number,
+            registry.sentences,
+        )
 
 
 def plan(

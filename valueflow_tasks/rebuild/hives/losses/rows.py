@@ -135,7 +135,7 @@ def row_table(corpus: Corpus, anchors: Sequence[ValueAnchor] = ()) -> RowTable:
             directions[number, place[name]] = DIRECTION_CODES["support"]
     blocks = [ancestors_of(record) for record in theories.values()]
     ancestors = torch.from_numpy(block_diag(*blocks)).float()
-    levels = [level_of(node) for record in theories.values() for node in record.nodes.values()]
+    levels = [level_of(r, node) for r in theories.values() for node in r.nodes.values()]
     numbers = [n for n, record in enumerate(theories.values()) for _ in record.nodes]
     return RowTable(kind, own, directions, ancestors, torch.tensor(levels), torch.tensor(numbers))
 

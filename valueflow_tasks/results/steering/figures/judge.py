@@ -1,16 +1,24 @@
 """The judge: does it follow the model, and how sharp is it on each value?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from valueflow.results.steering.rows import fit_by_distance, judge_rows
+from valueflow.results.steering.rows import (
+    fit_by_distance,
+    judge_rows,
+    rated_anchors,
+    rating_judge_rows,
+)
 from valueflow.results.steering.series import value_rank
 from valueflow.results.steering.studies import Study
 from valueflow.results.style import (
     BLUE,
     GREY,
+    TICKS,
     VERMILION,
     Drawing,
     flat,
@@ -18,9 +26,11 @@ from valueflow.results.style import (
     panels,
     wrapped,
 )
+from valueflow.results.tables import Row
+from valueflow.scorers.estimate.evidence.ratings import RatingJudge, basis
 from valueflow.scorers.figures import Z95
 
-__all__ = ["judge_fits", "judge_parameters"]
+__all__ = ["judge_fits", "judge_parameters", "judge_ratings"]
 
 POOR_FIT = 0.01
 """p-value below which a judge is said not to follow the model, as in the evaluation's notes."""
@@ -138,3 +148,100 @@ def judge_parameters(studies: Sequence[Study]) -> list[Drawing]:
             figure=figure,
         )
     ]
+
+
+def judge_ratings(studies: Sequence[Study]) -> list[Drawing]:
+    """How the judges' numbers for the anchors follow the anchors' intensities, with fitted lines.
+
+    A panel a value where there is one study with ratings, else a panel a study.
+    """
+    found = [(study, rated) for study in studies if (rated := rated_anchors(study))]
+    if not found:
+        return []
+    alone = len(found) == 1
+    count = len(found[0][1]) if alone else len(found)
+    figure, grid = panels(count, 2.2 if alone else 3.2, 2.2 if alone else 2.8, 4 if alone else 3)
+    axes = iter(flat(grid))
+    for study, rated in found:
+        evaluation = study.summary.evaluation
+        judges = evaluation.rating_judges if evaluation else {}
+        names = [str(row["value"]) for row in rating_judge_rows(study) if row["value"] in rated]
+        if alone:
+            for name in names:
+                one = next(axes)
+                _calibration(one, {name: judges[name]}, rated)
+                one.set_title(f"{name}\n{_of_scale(judges[name])}", loc="left")
+        else:
+            one = next(axes)
+            _calibration(one, {name: judges[name] for name in names}, rated)
+            title = f"{study.label}; judge {study.judge.get('model', '')}"
+            one.set_title(wrapped(title, 40), loc="left")
+    for row in grid:
+        row[0].set_ylabel("rating (points)")
+    for one in flat(grid):
+        one.set_xlabel("intensity of the anchor")
+    legend(
+        figure,
+        [
+            Line2D([], [], color=GREY, marker="o", linestyle="", markersize=4),
+            Line2D([], [], color=BLUE, linewidth=1.6),
+            Line2D([], [], color=VERMILION, linewidth=1.6, linestyle="--"),
+            Line2D([], [], color=GREY, linestyle=":"),
+        ],
+        [
+            "an anchor, mean of its ratings",
+            "fitted scale, 95% interval",
+            "does not follow the anchors",
+            "rating = intensity",
+        ],
+        columns=4,
+    )
+    return [
+        Drawing(
+            name="judge_ratings",
+            title="Judges: ratings of anchors",
+            caption="Each point is an anchor text: its intensity, and the mean of the numbers that "
+            "the judge gave it, larger where it was rated more often. The line is the scale on "
+            "which the judge was found to rate; responses are read off it. How far points lie from "
+            "the line is the judge's standing disagreement with single texts, which more windows "
+            "do not wear down. A line on the dotted one is a judge who uses the scale as the "
+            "anchors do; what lies beyond the anchors is told by the line alone.",
+            alt="Ratings of anchors against their intensities, with the fitted scale of the judge.",
+            figure=figure,
+        )
+    ]
+
+
+def _of_scale(judge: RatingJudge) -> str:
+    half = Z95 * judge.slope_se
+    bent = ", bent" if judge.bent else ""
+    return f"slope {judge.slope:.2f} ± {half:.2f}{bent}, texts {judge.text_sd:.1f}"
+
+
+def _calibration(
+    axes: Axes, judges: Mapping[str, RatingJudge], rated: Mapping[str, Sequence[Row]]
+) -> None:
+    """Anchors' ratings of some values and the judge's scale on each of them."""
+    at = np.linspace(-10, 10, 81)
+    axes.plot([-10, 10], [-10, 10], color=GREY, linestyle=":", linewidth=0.8, zorder=1)
+    for name, judge in judges.items():
+        points = rated[name]
+        often = [6 + 6 * math.log2(float(row["ratings"])) for row in points]
+        axes.scatter(
+            [row["intensity"] for row in points], [row["rating"] for row in points], s=often,
+            color=GREY, alpha=0.55 if len(judges) == 1 else 0.3, linewidths=0, zorder=2,
+        )  # fmt: skip
+        color = BLUE if judge.follows else VERMILION
+        line = judge.expected(at)
+        if len(judges) == 1:
+            regressors = basis(at)
+            half = Z95 * np.sqrt(np.einsum("gi,ij,gj->g", regressors, judge.covariance, regressors))
+            axes.fill_between(at, line - half, line + half, color=color, alpha=0.2, linewidth=0)
+        axes.plot(
+            at, line, color=color, linestyle="-" if judge.follows else "--",
+            linewidth=1.6 if len(judges) == 1 else 1.0, zorder=3,
+        )  # fmt: skip
+    axes.set_xlim(-10.4, 10.4)
+    axes.set_ylim(-10.8, 10.8)
+    axes.set_xticks(TICKS)
+    axes.set_yticks(TICKS)

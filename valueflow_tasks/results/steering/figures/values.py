@@ -8,7 +8,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from valueflow.results.steering.series import (
-    MANY_BEYOND,
     Series,
     ValueLevels,
     interval,
@@ -30,6 +29,7 @@ from valueflow.results.style import (
     series_key,
     wrapped,
 )
+from valueflow.scorers.estimate.evaluation import MANY_BEYOND
 from valueflow.scorers.summary.run import CellSummary
 
 __all__ = ["bars_by_model", "bars_by_value", "dose_response_curves"]

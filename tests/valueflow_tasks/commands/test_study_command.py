@@ -1,0 +1,120 @@
+"""`valueflow study`: one file, one plan, one command that can be stopped and goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from inspect_ai.log import read_eval_log
+
+from valueflow.cli import main
+from valueflow.scorers.saved.logs import ScoredLog, find_logs
+
+STUDY = """
+title: Two models
+models:
+  - {model: valueflow/respondent, name: weak, args: {gain_up: 2, gain_down: 1, seed: 1}}
+  - {model: valueflow/respondent, name: strong, args: {gain_up: 7, gain_down: 6, seed: 2}}
+judges: [valueflow/judge]
+tasks:
+  - steer: {values: "power,universalism", levels: "-2,2", n_queries: 4, windows: 1}
+  - steer_pair: {pairs: power+universalism, levels: "2/2", n_queries: 4, windows: 1}
+"""
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["study", *map(str, arguments)])
+
+
+def study(folder: Path, text: str = STUDY) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("study")
+    result = call(study(folder), "--display", "none")
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+def test_the_plan_counts_defaults_once_and_asks_nothing(tmp_path: Path) -> None:
+    said = call(study(tmp_path), "--plan")
+    assert said.exit_code == 0, said.output
+    assert "Nothing was asked" in said.output
+    # 4 queries: 5 conditions of steer and 1 of the pair; the default of the pair is that of steer.
+    # Windows: the default on 2 values, 4 steered cells, the pair on 2 values; 4 queries each.
+    (row,) = {
+        tuple(line.split()[2:4]) for line in said.output.splitlines() if "valueflow/judge" in line
+    }
+    assert row == ("24", "32")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_every_model_runs_every_task_and_defaults_are_asked_and_judged_once(
+    done: tuple[Path, Result],
+) -> None:
+    folder, _ = done
+    logs = find_logs([folder / "logs"])
+    assert len(logs) == 4
+    headers = [read_eval_log(str(log), header_only=True) for log in logs]
+    assert {(h.eval.task, h.eval.model_args["seed"]) for h in headers} == {
+        (task, seed) for task in ("valueflow/steer", "valueflow/steer_pair") for seed in (1, 2)
+    }
+    for header, log in zip(headers, logs, strict=True):
+        records = list(ScoredLog(log).records())
+        cached = sum(record["judge_used"]["cached"] for record in records)
+        asked = sum(record["judge_used"]["asked"] for record in records)
+        if header.eval.task.endswith("pair"):
+            assert (cached, asked) == (8, 8)
+        else:
+            assert (cached, asked) == (0, 24)
+    texts = {}
+    for log in logs:
+        for sample, record in ScoredLog(log).samples():
+            if record is not None and str(sample.id).endswith("/default"):
+                seed = read_eval_log(str(log), header_only=True).eval.model_args["seed"]
+                texts.setdefault((seed, sample.id), set()).add(sample.output.completion)
+    assert all(len(found) == 1 for found in texts.values())
+
+
+def test_it_ends_with_the_comparison_and_the_report(done: tuple[Path, Result]) -> None:
+    folder, result = done
+    assert "strong" in result.output
+    assert "cannot be told apart" in result.output
+    said = json.loads((folder / "logs" / "comparison-valueflow-judge.json").read_text())
+    assert [one["run"] for one in said["leaderboards"]["range"]] == ["strong", "weak"]
+    assert (folder / "report" / "index.html").is_file()
+
+
+def test_a_study_that_is_done_is_not_run_again(done: tuple[Path, Result]) -> None:
+    folder, _ = done
+    before = {log: log.stat().st_mtime_ns for log in find_logs([folder / "logs"])}
+    again = call(folder / "study.yaml", "--display", "none")
+    assert again.exit_code == 0, again.output
+    assert {log: log.stat().st_mtime_ns for log in find_logs([folder / "logs"])} == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("judges: [valueflow/judge]", "judges: []", "judges"),
+        ("tasks:", "task:", "tasks"),
+        ("steer:", "stear:", "stear"),
+        ("name: strong, ", "name: weak, ", "stands twice"),
+        ("title: Two models", "seeds: [1, 1]", "seeds"),
+        ("judges: [valueflow/judge]", "judges: [unknown/judge]\nmax_cost: 1", "price"),
+        ("n_queries: 4, windows: 1}\n  - steer_pair", "seed: 4}\n  - steer_pair", "seeds"),
+        ("title: Two models", "[", "YAML"),
+    ],
+)
+def test_a_wrong_file_ends_with_one_sentence_before_any_call(
+    tmp_path: Path, old: str, new: str, word: str
+) -> None:
+    assert old in STUDY
+    said = call(study(tmp_path, STUDY.replace(old, new, 1)))
+    assert said.exit_code == 1, said.output
+    assert word in said.output
+    assert not (tmp_path / "logs").exists()
