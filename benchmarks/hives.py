@@ -23,7 +23,7 @@ from valueflow.rebuild.hives.corpus import Corpus, build_corpus, read_corpus, ro
 from valueflow.rebuild.hives.evaluation import evaluate_vectors, random_vectors, tfidf_vectors
 from valueflow.rebuild.hives.recipe import read_hives_recipe
 from valueflow.rebuild.hives.samplers import row_dealer
-from valueflow.scorers.embedding.metrics import Interval
+from valueflow.scorers.database.embedding.metrics import Interval
 
 SHOWN = (
     "rank accuracy (pairwise)",
@@ -65,7 +65,7 @@ def main() -> None:
 def compare(given: argparse.Namespace) -> None:
     """Trains a model a loss, and prints all on the same texts."""
     from valueflow.rebuild.hives.training import train
-    from valueflow.scorers.embedding.hives import encode, load
+    from valueflow.scorers.database.embedding.hives import encode, load
 
     head = given.mode == "head"
     stage = {

@@ -52,7 +52,6 @@ MAY_KNOW = {
     },
     "scorers": {
         "database": {"judge"},
-        "embedding": set(),
         "estimate": set(),
         "judge": {"windows", "estimate"},
         "saved": {"estimate", "summary"},

@@ -15,7 +15,7 @@ from valueflow.hub_assets.lazy import lazy_exports
 if TYPE_CHECKING:
     from valueflow.judge_study.injection import injection
     from valueflow.judge_study.task import judge_stability
-    from valueflow.scorers.embedding import hives
+    from valueflow.scorers.database.embedding import hives
     from valueflow.steering.existing import score
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
     from valueflow.survey.task import opinionqa
@@ -53,5 +53,5 @@ _task = lazy_exports(__name__, TASK_MODULES)
 def __getattr__(name: str) -> Any:
     """A task, or the module of embedding models, imported when it is first asked for."""
     if name == "hives":
-        return import_module("valueflow.scorers.embedding.hives")
+        return import_module("valueflow.scorers.database.embedding.hives")
     return _task(name)

@@ -77,7 +77,7 @@ class Relevance:
 def open_encoder(model: str) -> Encoder:
     """An embedding model: a folder of ours or of sentence-transformers, a name on the Hub (with
     `@REVISION`), or an asset (`hives`). It is checked before it is loaded, see
-    `valueflow.scorers.embedding.hives`.
+    `valueflow.scorers.database.embedding.hives`.
 
     Raises:
         OptionError: sentence-transformers is not installed, or the model cannot be loaded.
@@ -90,7 +90,7 @@ def open_encoder(model: str) -> Encoder:
             "embedding models need sentence-transformers: pip install 'valueflow[hives]', or let "
             "a judge rate the questions with --judge",
         ) from None
-    from valueflow.scorers.embedding.hives import load
+    from valueflow.scorers.database.embedding.hives import load
 
     try:
         encoder: Encoder = load(model).model

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.rebuild.database.recipe import JudgeSpec, TextsRecipe
+from valueflow.rebuild.database.recipe import JudgeSpec, Recipe, TextsRecipe
 from valueflow.scorers.judge.calls.memory import (
     GIVE_UP_AFTER,
     Budget,
@@ -166,7 +166,7 @@ def make_judge(recipe: TextsRecipe, spec: JudgeSpec, budget: Budget) -> Model:
     return judge_with(made, JudgeState(memory=_Journal(), budget=budget))
 
 
-def check_judges(recipe: TextsRecipe, stages: Collection[str]) -> None:
+def check_judges(recipe: Recipe, stages: Collection[str]) -> None:
     """Makes all judges of some stages once, so that a missing key or package is told before the
     first call of any of them.
 

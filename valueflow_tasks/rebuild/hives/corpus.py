@@ -34,7 +34,7 @@ from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.recipe import fingerprint
 from valueflow.rebuild.database.stages import import_stage
 from valueflow.rebuild.hives.recipe import HivesRecipe
-from valueflow.scorers.embedding.labels import LabelTable, label_table
+from valueflow.scorers.database.embedding.labels import LabelTable, label_table
 
 __all__ = [
     "CORPUS_VERSION",
@@ -301,7 +301,7 @@ def _split(rows: Sequence[Row], recipe: HivesRecipe) -> None:
     sizes = Counter(row["group"] for row in rows)
     names = sorted(sizes)
     order = generator_for(recipe.seed, "hives", "splits").permutation(len(names))
-    shares: Mapping[str, float] = dict(recipe.corpus.shares)
+    shares: dict[str, float] = {str(name): n for name, n in recipe.corpus.shares.items()}
     held = dict.fromkeys([split for split in SPLITS if shares.get(split, 0) > 0], 0)
     side: dict[str, str] = {}
     for place in order:

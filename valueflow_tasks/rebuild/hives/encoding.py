@@ -28,8 +28,8 @@ from valueflow.hub_assets.files import is_blank, sendable, write_text
 from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.inputs.source import column_map
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.scorers.embedding.hives import MOST_CHARACTERS, encode, load
-from valueflow.scorers.embedding.metrics import unit
+from valueflow.scorers.database.embedding.hives import MOST_CHARACTERS, encode, load
+from valueflow.scorers.database.embedding.metrics import unit
 
 __all__ = ["BLOCK", "Encoder", "encode_table", "model_encoder", "server_encoder"]
 

@@ -20,9 +20,9 @@ from valueflow.hub_assets.inputs.model_folder import (
 )
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.rebuild.hives.corpus import Corpus
-from valueflow.scorers.embedding.hives import HivesModel, encode, find_model, load
-from valueflow.scorers.embedding.labels import LabelTable
-from valueflow.scorers.embedding.metrics import (
+from valueflow.scorers.database.embedding.hives import HivesModel, encode, find_model, load
+from valueflow.scorers.database.embedding.labels import LabelTable
+from valueflow.scorers.database.embedding.metrics import (
     Interval,
     Measured,
     difference,

@@ -38,7 +38,7 @@ from valueflow.rebuild.database.recipe import fingerprint
 from valueflow.rebuild.hives.corpus import Corpus, read_corpus, recipe_anchors
 from valueflow.rebuild.hives.recipe import HivesRecipe, StageSpec, TrainSpec
 from valueflow.rebuild.hives.samplers import RowDealer, row_dealer
-from valueflow.scorers.embedding.hives import (
+from valueflow.scorers.database.embedding.hives import (
     HivesModel,
     check_device,
     dimensions_of,

@@ -15,7 +15,7 @@ from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.hives.corpus import build_corpus, read_corpus
 from valueflow.rebuild.hives.recipe import read_hives_recipe
 from valueflow.rebuild.hives.training import check_training, train
-from valueflow.scorers.embedding.hives import encode, load
+from valueflow.scorers.database.embedding.hives import encode, load
 
 pytestmark = needs_hives
 

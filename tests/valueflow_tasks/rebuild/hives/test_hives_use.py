@@ -20,8 +20,8 @@ from valueflow.rebuild.hives.corpus import build_corpus, read_corpus
 from valueflow.rebuild.hives.encoding import Encoder, encode_table, server_encoder
 from valueflow.rebuild.hives.evaluation import check_unseen, evaluate_vectors
 from valueflow.rebuild.hives.recipe import read_hives_recipe
-from valueflow.scorers.embedding.neighbours import nearest
-from valueflow.scorers.embedding.vectors import read_vectors
+from valueflow.scorers.database.embedding.neighbours import nearest
+from valueflow.scorers.database.embedding.vectors import read_vectors
 
 
 def lengths(texts: Sequence[str]) -> np.ndarray:

@@ -82,7 +82,7 @@ def graded_overlap(batch: BatchLabels, theory: int, same_direction: float = 0.25
 
     The Jaccard similarity of the sets of nodes (labels with all their ancestors), to which comes
     `same_direction` times the share of common labels with one known direction, less the share with
-    opposite ones: as `valueflow.scorers.embedding.labels.overlap` has it for arrays.
+    opposite ones: as `valueflow.scorers.database.embedding.labels.overlap` has it for arrays.
     """
     at = batch.theories == theory
     own, closure = batch.own[:, at], batch.closure[:, at]

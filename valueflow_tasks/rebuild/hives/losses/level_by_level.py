@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from valueflow.rebuild.hives.losses.rows import KINDS, BatchLabels, RowLoss, RowTable
-from valueflow.scorers.embedding.labels import DIRECTION_CODES
+from valueflow.scorers.database.embedding.labels import DIRECTION_CODES
 
 __all__ = ["LevelByLevel"]
 

@@ -16,7 +16,7 @@ from valueflow.hub_assets.inputs.value_anchors import ValueAnchor
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.registry.paths import level_of
 from valueflow.rebuild.hives.corpus import Corpus
-from valueflow.scorers.embedding.labels import DIRECTION_CODES, ancestors_of
+from valueflow.scorers.database.embedding.labels import DIRECTION_CODES, ancestors_of
 
 __all__ = ["KINDS", "BatchLabels", "RowLoss", "RowTable", "TrainingStopped", "row_table"]
 

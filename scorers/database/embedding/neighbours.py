@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.hub_assets.errors import ValueflowError
-from valueflow.scorers.embedding.metrics import unit
+from valueflow.scorers.database.embedding.metrics import unit
 
 __all__ = ["Nearest", "nearest"]
 

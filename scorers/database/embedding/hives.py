@@ -31,7 +31,7 @@ from valueflow.hub_assets.inputs.source import hub_reference
 from valueflow.hub_assets.lazy import need
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.vidb.download import download
-from valueflow.scorers.embedding.neighbours import Nearest, nearest
+from valueflow.scorers.database.embedding.neighbours import Nearest, nearest
 
 __all__ = ["HivesModel", "Nearest", "encode", "find_model", "load", "nearest"]
 

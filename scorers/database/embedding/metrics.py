@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.seeds import generator_for
-from valueflow.scorers.embedding.labels import LabelTable, level_bins, overlap
+from valueflow.scorers.database.embedding.labels import LabelTable, level_bins, overlap
 
 __all__ = [
     "Interval",

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from valueflow.scorers.embedding.labels import LabelTable, label_table, level_bins, overlap
-from valueflow.scorers.embedding.metrics import (
+from valueflow.scorers.database.embedding.labels import LabelTable, label_table, level_bins, overlap
+from valueflow.scorers.database.embedding.metrics import (
     difference,
     fit_probe,
     group_weights,
