@@ -43,7 +43,7 @@ EDGES = {
 MAY_KNOW = {
     "valueflow_tasks": {
         "commands": {"lm_eval", "simulated", "results", "rebuild", "survey", "steering"},
-        "rebuild": {"simulated"},
+        "rebuild": {"simulated", "results"},
         "judge_study": {"steering"},
         "lm_eval": {"steering", "survey", "results"},
         "results": set(),

@@ -3,23 +3,26 @@
 The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa`, `score`,
 `judge_stability` and `injection` are run by Inspect (`inspect eval valueflow/steer --model X`);
 the packages `valueflow.solvers`, `valueflow.scorers` and `valueflow.hub_assets` hold what they are
-made of.
+made of. `valueflow.hives` loads embedding models of values.
 """
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from valueflow.judge_study.injection import injection
     from valueflow.judge_study.task import judge_stability
+    from valueflow.scorers.database.embedding import hives
     from valueflow.steering.existing import score
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
     from valueflow.survey.task import opinionqa
 
 __all__ = [
     "__version__",
+    "hives",
     "injection",
     "judge_stability",
     "opinionqa",
@@ -44,4 +47,11 @@ TASK_MODULES = {
 }
 """The tasks, as they are listed, and the modules that define them."""
 
-__getattr__ = lazy_exports(__name__, TASK_MODULES)
+_task = lazy_exports(__name__, TASK_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """A task, or the module of embedding models, imported when it is first asked for."""
+    if name == "hives":
+        return import_module("valueflow.scorers.database.embedding.hives")
+    return _task(name)

@@ -8,6 +8,7 @@ from valueflow.commands.listing import list_command
 from valueflow.commands.lm_eval import lm_eval_commands
 from valueflow.commands.plan import plan_command
 from valueflow.commands.rebuild.database import build_command
+from valueflow.commands.rebuild.hives import encode_command, hives_commands
 from valueflow.commands.rebuild.hub import package_command, pull_command, push_command
 from valueflow.commands.rebuild.review import review_command
 from valueflow.commands.results.compare import compare_command
@@ -55,6 +56,9 @@ class _Commands(click.Group):
         "valueflow compare A.eval B.eval              what changed, and what is noise",
         "valueflow judge-study FILES -o stability     how far judges and wordings agree",
         "valueflow build vidb recipe.yaml -o build    a database from your own texts and judges",
+        "valueflow build hives hives.yaml -o hives   an embedding model of values",
+        "valueflow hives evaluate hives/model hives  how good it is, beside baselines",
+        "valueflow encode texts.csv -o vectors --model hives/model",
         "valueflow review build                       what its judges left to people",
         "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
     ),
@@ -71,6 +75,8 @@ def main() -> None:
 for _command in (
     build_command,
     compare_command,
+    encode_command,
+    hives_commands,
     judge_study_command,
     list_command,
     lm_eval_commands,

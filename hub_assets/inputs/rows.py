@@ -183,7 +183,8 @@ def _delimited(file: Path, delimiter: str | None) -> Iterator[Row]:
         with _open(file) as stream:
             delimiter = delimiter_of(stream.readline())
     with _open(file) as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+        lines = _literal_quotes(stream) if delimiter == "\t" else stream
+        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
         number = 0
         try:
             for number, cells in enumerate(reader, start=1):
@@ -196,6 +197,27 @@ def _delimited(file: Path, delimiter: str | None) -> Iterator[Row]:
                 yield Row(cells, file, number)
         except csv.Error as error:
             raise InputFileError(file, f"is not valid CSV ({error})", row=number + 1) from None
+
+
+# A cell that begins with a quotation and goes on after it, which no quoted cell does.
+_QUOTES_A_WORD = re.compile(r'"(?:[^"]|"")*"[^"\r\n].*')
+
+
+def _literal_quotes(stream: Iterable[str]) -> Iterator[str]:
+    """The lines of a TSV, in which a cell such as `"Yes" is no answer` stands as it is meant.
+
+    Many such files are written without any quoting.
+    """
+    for line in stream:
+        if '"' in line:
+            body = line.rstrip("\r\n")
+            cells = [_quoted(c) if _QUOTES_A_WORD.fullmatch(c) else c for c in body.split("\t")]
+            line = "\t".join(cells) + line[len(body) :]
+        yield line
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _json_lines(file: Path) -> Iterator[Row]:

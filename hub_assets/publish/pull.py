@@ -6,6 +6,7 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.anchors import COLUMNS, RANGE, load_vidb
+from valueflow.hub_assets.inputs.model_folder import MODEL_FILES
 from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.inputs.rows import SUFFIXES
 from valueflow.hub_assets.inputs.source import (
@@ -31,9 +32,6 @@ KINDS = {
     "profiles": "group-profiles",
 }
 """What a user asks for, and the registry's word for it."""
-
-# Weights in a format that cannot carry code; no Python files, no pickles.
-MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.md")
 
 
 @dataclass(frozen=True)

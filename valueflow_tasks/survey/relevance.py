@@ -19,9 +19,9 @@ import numpy as np
 from inspect_ai.model import GenerateConfig, Model
 from numpy.typing import NDArray
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.files import write_csv
-from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.registry.loading import Theory, Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.survey.questions import OpinionQuestion
 from valueflow.hub_assets.survey.relevance import RELEVANCE_COLUMNS
@@ -75,26 +75,27 @@ class Relevance:
 
 
 def open_encoder(model: str) -> Encoder:
-    """A sentence-transformers model, by its name on the Hub, its folder or its asset (`hives`).
+    """An embedding model: a folder of ours or of sentence-transformers, a name on the Hub (with
+    `@REVISION`), or an asset (`hives`). It is checked before it is loaded, see
+    `valueflow.scorers.database.embedding.hives`.
 
     Raises:
         OptionError: sentence-transformers is not installed, or the model cannot be loaded.
     """
     try:
-        from sentence_transformers import SentenceTransformer
+        import sentence_transformers  # noqa: F401
     except ImportError:
         raise OptionError(
             "model",
-            "embedding models need sentence-transformers; install valueflow[hives], or let a "
-            "judge rate the questions with --judge",
+            "embedding models need sentence-transformers: pip install 'valueflow[hives]', or let "
+            "a judge rate the questions with --judge",
         ) from None
-    asset = load_registry().assets.get(model)
-    place = asset.repo_id if asset is not None and asset.kind == "embedding-model" else model
+    from valueflow.scorers.database.embedding.hives import load
+
     try:
-        encoder: Encoder = SentenceTransformer(place)
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        raise OptionError("model", f"{model} cannot be loaded ({reason})") from None
+        encoder: Encoder = load(model).model
+    except ValueflowError as error:
+        raise OptionError("model", f"{model} cannot be loaded ({error})") from None
     return encoder
 
 

@@ -41,7 +41,13 @@ from valueflow.hub_assets.registry.loading import (
     open_catalogue,
     own_theories_text,
 )
-from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
+from valueflow.rebuild.database.recipe import (
+    Recipe,
+    TextsRecipe,
+    fingerprint,
+    key_of,
+    own_definitions,
+)
 from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
 
 __all__ = [
@@ -356,7 +362,7 @@ def unfinished(folder: Path, stages: Sequence[str]) -> tuple[str, ...]:
 CATALOGUE = "catalogue.yaml"
 
 
-def keep_catalogue(recipe: Recipe, folder: Path) -> None:
+def keep_catalogue(recipe: TextsRecipe, folder: Path) -> None:
     """Keeps what a user's own catalogue says of values, so that a review needs no recipe."""
     own = own_theories_text(recipe.registry)
     if own is not None:

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.rebuild.database.recipe import JudgeSpec, Recipe
+from valueflow.rebuild.database.recipe import JudgeSpec, Recipe, TextsRecipe
 from valueflow.scorers.judge.calls.memory import (
     GIVE_UP_AFTER,
     Budget,
@@ -146,7 +146,7 @@ class _Journal:
         _asking.get().journal.add(name, told)
 
 
-def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> Model:
+def make_judge(recipe: TextsRecipe, spec: JudgeSpec, budget: Budget) -> Model:
     """The judge of a recipe, whose every call is kept and taken from the budget.
 
     Paths in its arguments start where the recipe lies.
@@ -206,7 +206,7 @@ def ask_all(
     questions: Sequence[Question] | Iterable[Question],
     total: int,
     store: JudgementStore,
-    recipe: Recipe,
+    recipe: TextsRecipe,
     budget: Budget,
     title: str,
 ) -> None:
@@ -243,7 +243,7 @@ async def _ask(
     questions: Iterator[Question],
     total: int,
     stores: tuple[JudgementStore, JudgementStore],
-    recipe: Recipe,
+    recipe: TextsRecipe,
     budget: Budget,
     title: str,
 ) -> None:

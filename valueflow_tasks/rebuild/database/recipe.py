@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -31,15 +31,20 @@ from valueflow.hub_assets.registry.loading import (
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
 __all__ = [
+    "CategorizeSpec",
     "JudgeSpec",
     "Recipe",
     "SourceSpec",
+    "TextsRecipe",
     "fingerprint",
     "key_named",
     "key_of",
     "own_definitions",
+    "parsed_recipe",
     "read_recipe",
 ]
+
+AnyRecipe = TypeVar("AnyRecipe", bound="TextsRecipe")
 
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
@@ -237,8 +242,9 @@ class PackageSpec(_Part):
     leave_out_restricted: bool = False
 
 
-class Recipe(_Part):
-    """The whole recipe; `folder` is where it lies, and paths in it start there. `catalogue` adds
+class TextsRecipe(_Part):
+    """What every recipe has that begins with texts: their sources, the values they are labelled
+    with, and who says so; `folder` is where it lies, and paths in it start there. `catalogue` adds
     theories and values of the user's own. `wording` is that of the definitions and questions that
     judges are shown; a build that was begun in the first wording goes on with `wording: 1`.
     """
@@ -251,22 +257,15 @@ class Recipe(_Part):
     connections: int = Field(default=20, ge=1)
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
     categorize: CategorizeSpec
-    curate: CurateSpec = CurateSpec()
-    rank: RankSpec
-    fit: FitSpec = FitSpec()
-    scale: ScaleSpec = ScaleSpec()
-    flag: FlagSpec = FlagSpec()
-    review: ReviewSpec = ReviewSpec()
-    package: PackageSpec = PackageSpec()
     folder: Path = Path(".")
 
     @model_validator(mode="after")
-    def _check(self) -> "Recipe":
+    def _check(self) -> "TextsRecipe":
         self.wanted()
         return self
 
     def wanted(self) -> tuple[Value, ...]:
-        """The values that the database is to hold, in the registry's order."""
+        """The values that the recipe is about, in the registry's order."""
         return _wanted(self.theories, self.values, self.registry)
 
     @property
@@ -285,6 +284,18 @@ class Recipe(_Part):
     def path(self, name: str) -> Path:
         """A path of the recipe, from the folder that the recipe lies in."""
         return self.folder / Path(name).expanduser()
+
+
+class Recipe(TextsRecipe):
+    """The recipe of a database."""
+
+    curate: CurateSpec = CurateSpec()
+    rank: RankSpec
+    fit: FitSpec = FitSpec()
+    scale: ScaleSpec = ScaleSpec()
+    flag: FlagSpec = FlagSpec()
+    review: ReviewSpec = ReviewSpec()
+    package: PackageSpec = PackageSpec()
 
 
 @cache
@@ -343,10 +354,19 @@ def _related(theory: Theory, node: Value, value: Value) -> bool:
 
 
 def read_recipe(path: Path, catalogue: Path | None = None) -> Recipe:
+    """Reads and checks the recipe of a database; see `parsed_recipe`."""
+    return parsed_recipe(path, Recipe, "'sources', 'categorize' and 'rank'", catalogue)
+
+
+def parsed_recipe(
+    path: Path, kind: type[AnyRecipe], parts: str, catalogue: Path | None = None
+) -> AnyRecipe:
     """Reads and checks a recipe.
 
     Args:
         path: of the recipe.
+        kind: of recipe.
+        parts: that it must have, for the error.
         catalogue: in place of the one that the recipe names.
 
     Raises:
@@ -360,14 +380,14 @@ def read_recipe(path: Path, catalogue: Path | None = None) -> Recipe:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
-        raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")
+        raise InputFileError(path, f"must be a mapping with {parts}")
     if catalogue is not None:
         raw["catalogue"] = str(catalogue.resolve())
     folder = path.resolve().parent
     if isinstance(raw.get("catalogue"), str):
         open_catalogue(folder / Path(raw["catalogue"]).expanduser())
     try:
-        return Recipe.model_validate({**raw, "folder": folder})
+        return kind.model_validate({**raw, "folder": folder})
     except UnknownNameError as error:
         raise InputFileError(path, str(error)) from None
     except ValidationError as error:

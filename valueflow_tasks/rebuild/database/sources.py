@@ -11,10 +11,11 @@ from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.rows import Row, rows_of
 from valueflow.hub_assets.inputs.source import column_map, open_source
 from valueflow.hub_assets.registry.loading import Registry, Theory, Value
-from valueflow.hub_assets.registry.paths import path_to
+from valueflow.hub_assets.registry.paths import path_fault, path_to
+from valueflow.hub_assets.registry.records import Kind
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import split_hash_of
-from valueflow.rebuild.database.recipe import Recipe, SourceSpec
+from valueflow.rebuild.database.recipe import SourceSpec, TextsRecipe
 
 __all__ = ["ADAPTERS", "import_texts"]
 
@@ -52,6 +53,8 @@ _ANY = {
     "direction": ("direction", "stance", "valence"),
     "source": ("source", "dataset"),
     "license": ("license", "licence"),
+    "path": ("path", "label_path"),
+    "group": ("group", "text_group", "topic"),
 }
 
 ADAPTERS = {
@@ -108,13 +111,15 @@ _BEGINS_WITH_VALUE = re.compile(r"\s*\[(?P<value>[^\]]+)\]\s*(?P<text>.*)", re.D
 _BY_SPELLING = {spelling: name for name, found in _DIRECTIONS.items() for spelling in found}
 
 
-def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def import_texts(recipe: TextsRecipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Reads all sources of a recipe.
 
     Returns:
         One record per distinct text, in order of first appearance: `id` (the text's hash), `text`,
-        `source`, `license`, and `labels`, value (`theory:name`) to its direction and its path where
-        the source says how deep it goes. And counts: rows read, exact duplicates merged, labels
+        `source`, `license`, `labels`, value (`theory:name`) to its direction and its path where
+        the source says how deep it goes, `nodes`, each node (`theory:name`) of any level that the
+        source labels it with to its direction, and `group`, what the source says that texts have
+        in common (a conclusion), or None. And counts: rows read, exact duplicates merged, labels
         that are no known value.
 
     Raises:
@@ -140,13 +145,16 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
                     known["path"] = _one_path(registry, known["path"], label["path"], value)
                     if known["direction"] != label["direction"]:
                         known["direction"] = None  # the two disagree: nothing is given
+                for node, direction in record["nodes"].items():
+                    if first["nodes"].setdefault(node, direction) != direction:
+                        first["nodes"][node] = None
     if not texts:
         raise InputFileError(recipe.path(recipe.sources[0].path), "no source holds any text")
     return list(texts.values()), {**counts, "texts": len(texts)}
 
 
 def _records(
-    recipe: Recipe, source: SourceSpec, wanted: Wanted, counts: Counter[str]
+    recipe: TextsRecipe, source: SourceSpec, wanted: Wanted, counts: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     adapter = ADAPTERS[source.adapter]
     if source.adapter == "valueeval":
@@ -168,7 +176,7 @@ def _records(
 
 
 def _table(
-    recipe: Recipe,
+    recipe: TextsRecipe,
     source: SourceSpec,
     adapter: Adapter,
     wanted: Wanted,
@@ -188,14 +196,67 @@ def _table(
         if adapter.value_in_text and (begun := _BEGINS_WITH_VALUE.match(text)):
             name, text = name or begun["value"], begun["text"]
         name = _translated(name, adapter)
+        direction = _direction(row, mapping)
+        end = _end_of_path(recipe.registry, row, mapping, theory, name)
+        about = name if end is None else f"{end.theory}:{end.name}"
         yield {
             "text": text,
             "source": row.cell(mapping, "source"),
             "license": row.cell(mapping, "license"),
-            "labels": _labels(
-                recipe.registry, name, theory, _direction(row, mapping), wanted, counts
-            ),
+            "labels": _labels(recipe.registry, name, theory, direction, wanted, counts),
+            "nodes": _nodes(recipe.registry, about, theory, direction, wanted),
+            "group": row.cell(mapping, "group") or None,
         }
+
+
+def _end_of_path(
+    registry: Registry, row: Row, mapping: Mapping[str, str], theory: object, name: object
+) -> Value | None:
+    """The last node of a row's path, where it has one."""
+    cell = str(row.cell(mapping, "path") or "").strip()
+    if not cell:
+        return None
+    place: dict[str, Any] = {"row": row.number, "column": mapping["path"]}
+    try:
+        known = registry.theory(theory or registry.value(name).theory)
+    except UnknownNameError as error:
+        raise InputFileError(row.file, str(error), **place) from None
+    if fault := path_fault(cell, known):
+        raise InputFileError(row.file, f"the path {cell!r} {fault}", **place)
+    return known.find(cell.split("/")[-1])
+
+
+def _nodes(
+    registry: Registry, name: object, theory: object, direction: str | None, wanted: Wanted
+) -> dict[str, str | None]:
+    """The nodes of any level that a cell names, where a value that is wanted lies on their path.
+
+    Labels that the registry does not know are counted by `_labels`.
+    """
+    found = {}
+    for part in str(name or "").replace("|", ",").split(","):
+        if not part.strip():
+            continue
+        try:
+            node = _labelled(registry, part.strip(), theory, ("value", "child", "ancestor"))
+        except UnknownNameError:
+            continue
+        if any((v.theory, v.name) in wanted for v in _values_near(registry, node)):
+            found[f"{node.theory}:{node.name}"] = direction
+    return found
+
+
+def _values_near(registry: Registry, node: Value) -> tuple[Value, ...]:
+    """The macro-values above or at a node; of a group, those below it."""
+    if node.kind != "ancestor":
+        return registry.scored_on(node)
+    nodes = registry.theories[node.theory].nodes
+    below = [nodes[name] for name in node.children]
+    return tuple(
+        value
+        for child in below
+        for value in ((child,) if child.kind == "value" else _values_near(registry, child))
+    )
 
 
 def _direction(row: Row, mapping: Mapping[str, str]) -> str | None:
@@ -271,15 +332,17 @@ def _one_path(registry: Registry, one: str | None, other: str | None, value: str
     return path_to(registry.theories[theory], registry.value(name, theory))
 
 
-def _labelled(registry: Registry, name: str, theory: object) -> Value:
+def _labelled(
+    registry: Registry, name: str, theory: object, kinds: Sequence[Kind] = ("value", "child")
+) -> Value:
     """A value or a child; of a name that both have, the value, as in every other table."""
     try:
         return registry.value(name, theory)
     except UnknownNameError:
-        return registry.value(name, theory, ("value", "child"))
+        return registry.value(name, theory, kinds)
 
 
-def _valueeval(recipe: Recipe, source: SourceSpec, wanted: Wanted) -> Iterator[dict[str, Any]]:
+def _valueeval(recipe: TextsRecipe, source: SourceSpec, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Arguments with their labels; a label `Power: dominance` is a child of a value of pvq.
 
     A label whose child the theory does not have counts for the value itself.
@@ -304,8 +367,10 @@ def _valueeval(recipe: Recipe, source: SourceSpec, wanted: Wanted) -> Iterator[d
         if name not in labels:
             raise InputFileError(labels_file, f"has no labels for the argument {name}")
         found: dict[str, dict[str, str | None]] = {}
+        nodes: dict[str, str | None] = {}
         for column, (value, path) in columns.items():
             if str(labels[name][column]).strip() == "1" and ("pvq", value) in wanted:
+                nodes[f"pvq:{path.rpartition('/')[2]}"] = None
                 several = f"pvq:{value}" in found
                 # Under two children the path ends at their parent.
                 end = path_to(pvq, pvq.nodes[value]) if several else path
@@ -313,7 +378,14 @@ def _valueeval(recipe: Recipe, source: SourceSpec, wanted: Wanted) -> Iterator[d
         text = str(row.cells["Premise"] or "")
         if source.text == "argument":
             text = f"{row.cells['Conclusion']} ({row.cells['Stance']}): {text}"
-        yield {"text": text, "source": None, "license": None, "labels": found}
+        yield {
+            "text": text,
+            "source": None,
+            "license": None,
+            "labels": found,
+            "nodes": nodes,
+            "group": row.cells.get("Conclusion"),
+        }
 
 
 def _node(theory: Theory, column: str, row: Row) -> tuple[str, str]:

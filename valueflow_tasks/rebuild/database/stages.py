@@ -28,12 +28,21 @@ from valueflow.rebuild.database.folder import (
 )
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.rank import fit_value, rank_value, scale_value
-from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of
+from valueflow.rebuild.database.recipe import Recipe, TextsRecipe, fingerprint, key_of
 from valueflow.rebuild.database.review.directions import direction_notes
 from valueflow.rebuild.database.sources import import_texts
 from valueflow.scorers.judge.calls.store import read_store
 
-__all__ = ["SHARED_STAGES", "STAGES", "VALUE_STAGES", "Run", "merge", "run_stage", "share_of"]
+__all__ = [
+    "SHARED_STAGES",
+    "STAGES",
+    "VALUE_STAGES",
+    "Run",
+    "import_stage",
+    "merge",
+    "run_stage",
+    "share_of",
+]
 
 SHARED_STAGES = ("import", "categorize", "curate")
 VALUE_STAGES = ("rank", "fit", "scale", "flag")
@@ -76,7 +85,7 @@ def run_stage(run: Run, stage: str) -> None:
         ValueflowError: an earlier stage is not there; the budget is spent; the judge failed.
     """
     if stage == "import":
-        run.say(_told(stage, _import(run)))
+        run.say(_told(stage, import_stage(run.recipe, run.folder)))
     elif stage == "categorize":
         counts = categorize(run.recipe, run.folder, run.budget)
         run.say(_told(stage, counts))
@@ -118,9 +127,20 @@ def _told(what: str, counts: Mapping[str, Any]) -> str:
     return f"{what}: {', '.join(shown) or 'nothing to tell'}{notes}"
 
 
-def _import(run: Run) -> dict[str, Any]:
-    recipe = run.recipe
-    part = run.folder / "import" / "texts.jsonl"
+def import_stage(recipe: TextsRecipe, folder: Path, *, nodes: bool = False) -> dict[str, Any]:
+    """Reads the texts of a recipe's sources into a folder; returns counts.
+
+    Args:
+        recipe: whose sources.
+        folder: of the build.
+        nodes: whether to write `import/nodes.jsonl` too: labels at nodes of any level, and groups.
+
+    Raises:
+        InputFileError: a source is missing or malformed.
+    """
+    parts = [folder / "import" / "texts.jsonl"]
+    if nodes:
+        parts.append(folder / "import" / "nodes.jsonl")
     files = [
         hash_of(file)
         for source in recipe.sources
@@ -128,14 +148,20 @@ def _import(run: Run) -> dict[str, Any]:
         if name is not None
         for file in _files(recipe.path(name))
     ]
-    keep_catalogue(recipe, run.folder)
+    keep_catalogue(recipe, folder)
     mark = fingerprint(recipe.sources, [key_of(v) for v in recipe.wanted()], files)
-    if (done := finished(part, mark)) is not None:
-        return done
+    done = [finished(part, mark) for part in parts]
+    if done[-1] is not None and None not in done:
+        return done[-1]
     texts, counted = import_texts(recipe)
-    counts: dict[str, Any] = {**counted, "notes": _licence_notes(texts, recipe)}
-    write_lines(part, texts)
-    finish(part, mark, counts)
+    notes = _licence_notes(texts, recipe) if isinstance(recipe, Recipe) else []
+    counts: dict[str, Any] = {**counted, "notes": notes}
+    found = [
+        {"id": text["id"], "nodes": text.pop("nodes"), "group": text.pop("group")} for text in texts
+    ]
+    for part, rows in zip(parts, (texts, found), strict=False):
+        write_lines(part, rows)
+        finish(part, mark, counts)
     return counts
 
 

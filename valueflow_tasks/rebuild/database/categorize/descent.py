@@ -14,7 +14,7 @@ from valueflow.hub_assets.registry.loading import Theory, Value
 from valueflow.hub_assets.registry.paths import below, level_of
 from valueflow.rebuild.database.categorize.plan import Step, Unit
 from valueflow.rebuild.database.categorize.votes import Outcomes, Panel, Tally, ask_step
-from valueflow.rebuild.database.recipe import Recipe
+from valueflow.rebuild.database.recipe import TextsRecipe
 
 __all__ = [
     "Ends",
@@ -34,7 +34,7 @@ Ends = dict[Member, tuple[Value, ...]]
 """The nodes below the value, from its child downwards; none where the path ends at the value."""
 
 
-def group_levels(recipe: Recipe) -> list[list[Value]]:
+def group_levels(recipe: TextsRecipe) -> list[list[Value]]:
     """The groups above the wanted values, by level from the top, in the registry's order."""
     above: set[tuple[str, str]] = set()
     theories = recipe.registry.theories

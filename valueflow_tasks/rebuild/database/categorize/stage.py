@@ -36,7 +36,7 @@ from valueflow.rebuild.database.folder import (
     write_lines,
 )
 from valueflow.rebuild.database.judging import Budget, make_judge
-from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
+from valueflow.rebuild.database.recipe import TextsRecipe, fingerprint, key_of, own_definitions
 from valueflow.rebuild.database.review.directions import (
     Settled,
     file_directions,
@@ -64,7 +64,7 @@ class _Found:
     ends: Ends = field(default_factory=dict)
 
 
-def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
+def categorize(recipe: TextsRecipe, folder: Path, budget: Budget) -> dict[str, Any]:
     """Runs the stage; see the module's text.
 
     Returns:
@@ -146,7 +146,7 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     return done
 
 
-def asked_values(text: Record, recipe: Recipe) -> list[Value]:
+def asked_values(text: Record, recipe: TextsRecipe) -> list[Value]:
     """The values that a panel is asked about for a text, where it starts at the values."""
     wanted = recipe.wanted()
     if recipe.categorize.values == "panel":
@@ -160,13 +160,13 @@ def label_of(text: Record, value: Value) -> Record:
     return label or {"path": None, "direction": None}
 
 
-def value_step(recipe: Recipe) -> Step:
+def value_step(recipe: TextsRecipe) -> Step:
     """The question about values."""
     return Step("values", "values", "direction", recipe.categorize.texts_per_prompt)
 
 
 def value_units(
-    texts: Sequence[Record], recipe: Recipe, groups: Outcomes | None = None
+    texts: Sequence[Record], recipe: TextsRecipe, groups: Outcomes | None = None
 ) -> list[Unit]:
     """What is asked about each text: its values of a theory together.
 
@@ -215,7 +215,7 @@ def _tally(text: Record, value: Value, found: _Found) -> Tally:
     return found.values.get((text["id"], value.theory), {}).get(value.name, _NOT_ASKED)
 
 
-def _direction(text: Record, value: Value, found: _Found, recipe: Recipe) -> str | None:
+def _direction(text: Record, value: Value, found: _Found, recipe: TextsRecipe) -> str | None:
     """What the panel says, or the source where nobody was asked; None where it is divided."""
     spec = recipe.categorize
     if spec.values == "given":
@@ -230,7 +230,7 @@ def _direction(text: Record, value: Value, found: _Found, recipe: Recipe) -> str
 
 
 def _decide(
-    texts: Sequence[Record], found: _Found, told: Told, recipe: Recipe
+    texts: Sequence[Record], found: _Found, told: Told, recipe: TextsRecipe
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows with a direction, and the queue of those that only a person can decide."""
     rows, queue = [], []
@@ -250,7 +250,7 @@ def _decide(
     return rows, queue
 
 
-def _path(recipe: Recipe, text: Record, value: Value, found: _Found) -> str:
+def _path(recipe: TextsRecipe, text: Record, value: Value, found: _Found) -> str:
     theory = recipe.registry.theories[value.theory]
     groups = found.groups.get((text["id"], value.theory), {})
     lower = found.ends.get((text["id"], key_of(value)), ())

@@ -25,7 +25,7 @@ from valueflow.rebuild.database.categorize.plan import (
 )
 from valueflow.rebuild.database.folder import generation_of
 from valueflow.rebuild.database.judging import Budget, Question, ask_all
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.rebuild.database.recipe import TextsRecipe, fingerprint
 from valueflow.scorers.database.panel.prompts import (
     category_correction,
     read_category_answer,
@@ -71,7 +71,7 @@ class Panel:
             and `asked_again` (calls made because an answer could not be read, or only in part).
     """
 
-    recipe: Recipe
+    recipe: TextsRecipe
     judges: Sequence[Model]
     store: JudgementStore
     budget: Budget
@@ -138,7 +138,7 @@ def _divided(
     unit: Unit,
     answers: Sequence[Answer | None],
     tallies: Mapping[str, Tally],
-    recipe: Recipe,
+    recipe: TextsRecipe,
 ) -> list[Any]:
     """The nodes that are asked about again: where one of a contest is chosen, none of it is."""
     spec = recipe.categorize
@@ -224,7 +224,7 @@ def _question(panel: Panel, batch: Batch) -> Question:
     return Question(batch.key, put)
 
 
-async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, Any]:
+async def _ask_batch(judge: Model, batch: Batch, recipe: TextsRecipe) -> dict[str, Any]:
     """Asks about a batch until all of it was answered, or as often as allowed.
 
     Where a part could be read, the rest is asked about afresh, without the other texts; where

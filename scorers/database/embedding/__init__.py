@@ -1,0 +1,1 @@
+"""Value embeddings (HiVES): reading, comparing and using vectors of texts."""

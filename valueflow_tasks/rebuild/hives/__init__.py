@@ -1,0 +1,1 @@
+"""Builds embedding models (HiVES): corpus, training, evaluation."""
