@@ -2,6 +2,7 @@
 
     python benchmarks/rebuild.py truth --data DIR      DIR holds ValueEval's *-training.tsv
     python benchmarks/rebuild.py paths --data DIR      values and paths found by the panel alone
+    python benchmarks/rebuild.py units                 one unit whatever the judge's noise
     python benchmarks/rebuild.py size --rows 10000     time and memory of one value, or of several
     python benchmarks/rebuild.py kills --data DIR      killed at random moments, and resumed
 
@@ -39,6 +40,10 @@ import yaml
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.rebuild.database.recipe import read_recipe
 from valueflow.rebuild.database.sources import import_texts
+from valueflow.scorers.database.ranking.fit import fit_rankings
+from valueflow.scorers.database.ranking.rounds import deal_round
+from valueflow.scorers.database.ranking.scale import scale_from_directions
+from valueflow.scorers.database.ranking.unit import redrawn
 
 COUNTED = """
 import os, sys
@@ -123,9 +128,8 @@ def recovered(output: Path, truth: Path) -> list[dict[str, float | str]]:
         )
         scale = json.loads((output / "scale" / f"{theory}.{name}.json").read_text())
         slope = 20 / (scale["utilities"][1] - scale["utilities"][0])
-        # The utility that a text of intensity 0 has: utilities are truth (scale 1) but for a shift.
-        zero = float(np.mean(utility - real))
-        off = utility - zero - real
+        # The utility that a text of intensity 0 has.
+        zero = float(np.polyval(np.polyfit(real, utility, 1), 0.0))
         clear = np.abs(real) >= 1
         sign = np.sign(score) == np.sign(real)
         label = np.array([{"support": 1, "oppose": -1}.get(r["direction"], 0) for r in rows])
@@ -135,7 +139,8 @@ def recovered(output: Path, truth: Path) -> list[dict[str, float | str]]:
                 "rows": len(rows),
                 "correlation": float(np.corrcoef(score, real)[0, 1]),
                 "rmse": float(np.sqrt(np.mean((score - real) ** 2))),
-                "coverage_95": float(np.mean(np.abs(off) <= 1.96 * se / slope)),
+                "slope": float(np.polyfit(real, score, 1)[0]),
+                "coverage_95": float(np.mean(np.abs(score - real) <= 1.96 * se)),
                 "neutral_error": float(slope * (zero - scale["neutral"])),
                 "signs_right": float(np.mean(sign)),
                 "signs_right_from_1": float(np.mean(sign[clear])),
@@ -232,6 +237,56 @@ def paths(data: Path, start: str, texts_per_prompt: int, all_seats: bool) -> Non
         calls = Counter(json.loads(line)["key"].split("/")[0] for line in journal.open())
         told = ", ".join(f"{name} {count:,}" for name, count in calls.items())
         click.echo(f"{len(labelled):,} texts, {calls.total():,} calls ({told}), {seconds:.0f} s")
+
+
+@main.command()
+@click.option("--rows", default=96, show_default=True, help="Rows of a value.")
+@click.option("--values", "wanted", default=12, show_default=True)
+@click.option("--jobs", default="1:4 1:8 1:20 1:40 0.3:8 0.3:20", show_default=True)
+def units(rows: int, wanted: int, jobs: str) -> None:
+    """Whether intensities have one unit whatever the judge's scale and the windows a text.
+
+    Texts with intensities drawn evenly from -10 to 10, ranked by a judge of known scale in windows
+    of six, with a panel of seven of the same noise; `slope` is of the intensity on the truth.
+    """
+    click.echo("scale  windows   slope  (no clip)  coverage  +- of unit  mean se")
+    for job in jobs.split():
+        scale, _, windows = job.partition(":")
+        found = np.array([_unit(rows, int(windows), float(scale), s) for s in range(wanted)])
+        slope, free, covered, unit, error = found.mean(axis=0)
+        click.echo(
+            f"{scale:>5}  {windows:>7}  {slope:6.3f}  {free:9.3f}  {covered:8.3f}  {unit:10.3f}"
+            f"  {error:7.2f}"
+        )
+
+
+def _unit(rows: int, windows: int, scale: float, seed: int) -> list[float]:
+    """Slope, slope without clipping, coverage, standard error of the unit and of intensities."""
+    generator = np.random.default_rng(seed)
+    truth = generator.uniform(-10, 10, rows)
+    table = np.concatenate([deal_round(rows, 6, generator) for _ in range(windows)])
+    worth = scale * truth[table] + generator.gumbel(size=table.shape)
+    rankings = np.take_along_axis(table, np.argsort(-worth, axis=1), axis=1)
+    seen = truth[:, None] + generator.logistic(size=(rows, 7)) / scale
+    fit = fit_rankings(rankings, rows)
+    assert fit.standard_errors is not None
+    found = scale_from_directions(
+        fit.utilities,
+        (seen > 0).mean(axis=1),
+        errors=fit.standard_errors,
+        redraw=redrawn(rankings, rows, 0.01),
+        seed=seed,
+    )
+    real = truth / 0.99  # 99% of such truths lie within 9.9
+    score, error = found.intensity(fit.utilities), found.error(fit.utilities, fit.standard_errors)
+    free = (fit.utilities - found.neutral) * found.slope(found.neutral)
+    return [
+        float(np.polyfit(real, score, 1)[0]),
+        float(np.polyfit(real, free, 1)[0]),
+        float(np.mean(np.abs(score - real) <= 1.96 * error)),
+        found.unit_se,
+        float(np.sqrt(np.mean(error**2))),
+    ]
 
 
 @main.command()

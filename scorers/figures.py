@@ -61,7 +61,7 @@ def mean_figure(numbers: Sequence[float]) -> Figure:
     return Figure(mean, se, mean - half, mean + half)
 
 
-def wilson(count: float, of: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(count: float, of: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share `count / of`, which stays inside [0, 1].
 
     Args:

@@ -7,12 +7,13 @@ with all messages given at once, in this project's own words.
 
 import anyio
 from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.survey.sample import OpinionSample
 from valueflow.solvers.survey_wording import community_prompt
 
-__all__ = ["COMMUNITY_TOKENS", "CommunityMessages", "community_roles"]
+__all__ = ["COMMUNITY_TOKENS", "CommunityMessages", "communities_named", "community_roles"]
 
 COMMUNITY_TOKENS = 200
 """Room for one message, in tokens, where the role sets none."""
@@ -22,6 +23,32 @@ def community_roles() -> list[str]:
     """The roles of the running task that are communities, in order of their numbers."""
     named = [role for role in model_roles() if role.startswith("community_")]
     return sorted(named, key=lambda role: (len(role), role))
+
+
+def _checked_roles() -> list[str]:
+    roles = community_roles()
+    if not roles:
+        raise OptionError(
+            "method",
+            "modular_pluralism needs community models; name at least one with "
+            "--model-role community_1=MODEL",
+        )
+    return roles
+
+
+@solver
+def communities_named() -> Solver:
+    """Ends a run without community models before any model is called.
+
+    Raises:
+        OptionError: no model has a community's role.
+    """
+
+    async def check(state: TaskState, generate: Generate) -> TaskState:
+        _checked_roles()
+        return state
+
+    return check
 
 
 class CommunityMessages:
@@ -37,13 +64,7 @@ class CommunityMessages:
         Raises:
             OptionError: no model has a community's role.
         """
-        roles = community_roles()
-        if not roles:
-            raise OptionError(
-                "method",
-                "modular_pluralism needs community models; name at least one with "
-                "--model-role community_1=MODEL",
-            )
+        roles = _checked_roles()
         config = GenerateConfig(temperature=0.0, max_tokens=COMMUNITY_TOKENS)
         question = sample.question
         async with self._locks.setdefault(question, anyio.Lock()):

@@ -67,7 +67,9 @@ def not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     takes most of a report's time."""
 
     def save(figure: Any, stream: Any, format: str, **_: Any) -> None:
-        stream.write(b"" if format == "png" else '<svg xmlns="http://www.w3.org/2000/svg"/>')
+        stream.write(
+            b"" if format in ("png", "pdf") else '<svg xmlns="http://www.w3.org/2000/svg"/>'
+        )
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
+from inspect_ai.log import read_eval_log
 
 from valueflow.cli import main
 
@@ -110,6 +111,16 @@ def test_a_database_is_built_from_the_embedded_texts(
     assert spent.status == 1
     # The command that the script starts writes to the terminal itself.
     assert "the budget of 50 calls is spent" in capfd.readouterr().err
+
+
+def test_a_value_of_ones_own_goes_from_sixty_texts_to_an_evaluation(tmp_path: Path) -> None:
+    done = script("own_value.py", tmp_path, "-o", "thrift")
+    assert done.status == 0, done.stdout + done.stderr
+    assert (tmp_path / "thrift" / "build" / "vidb" / "catalogue.yaml").is_file()
+    (log,) = (tmp_path / "thrift" / "logs").glob("*.eval")
+    scored = read_eval_log(str(log)).results
+    assert scored is not None
+    assert scored.scores[0].metrics["slope"].value > 1
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))

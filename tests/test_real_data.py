@@ -18,6 +18,26 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
+@needs_data
+def test_the_joint_fit_of_a_real_judge_foretells_windows_it_has_not_seen() -> None:
+    line = [sys.executable, str(ROOT / "benchmarks" / "held_out.py"), "--data", str(DATA)]
+    done = subprocess.run(
+        [*line, "--folds", "3", "--scales", "1.2"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = done.stdout.split("\n\n")
+    assert len(tables) == 3
+    for table in tables:
+        told = {
+            name: float(table.split(f"\n{name} ")[1].split("same pass")[1].split("±")[0])
+            for name in ("scale alone", "scale, then texts", "scale 1.2", "joint")
+        }
+        assert told["joint"] > -1.13
+        assert told["joint"] > told["scale, then texts"] > told["scale alone"] + 1
+        assert told["joint"] > told["scale 1.2"] - 0.05
+
+
 @needs_data
 def test_the_published_queries_and_anchors_load_whole() -> None:
     queries = load_queries(Path(str(DATA), "queries"))

@@ -1,8 +1,9 @@
 """Steer language models toward human values, and measure how far they go.
 
-The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa` and `score` are run by
-Inspect (`inspect eval valueflow/steer --model X`); the packages `valueflow.solvers`,
-`valueflow.scorers` and `valueflow.hub_assets` hold what they are made of.
+The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa`, `score`,
+`judge_stability` and `injection` are run by Inspect (`inspect eval valueflow/steer --model X`);
+the packages `valueflow.solvers`, `valueflow.scorers` and `valueflow.hub_assets` hold what they are
+made of.
 """
 
 from importlib.metadata import version
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from valueflow.judge_study.injection import injection
+    from valueflow.judge_study.task import judge_stability
     from valueflow.steering.existing import score
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
     from valueflow.survey.task import opinionqa
 
 __all__ = [
     "__version__",
+    "injection",
+    "judge_stability",
     "opinionqa",
     "score",
     "steer",
@@ -34,6 +39,8 @@ TASK_MODULES = {
     "steer_composite": "valueflow.steering.tasks",
     "opinionqa": "valueflow.survey.task",
     "score": "valueflow.steering.existing",
+    "injection": "valueflow.judge_study.injection",
+    "judge_stability": "valueflow.judge_study.task",
 }
 """The tasks, as they are listed, and the modules that define them."""
 

@@ -1,5 +1,8 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
+from valueflow.judge_study.injection import injection, injection_scores, injection_summary
+from valueflow.judge_study.scorer import judge_stability_scores, stability_summary
+from valueflow.judge_study.task import judge_stability
 from valueflow.scorers.intensity_scorer import intensity, steering_headline, steering_summary
 from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
@@ -13,13 +16,19 @@ from valueflow.survey.task import opinionqa
 __all__ = [
     "answer_as_group",
     "existing_response",
+    "injection",
+    "injection_scores",
+    "injection_summary",
     "intensity",
     "judge_answers",
+    "judge_stability",
+    "judge_stability_scores",
     "opinion_summary",
     "opinionqa",
     "option_choice",
     "score",
     "simulated",
+    "stability_summary",
     "steer",
     "steer_composite",
     "steer_five",

@@ -11,6 +11,7 @@ from valueflow.commands.rebuild.database import build_command
 from valueflow.commands.rebuild.hub import package_command, pull_command, push_command
 from valueflow.commands.rebuild.review import review_command
 from valueflow.commands.results.compare import compare_command
+from valueflow.commands.results.judge_study import judge_study_command
 from valueflow.commands.results.repair import repair_command
 from valueflow.commands.results.report import report_command
 from valueflow.commands.results.score import score_command
@@ -52,6 +53,7 @@ class _Commands(click.Group):
         "valueflow repair logs/RUN.eval               ask again for rankings that are missing",
         "valueflow report logs -o report              pictures and tables of any number of runs",
         "valueflow compare A.eval B.eval              what changed, and what is noise",
+        "valueflow judge-study FILES -o stability     how far judges and wordings agree",
         "valueflow build vidb recipe.yaml -o build    a database from your own texts and judges",
         "valueflow review build                       what its judges left to people",
         "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
@@ -69,6 +71,7 @@ def main() -> None:
 for _command in (
     build_command,
     compare_command,
+    judge_study_command,
     list_command,
     lm_eval_commands,
     package_command,

@@ -24,6 +24,7 @@ from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownName
 from valueflow.hub_assets.inputs.rows import name_without_suffix
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry, slug
+from valueflow.hub_assets.vidb.manifest import CATALOGUE
 from valueflow.hub_assets.vidb.schema import normalised
 
 __all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
@@ -178,8 +179,12 @@ def _read(opened: Source, columns: tuple[tuple[str, str], ...], registry: Regist
     if unknown:
         most = ", ".join(f"{name} {count}" for name, count in unknown.most_common(8))
         more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+        own = opened.root / CATALOGUE
+        carried = own.is_file() and registry.catalogue != str(own.resolve())
+        hint = f"; it has values of its own: add -T catalogue={own}" if carried else ""
         notes.append(
-            f"{sum(unknown.values())} rows of values that the registry does not know ({most}{more})"
+            f"{sum(unknown.values())} rows of values that the registry does not know "
+            f"({most}{more}){hint}"
         )
     if not found:
         raise InputFileError(

@@ -23,7 +23,7 @@ from valueflow.hub_assets.files import (
     sendable,
 )
 
-__all__ = ["SUFFIXES", "Row", "is_table", "name_without_suffix", "rows_of"]
+__all__ = ["SUFFIXES", "Row", "delimiter_of", "is_table", "name_without_suffix", "rows_of"]
 
 PLAIN = (".csv", ".tsv", ".jsonl", ".json")
 SUFFIXES = (*PLAIN, ".parquet", *(f"{suffix}.gz" for suffix in PLAIN))
@@ -154,7 +154,7 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
         check_file(file)
         try:
             if suffix in (".csv", ".tsv"):
-                yield from _delimited(file, "\t" if suffix == ".tsv" else ",")
+                yield from _delimited(file, "\t" if suffix == ".tsv" else None)
             elif suffix == ".jsonl":
                 yield from _json_lines(file)
             elif suffix == ".json":
@@ -167,7 +167,21 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
             raise InputFileError(file, f"cannot be read ({error.strerror})") from None
 
 
-def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
+_SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
+def delimiter_of(header: str) -> str:
+    """What parts the columns of a header line: the comma, semicolon or tab that makes most of them.
+
+    Spreadsheets of many countries write semicolons. Of equals the comma is taken.
+    """
+    return max(",;\t", key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+
+
+def _delimited(file: Path, delimiter: str | None) -> Iterator[Row]:
+    if delimiter is None:
+        with _open(file) as stream:
+            delimiter = delimiter_of(stream.readline())
     with _open(file) as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
         number = 0
@@ -175,7 +189,9 @@ def _delimited(file: Path, delimiter: str) -> Iterator[Row]:
             for number, cells in enumerate(reader, start=1):
                 if None in cells:
                     raise InputFileError(
-                        file, "has more cells than the header; quote texts with commas", row=number
+                        file,
+                        f"has more cells than the header; quote texts with {_SIGNS[delimiter]}",
+                        row=number,
                     )
                 yield Row(cells, file, number)
         except csv.Error as error:

@@ -9,8 +9,9 @@ A source is written as users type it:
   commit that was loaded is always reported).
 
 A packaged database (`valueflow.hub_assets.publish.package`), in a folder or on the Hub, is checked
-against its manifest, and gives its rows on which judges and people agree; with `#full` after its
-name, all rows.
+against its manifest. Of a value it gives the rows on which judges and people agree, where these
+cover the scale as all rows do, else all rows; `#full` or `#filtered` after its name decides
+otherwise.
 
 Columns are found by name. Every reader documents the names that it accepts, in order; users with
 other names say so by a mapping such as `{text: sentence, intensity: score}`.
@@ -19,6 +20,7 @@ other names say so by a mapping such as `{text: sentence, intensity: score}`.
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +30,7 @@ from valueflow.hub_assets.files import check_file
 from valueflow.hub_assets.inputs.rows import SUFFIXES, Row, is_table, rows_of
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.download import download
-from valueflow.hub_assets.vidb.manifest import MANIFEST, check_files, read_manifest
+from valueflow.hub_assets.vidb.manifest import CATALOGUE, MANIFEST, check_files, read_manifest
 from valueflow.hub_assets.vidb.schema import ProblemsError
 
 __all__ = [
@@ -128,9 +130,7 @@ def _local(path: Path, reference: str, revision: str, split: str = "") -> Source
     if manifest := read_manifest(root) if path.is_dir() else None:
         if problems := check_files(root, manifest, [f"*{suffix}" for suffix in SUFFIXES]):
             raise ProblemsError(reference, problems)
-        files = _of_split(files, split or "filtered")
-        if lacking := [file for file in files if file.stem != (split or "filtered")]:
-            notes = (f"{len(lacking)} values have no filtered rows; their full rows are used",)
+        files, notes = _of_split(files, split)
     elif split:
         raise InputFileError(reference, f"is no packaged database, and has no split '{split}'")
     return Source(
@@ -147,7 +147,7 @@ def _hub(repo_id: str, revision: str, split: str, pinned: str | None = None) -> 
     found = download(
         repo_id,
         revision,
-        [f"*{suffix}" for suffix in SUFFIXES],
+        [*(f"*{suffix}" for suffix in SUFFIXES), CATALOGUE],
         advice=", or give a local file, or 'vidb-mini' or 'queries-mini', which are embedded",
     )
     reference = f"{repo_id}@{found.commit}"
@@ -180,13 +180,54 @@ def _tables(folder: Path) -> list[Path]:
     )
 
 
-def _of_split(files: list[Path], split: str) -> list[Path]:
-    """The files of one split of a packaged database: of `filtered`, those of `full` for values
-    that have no filtered rows."""
-    chosen = {file.parent: file for file in files if file.stem == "full"}
-    if split == "filtered":
-        chosen |= {file.parent: file for file in files if file.stem == "filtered"}
-    return sorted(chosen.values())
+_PARTS = 5
+"""Equal parts of the scale, one for each anchor of a window of six."""
+_ENOUGH = 6
+"""Filtered rows in a part that do: three windows and three texts that steer; half of all rows of
+the part always do."""
+
+
+def _of_split(files: list[Path], split: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The files of a packaged database that are read, and what a user should know of the choice.
+
+    Where no split is asked for, those of `filtered` for values whose filtered rows cover the scale;
+    of a value without filtered rows always those of `full`.
+    """
+    full = {file.parent: file for file in files if file.stem == "full"}
+    filtered = {file.parent: file for file in files if file.stem == "filtered"}
+    if split == "full":
+        return sorted(full.values()), ()
+    thin = [] if split else [f for f in filtered if f in full and not _covers(filtered[f], full[f])]
+    chosen = full | {f: file for f, file in filtered.items() if f not in thin}
+    notes = []
+    if lacking := [folder for folder in full if folder not in filtered]:
+        notes.append(f"{len(lacking)} values have no filtered rows; their full rows are used")
+    if thin:
+        names = ", ".join(sorted(folder.name for folder in thin))
+        notes.append(
+            f"the filtered rows of {len(thin)} values do not cover the scale ({names}); their full "
+            "rows are used. Write #filtered after the database's name for the filtered ones alone"
+        )
+    return sorted(chosen.values()), tuple(notes)
+
+
+def _covers(filtered: Path, full: Path) -> bool:
+    """Whether each part of the scale that holds rows holds filtered rows enough; parts with few
+    rows may lack them where most rows are filtered."""
+    some, every = _rows_by_part(filtered), _rows_by_part(full)
+    thin = [p for p, rows in every.items() if some[p] < min(max(1, rows // 2), _ENOUGH)]
+    most = 2 * some.total() >= every.total()
+    return not thin or (most and all(every[part] < _ENOUGH for part in thin))
+
+
+def _rows_by_part(file: Path) -> Counter[int]:
+    """Rows in each part of the scale; rows without a number are for the reader to refuse."""
+    found: Counter[int] = Counter()
+    for row in rows_of([file]):
+        intensity = row.cells.get("intensity")
+        if isinstance(intensity, int | float) and abs(intensity) <= 10:
+            found[min(int((intensity + 10) / 20 * _PARTS), _PARTS - 1)] += 1
+    return found
 
 
 def _hash(root: Path, files: Sequence[Path]) -> str:

@@ -9,9 +9,9 @@ import yaml
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.publish.statistics import Statistics, ValueStatistics
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry
 from valueflow.hub_assets.vidb.licenses import License, license_of, terms_of
-from valueflow.hub_assets.vidb.manifest import Manifest
+from valueflow.hub_assets.vidb.manifest import Manifest, packaged_registry
 from valueflow.hub_assets.vidb.schema import COLUMNS
 
 __all__ = ["PICTURE", "card_text", "config_name", "draw_intensities"]
@@ -59,7 +59,7 @@ def card_text(
         ),
         manifest=manifest,
         statistics=statistics,
-        theories=_by_theory(statistics.values),
+        theories=_by_theory(statistics.values, packaged_registry(folder)),
         columns=COLUMNS,
         licenses={name: license_of(name) for name in licenses},
         terms=terms_of(known),
@@ -84,11 +84,12 @@ def _lines(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
 
 
-def _by_theory(values: Sequence[ValueStatistics]) -> dict[str, list[ValueStatistics]]:
+def _by_theory(
+    values: Sequence[ValueStatistics], registry: Registry
+) -> dict[str, list[ValueStatistics]]:
     found: dict[str, list[ValueStatistics]] = {}
     for value in values:
         found.setdefault(value.theory, []).append(value)
-    registry = load_registry()
     return {registry.theory(name).title: members for name, members in found.items()}
 
 

@@ -12,6 +12,7 @@ from valueflow.hub_assets.vidb.manifest import (
     HELD_OUT,
     MANIFEST,
     check_files,
+    packaged_registry,
     read_manifest,
     sha256_of,
 )
@@ -58,6 +59,7 @@ def check_folder(folder: Path) -> list[Problem]:
         if path not in known
     ]
     held_out = _held_out(folder, problems)
+    registry = packaged_registry(folder)
     tables: dict[tuple[str, str], dict[str, tuple[str, Any]]] = {}
     for theory, value, split, path in found:
         name = path.relative_to(folder).as_posix()
@@ -68,7 +70,7 @@ def check_folder(folder: Path) -> list[Problem]:
             continue
         if table.num_rows == 0:
             problems.append(Problem(name, None, "", "holds no row; leave the file out"))
-        problems += check_table(table, name, theory, value)
+        problems += check_table(table, name, theory, value, registry)
         problems += _licence_problems(table, name)
         problems += _repeated(table, name)
         tables.setdefault((theory, value), {})[split] = (name, table)

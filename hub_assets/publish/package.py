@@ -5,6 +5,7 @@
     held_out.txt                         hashes of texts that are kept for tests, where given
     NOTES.md                             the packager's own words for the card, where given
     intensities.png                      a picture for the card, where matplotlib is there
+    catalogue.yaml                       theories and values of the packager's own, where there are
     README.md                            the card
     valueflow-manifest.json              files, rows and hashes
 
@@ -25,10 +26,16 @@ from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownName
 from valueflow.hub_assets.files import read_text, write_text
 from valueflow.hub_assets.inputs.anchors import value_of_file
 from valueflow.hub_assets.inputs.source import Row, column_map, open_source, read_rows
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import (
+    Registry,
+    Value,
+    load_registry,
+    own_theories_text,
+)
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
+    CATALOGUE,
     HELD_OUT,
     MANIFEST,
     NOTES,
@@ -93,6 +100,7 @@ def package_table(
     construction: Mapping[str, str] | None = None,
     leave_out_restricted: bool = False,
     overwrite: bool = False,
+    registry: Registry | None = None,
 ) -> Packaged:
     """Writes the packaged folder of a table, whole or not at all.
 
@@ -110,6 +118,8 @@ def package_table(
         construction: how the intensities came about, step to description, for the card.
         leave_out_restricted: leave out rows whose licence forbids passing them on; counted.
         overwrite: replace a folder that has something in it.
+        registry: catalogue of the values; the installation's where not given. What a user's own
+            says of theories and values goes into the folder.
 
     Raises:
         ProblemsError: rows that break the schema or repeat; all of them.
@@ -117,12 +127,18 @@ def package_table(
         OptionError: the folder has something in it.
     """
     folder = folder.resolve()
+    registry = registry or load_registry()
     left_over = _clear_leftovers(folder) if folder.parent.is_dir() else []
     if folder.exists() and not (folder.is_dir() and (overwrite or not any(folder.iterdir()))):
         raise OptionError("output", f"{folder} is there already; choose another, or --overwrite")
     held = _held_out_hashes(held_out) if held_out is not None else frozenset()
     rows, notes_found = _read(
-        source, columns, _Defaults(default_source, default_license), leave_out_restricted, held
+        source,
+        columns,
+        _Defaults(default_source, default_license),
+        leave_out_restricted,
+        held,
+        registry,
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     notes_found = (*left_over, *notes_found)
@@ -133,6 +149,8 @@ def package_table(
             write_text(temporary / HELD_OUT, "".join(f"{found}\n" for found in sorted(held)))
         if notes is not None:
             write_text(temporary / NOTES, read_text(notes))
+        if (own := own_theories_text(registry)) is not None:
+            write_text(temporary / CATALOGUE, own)
         write_card(temporary, construction)
         os.chmod(temporary, 0o755)
         _put_in_place(temporary, folder)
@@ -212,8 +230,9 @@ def _read(
     defaults: _Defaults,
     leave_out_restricted: bool,
     held: frozenset[str],
+    registry: Registry,
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    opened = open_source(source, "vidb")
+    opened = open_source(source, "vidb", registry)
     dropped: dict[str, None] = {}
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
@@ -225,11 +244,11 @@ def _read(
         if row.file != current:
             current = row.file
             mapping = _columns_of(row, columns, defaults)
-            value = None if "value" in mapping else value_of_file(opened, row.file, load_registry())
+            value = None if "value" in mapping else value_of_file(opened, row.file, registry)
             name = row.file.relative_to(opened.root).as_posix()
             dropped |= dict.fromkeys(str(c) for c in row.cells if c and c not in mapping.values())
-        cells, faults = _cells(row, mapping, defaults, name, value)
-        faults += row_problems(cells, name, row.number)
+        cells, faults = _cells(row, mapping, defaults, name, value, registry)
+        faults += row_problems(cells, name, row.number, registry)
         problems += faults
         if faults:
             continue
@@ -265,7 +284,12 @@ def _columns_of(row: Row, columns: Mapping[str, str] | None, defaults: _Defaults
 
 
 def _cells(
-    row: Row, mapping: Mapping[str, str], defaults: _Defaults, name: str, value: Value | None
+    row: Row,
+    mapping: Mapping[str, str],
+    defaults: _Defaults,
+    name: str,
+    value: Value | None,
+    registry: Registry,
 ) -> tuple[dict[str, Any], list[Problem]]:
     """A row in the schema's columns and types, with the registry's spelling of names."""
     faults: list[Problem] = []
@@ -290,7 +314,7 @@ def _cells(
     elif cells["split_hash"] is None:
         cells["split_hash"] = "0" * 16  # there is no text to hash, and that is what is reported
     try:
-        value = value or load_registry().value(cells["value"], cells["theory"])
+        value = value or registry.value(cells["value"], cells["theory"])
         cells["theory"], cells["value"] = value.theory, value.name
     except UnknownNameError as error:
         faults.append(Problem(name, row.number, mapping["value"], str(error)))

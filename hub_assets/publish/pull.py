@@ -15,11 +15,11 @@ from valueflow.hub_assets.inputs.source import (
     open_source,
     read_rows,
 )
-from valueflow.hub_assets.registry.loading import Asset, load_registry
+from valueflow.hub_assets.registry.loading import Asset, Registry, load_registry
 from valueflow.hub_assets.survey.profiles import load_profiles
 from valueflow.hub_assets.survey.questions import load_opinions
 from valueflow.hub_assets.vidb.download import Download, download
-from valueflow.hub_assets.vidb.manifest import make_manifest
+from valueflow.hub_assets.vidb.manifest import CATALOGUE, make_manifest, packaged_registry
 
 __all__ = ["KINDS", "Pulled", "pull_asset", "wanted_assets"]
 
@@ -63,17 +63,18 @@ class Pulled:
     notes: tuple[str, ...]
 
 
-def wanted_assets(what: str, kind: str = "vidb") -> list[Asset]:
+def wanted_assets(what: str, kind: str = "vidb", registry: Registry | None = None) -> list[Asset]:
     """The assets of a word of `KINDS`, of `all`, of an asset's name, or of `ORG/NAME@REVISION`.
 
     Args:
         what: the word, name or reference.
         kind: the word of `KINDS` that a reference stands for; names have a kind of their own.
+        registry: whose assets; the installation's where not given.
 
     Raises:
         UnknownNameError: it is none of these.
     """
-    assets = load_registry().assets
+    assets = (registry or load_registry()).assets
     if what == "all":
         return list(assets.values())
     if what in KINDS:
@@ -89,7 +90,11 @@ def wanted_assets(what: str, kind: str = "vidb") -> list[Asset]:
 
 
 def pull_asset(
-    asset: Asset, *, columns: Mapping[str, str] | None = None, offline: bool = False
+    asset: Asset,
+    *,
+    columns: Mapping[str, str] | None = None,
+    offline: bool = False,
+    registry: Registry | None = None,
 ) -> Pulled:
     """Brings one asset to this machine and checks it.
 
@@ -97,13 +102,14 @@ def pull_asset(
         asset: what to bring.
         columns: the user's names for the columns of a table of anchors.
         offline: look into the cache only.
+        registry: the user's own, for a database that carries none.
 
     Raises:
         ValueflowError: it cannot be had, is not what its manifest or the registry's hash says, or
             cannot be read; the message says what was found.
     """
     if asset.repo_id is None:
-        return _read_here(asset, columns)
+        return _read_here(asset, columns, registry)
     if asset.repo_type == "model":
         found = download(
             asset.repo_id, asset.revision, MODEL_FILES, repo_type="model", offline=offline
@@ -114,11 +120,16 @@ def pull_asset(
         sha256 = make_manifest(found.folder).sha256
         _check_pin(asset, found, sha256)
         return _pulled(asset, found, len(files), None, sha256, ())
-    patterns = [f"*{suffix}" for suffix in SUFFIXES]
+    patterns = [*(f"*{suffix}" for suffix in SUFFIXES), CATALOGUE]
     found = download(asset.repo_id, asset.revision, patterns, offline=offline)
     sha256 = content_hash(found.folder)
     _check_pin(asset, found, sha256)
-    rows, notes = _contents(str(found.folder), asset.kind, columns)
+    carried = (found.folder / CATALOGUE).is_file()
+    registry = packaged_registry(found.folder) if carried else registry
+    rows, notes = _contents(str(found.folder), asset.kind, columns, registry)
+    if carried:
+        own = f"it has values of its own: use it with -T catalogue={found.folder / CATALOGUE}"
+        notes = (*notes, own)
     tables = len(open_source(found.folder, asset.kind).files)
     return _pulled(asset, found, tables, rows, sha256, notes)
 
@@ -144,9 +155,11 @@ def _check_pin(asset: Asset, found: Download, sha256: str) -> None:
         )
 
 
-def _read_here(asset: Asset, columns: Mapping[str, str] | None) -> Pulled:
-    source = open_source(asset.name, asset.kind)
-    rows, notes = _contents(asset.name, asset.kind, columns)
+def _read_here(
+    asset: Asset, columns: Mapping[str, str] | None, registry: Registry | None
+) -> Pulled:
+    source = open_source(asset.name, asset.kind, registry)
+    rows, notes = _contents(asset.name, asset.kind, columns, registry)
     where = "embedded" if asset.embedded else "a local file"
     checked = f"{where}; nothing to fetch"
     return Pulled(
@@ -155,7 +168,10 @@ def _read_here(asset: Asset, columns: Mapping[str, str] | None) -> Pulled:
 
 
 def _contents(
-    source: str, kind: str, columns: Mapping[str, str] | None
+    source: str,
+    kind: str,
+    columns: Mapping[str, str] | None,
+    registry: Registry | None = None,
 ) -> tuple[int, tuple[str, ...]]:
     """Rows that can be used, and notes."""
     if kind == "queries":
@@ -171,7 +187,7 @@ def _contents(
         groups = len({group for group, _ in profiles.scores})
         built = (f"built on {profiles.built_on}",) if profiles.built_on else ()
         return sum(map(len, profiles.scores.values())), (f"groups: {groups}", *built)
-    table = load_vidb(source, columns)
+    table = load_vidb(source, columns, registry)
     first = next(read_rows(table.source))
     given = {field: name for field, name in (columns or {}).items() if field != RANGE}
     mapping = column_map(first, COLUMNS, ["text", "intensity"], given, "vidb_columns")

@@ -58,6 +58,7 @@ __all__ = [
     "load_registry",
     "open_catalogue",
     "opened_registries",
+    "own_theories_text",
     "read_registry",
     "registry_path",
     "slug",
@@ -274,12 +275,27 @@ def definitions_hash(registry: Registry) -> str | None:
     """
     if registry.catalogue is None:
         return None
-    path = Path(registry.catalogue)
-    theories = _parsed(path, _opened[registry.catalogue]).get("theories")
+    theories = _own_theories(registry.catalogue)
     if not theories:
         return None
     text = json.dumps(theories, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def own_theories_text(registry: Registry) -> str | None:
+    """What a user's own catalogue says of theories and values, as a catalogue of its own; None
+    where it says nothing.
+
+    Pairs, squares and assets are left out: they may name files of one machine.
+    """
+    theories = registry.catalogue and _own_theories(registry.catalogue)
+    if not theories:
+        return None
+    return yaml.safe_dump({"theories": theories}, sort_keys=False, allow_unicode=True)
+
+
+def _own_theories(catalogue: str) -> Any:
+    return _parsed(Path(catalogue), _opened[catalogue]).get("theories")
 
 
 def _absolute(path: str | Path) -> str:

@@ -51,14 +51,6 @@ class Registry(Record):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        theories: dict[str, str] = {}
-        for value in self.macro_values():
-            first = theories.setdefault(value.name, value.theory)
-            if first != value.theory:
-                raise ValueError(
-                    f"theories.{value.theory}.nodes.{value.name}: {first} has a value of that "
-                    "name; names of values must differ, since tables are keyed by them"
-                )
         for pair in self.pairs:
             self.check_pair(pair)
         for square in self.five_value_squares.values():
@@ -147,7 +139,8 @@ class Registry(Record):
         """The value of that name in any spelling, within one theory or across all.
 
         `theory:value` names both at once. The 32 macro-values have distinct names, so a theory is
-        needed only for ancestors and children that share one.
+        needed only for ancestors and children that share one, and for a user's own value of a name
+        that another theory has.
 
         Raises:
             UnknownNameError: there is none of these kinds, or the name is in several theories.

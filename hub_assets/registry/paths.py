@@ -10,7 +10,7 @@ unless `prefer` says otherwise.
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.registry.loading import Theory, Value
 
 __all__ = ["below", "level_of", "path_fault", "path_to"]
 
@@ -18,9 +18,8 @@ Prefer = Callable[[Sequence[Value]], Value]
 """Chooses between the parents of a node, which come in the registry's order."""
 
 
-def path_to(node: Value, prefer: Prefer = lambda parents: parents[0]) -> str:
-    """The path that ends at a node."""
-    theory = load_registry().theories[node.theory]
+def path_to(theory: Theory, node: Value, prefer: Prefer = lambda parents: parents[0]) -> str:
+    """The path that ends at a node of a theory."""
     labels = [node.name]
     while parents := _in_order(theory, node.parents):
         node = prefer(parents)
@@ -28,16 +27,14 @@ def path_to(node: Value, prefer: Prefer = lambda parents: parents[0]) -> str:
     return "/".join(reversed(labels))
 
 
-def below(node: Value) -> tuple[Value, ...]:
-    """The children of a macro-value or of a child, in the registry's order."""
-    theory = load_registry().theories[node.theory]
+def below(theory: Theory, node: Value) -> tuple[Value, ...]:
+    """The children of a macro-value or of a child of a theory, in the registry's order."""
     return tuple(n for n in _in_order(theory, node.children) if n.kind == "child")
 
 
-def level_of(node: Value) -> int:
-    """1 for a node without parents, else one more than its deepest parent."""
-    nodes = load_registry().theories[node.theory].nodes
-    return 1 + max((level_of(nodes[name]) for name in node.parents), default=0)
+def level_of(theory: Theory, node: Value) -> int:
+    """1 for a node of a theory without parents, else one more than its deepest parent."""
+    return 1 + max((level_of(theory, theory.nodes[name]) for name in node.parents), default=0)
 
 
 def path_fault(path: str, theory: Theory) -> str:
@@ -50,7 +47,7 @@ def path_fault(path: str, theory: Theory) -> str:
         if parent.name not in child.parents:
             return f"puts {child.name} under {parent.name}, which is not above it in {theory.name}"
     if known[0].parents:
-        whole = "/".join([path_to(known[0]), *(node.name for node in known[1:])])
+        whole = "/".join([path_to(theory, known[0]), *(node.name for node in known[1:])])
         return f"does not begin at the top of {theory.name}; write {whole}"
     return ""
 

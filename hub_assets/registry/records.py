@@ -137,6 +137,7 @@ class Asset(Record):
 
     Attributes:
         built_on: the questions that a table of group profiles was computed from, in words.
+        built_on_texts: embedded table of the hashes of their texts (`text_hash`), where known.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Asset(Record):
     source: str = "the user's own"
     note: str = ""
     built_on: str = ""
+    built_on_texts: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

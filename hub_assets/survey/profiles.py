@@ -9,11 +9,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.inputs.source import Row, Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.groups import Band
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Asset, Value, load_registry
 
 __all__ = ["GroupProfiles", "ProfileLine", "load_profiles"]
 
@@ -46,6 +49,7 @@ class GroupProfiles:
         states_questions: whether the table states any.
         built_on: what an asset of the registry says of its questions, also of a file with scores
             of an asset; empty for the user's own.
+        built_on_texts: hashes of the texts of those questions (`text_hash`), where they are known.
     """
 
     scores: Mapping[tuple[str, str], Mapping[str, float]]
@@ -53,6 +57,7 @@ class GroupProfiles:
     questions: frozenset[str]
     states_questions: bool
     built_on: str
+    built_on_texts: frozenset[str] = frozenset()
 
     def lines(self, group: str, theory: str, count: int) -> tuple[ProfileLine, ...]:
         """The values that tell most of a group: half of them its highest, half its lowest.
@@ -140,26 +145,38 @@ def load_profiles(source: str) -> GroupProfiles:
         questions |= _hashes(row, mapping)
     if not scores:
         raise InputFileError(opened.reference, "holds no profile")
+    asset = _built_on(opened.reference, scores)
     return GroupProfiles(
         scores=scores,
         source=opened,
         questions=frozenset(questions),
         states_questions=bool(questions),
-        built_on=_built_on(opened.reference, scores),
+        built_on=asset.built_on if asset else "",
+        built_on_texts=_texts(asset.built_on_texts) if asset else frozenset(),
     )
 
 
-def _built_on(reference: str, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
-    """What an asset says of its questions; a file with an asset's scores was built on the same."""
+@cache
+def _texts(file: str | None) -> frozenset[str]:
+    if file is None:
+        return frozenset()
+    rows = rows_of([Path(__file__).parents[1] / file])
+    return frozenset(str(row.cells["text_hash"]) for row in rows)
+
+
+def _built_on(
+    reference: str, scores: Mapping[tuple[str, str], Mapping[str, float]]
+) -> Asset | None:
+    """The asset that a table is, or has scores of: it was built on the same questions."""
     assets = load_registry().assets
     if reference in assets:
-        return assets[reference].built_on
+        return assets[reference]
     for name, asset in assets.items():
         if asset.built_on:
             published = load_profiles(name).scores
             if any(published.get(of) == own for of, own in scores.items()):
-                return asset.built_on
-    return ""
+                return asset
+    return None
 
 
 def _score(row: Row, mapping: Mapping[str, str]) -> float:

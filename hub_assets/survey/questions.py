@@ -38,6 +38,7 @@ __all__ = [
     "holdout_questions",
     "load_opinions",
     "question_hash",
+    "text_hash",
 ]
 
 COLUMNS = {
@@ -118,6 +119,11 @@ def question_hash(text: str, options: Sequence[str]) -> str:
     """16 hexadecimal digits that stand for a question and its options in their order."""
     content = json.dumps([normalised(text), *map(normalised, options)], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]
+
+
+def text_hash(text: str) -> str:
+    """16 hexadecimal digits that stand for a question in whatever options it is asked with."""
+    return hashlib.sha256(normalised(text).encode("utf-8")).hexdigest()[:16]
 
 
 def load_opinions(source: object, columns: Mapping[str, str] | None = None) -> OpinionSet:

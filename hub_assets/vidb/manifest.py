@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.registry.loading import Registry, load_registry, open_catalogue
 from valueflow.hub_assets.vidb.schema import COLUMNS, Problem
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 
 MANIFEST = "valueflow-manifest.json"
 CARD = "README.md"
+CATALOGUE = "catalogue.yaml"
 HELD_OUT = "held_out.txt"
 NOTES = "NOTES.md"
 _FORMAT = 1
@@ -87,6 +89,16 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputFileError(path, f"cannot be read ({error.strerror})") from None
+
+
+def packaged_registry(folder: Path) -> Registry:
+    """The catalogue of a packaged database: its own theories and values, where it carries any.
+
+    Raises:
+        InputFileError: the catalogue that it carries breaks the schema, or names what is there.
+    """
+    own = folder / CATALOGUE
+    return open_catalogue(own) if own.is_file() else load_registry()
 
 
 def make_manifest(folder: Path, construction: Mapping[str, str] | None = None) -> Manifest:

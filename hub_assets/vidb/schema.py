@@ -159,7 +159,9 @@ def split_hash_of(text: str) -> str:
     return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def check_table(table: Any, file: str, theory: str = "", value: str = "") -> list[Problem]:
+def check_table(
+    table: Any, file: str, theory: str = "", value: str = "", registry: Registry | None = None
+) -> list[Problem]:
     """Everything that is wrong with one table.
 
     Args:
@@ -167,6 +169,7 @@ def check_table(table: Any, file: str, theory: str = "", value: str = "") -> lis
         file: its name, for the problems.
         theory: the theory that all rows must be of; any where empty.
         value: the value that all rows must be about; any where empty.
+        registry: whose names; the installation's where not given.
     """
     problems = []
     for field in arrow_schema():
@@ -188,7 +191,7 @@ def check_table(table: Any, file: str, theory: str = "", value: str = "") -> lis
     wrong = {problem.column for problem in problems}
     usable = [name for name in names if name not in wrong]
     for number, cells in enumerate(_rows_of(table.select(usable)), start=1):
-        problems += row_problems(cells, file, number)
+        problems += row_problems(cells, file, number, registry)
         for name, wanted in (("theory", theory), ("value", value)):
             if wanted and cells.get(name) not in (None, wanted):
                 message = f"must be {wanted!r}, as the file's folder says"
@@ -201,8 +204,11 @@ def _rows_of(table: Any) -> Iterator[Mapping[str, Any]]:
         yield from batch.to_pylist()
 
 
-def row_problems(cells: Mapping[str, Any], file: str, number: int) -> Iterator[Problem]:
+def row_problems(
+    cells: Mapping[str, Any], file: str, number: int, registry: Registry | None = None
+) -> Iterator[Problem]:
     """Everything that is wrong with one row; columns that are not there are not looked at."""
+    registry = registry or load_registry()
     for column in COLUMNS:
         if column.name not in cells:
             continue
@@ -211,7 +217,7 @@ def row_problems(cells: Mapping[str, Any], file: str, number: int) -> Iterator[P
             if not column.optional:
                 yield Problem(file, number, column.name, "is empty")
             continue
-        message = _fault(column.name, cell, cells)
+        message = _fault(column.name, cell, cells, registry)
         if message:
             yield Problem(file, number, column.name, message, _shown(cell))
 
@@ -221,7 +227,7 @@ def _shown(cell: Any) -> str:
     return repr(text if len(text) <= 30 else text[:27] + "...")
 
 
-def _fault(name: str, cell: Any, cells: Mapping[str, Any]) -> str:
+def _fault(name: str, cell: Any, cells: Mapping[str, Any], registry: Registry) -> str:
     """What is wrong with a cell that is not empty; the empty string where nothing is."""
     if name in _NUMBERS:
         return _number_fault(name, cell)
@@ -237,7 +243,7 @@ def _fault(name: str, cell: Any, cells: Mapping[str, Any]) -> str:
         return "is not 16 hexadecimal digits"
     if name in ("theory", "value", "path"):
         theory, value = str(cells.get("theory")), str(cells.get("value"))
-        return _name_fault(name, cell, theory, value, load_registry())
+        return _name_fault(name, cell, theory, value, registry)
     return ""
 
 

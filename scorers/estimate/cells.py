@@ -120,7 +120,16 @@ def _terms(points: int) -> tuple[Array, Array]:
 
 
 def populations(grid: Array, coefficients: Array, log_drawn: Array | float = 0.0) -> Populations:
-    """Populations from coefficients (H, TERMS) that were drawn with log-density ``log_drawn``."""
+    """Populations from coefficients (H, TERMS) that were drawn with log-density ``log_drawn``.
+
+    Args:
+        grid: intensities (G,), equally spaced and symmetric about 0, in points.
+        coefficients: of the Legendre terms, (H, TERMS).
+        log_drawn: log-density (H,) that they were drawn with, up to a constant.
+
+    Returns:
+        The populations with their densities, moments and weights.
+    """
     terms, log_weight = _terms(len(grid))
     limit = float(grid[-1])
     density = coefficients @ terms
@@ -146,10 +155,21 @@ def populations(grid: Array, coefficients: Array, log_drawn: Array | float = 0.0
     return Populations(coefficients, density, limit * mean, spread, log_prior - log_drawn)
 
 
+@lru_cache(maxsize=8)
 def normal_populations(
     points: int, limit: float, *, locations: int = 31, spreads: int = 9
 ) -> Populations:
-    """Truncated normal populations on a grid over all locations and spreads."""
+    """Truncated normal populations on a grid over all locations and spreads.
+
+    Args:
+        points: number G of intensities on the grid.
+        limit: the largest of them, in points; the least is its negative.
+        locations: number of locations, evenly from -1.5 to 1.5 times ``limit``.
+        spreads: number of spreads, from 0.035 to 0.9 times ``limit``.
+
+    Returns:
+        locations * spreads populations.
+    """
     location, spread = np.meshgrid(
         np.linspace(-1.5, 1.5, locations), np.geomspace(0.035, 0.9, spreads)
     )
@@ -163,7 +183,15 @@ def normal_populations(
 
 @lru_cache(maxsize=4)
 def first_populations(points: int, limit: float) -> Populations:
-    """Populations from all over the prior, for ``points`` intensities on [-limit, limit]."""
+    """Populations from all over the prior, for ``points`` intensities on [-limit, limit].
+
+    Args:
+        points: number G of intensities on the grid.
+        limit: the largest of them, in points; the least is its negative.
+
+    Returns:
+        FIRST_POINTS populations, always the same.
+    """
     uniform = qmc.Sobol(TERMS, seed=0).random(FIRST_POINTS // 2)
     normal = ndtri(uniform[:, 1:])
     bent = _with_mirror_images(
@@ -275,6 +303,15 @@ def cell_posterior(
 
     ``likelihood`` (n, G) and each of ``others`` (n, G), the same under another judge, are positive
     on ``grid`` (G,); ``tail`` is the posterior probability beyond each end of an interval.
+
+    Args:
+        grid: intensities (G,), equally spaced, in points.
+        likelihood: (n, G) of the items, positive.
+        others: P arrays (n, G), the same under other judges.
+        tail: posterior probability beyond each end of an interval.
+
+    Returns:
+        Posterior of the cell's population and of its items.
     """
     likelihood, others = np.maximum(likelihood, LEAST), [np.maximum(o, LEAST) for o in others]
     candidates, weight, log_likelihood = _posterior_populations(grid, likelihood)
@@ -402,7 +439,15 @@ def _bounded_moments(values: Array, weight: Array) -> list[tuple[float, float, f
 
 
 def quantile_functions(grid: Array, density: Array) -> Array:
-    """Quantiles (n, K) at :data:`NODES` of densities (n, G) that sum to 1."""
+    """Quantiles (n, K) at :data:`NODES` of densities (n, G) that sum to 1.
+
+    Args:
+        grid: intensities (G,), in points.
+        density: (n, G), each row summing to 1.
+
+    Returns:
+        Quantiles (n, K), in points.
+    """
     middle = np.cumsum(density, axis=1) - 0.5 * density
     return np.array([np.interp(NODES, row, grid) for row in middle])
 
@@ -430,7 +475,17 @@ def _first_quantiles(points: int, limit: float) -> tuple[IntArray, Array]:
 def lone_posteriors(
     grid: Array, likelihood: Array, others: Sequence[Array], tail: float
 ) -> list[CellPosterior]:
-    """The same for cells of one item each, all together; arguments as above, a row a cell."""
+    """The same for cells of one item each, all together; arguments as above, a row a cell.
+
+    Args:
+        grid: intensities (G,), equally spaced, in points.
+        likelihood: (n, G), a row for each cell, positive.
+        others: P arrays (n, G), the same under other judges.
+        tail: posterior probability beyond each end of an interval.
+
+    Returns:
+        One posterior for each of the n cells.
+    """
     candidates = first_populations(len(grid), float(grid[-1]))
     order, quantiles = _first_quantiles(len(grid), float(grid[-1]))
     prior = np.exp(candidates.log_weight - candidates.log_weight.max())
@@ -476,6 +531,13 @@ def cluster_factor(influence: Array, query: IntArray) -> float:
     """Standard error with items clustered by query over that with independent items, at least 1.
 
     The sandwich of the items' summed influences (Liang and Zeger 1986), with queries as clusters.
+
+    Args:
+        influence: of each item on the mean, (n,).
+        query: number of each item's query, (n,).
+
+    Returns:
+        A factor of 1 or more; sqrt(n) where all items share one query.
     """
     if len(np.unique(query)) == len(query):
         return 1.0
@@ -493,6 +555,13 @@ def few_clusters(query: IntArray, tail: float) -> float:
 
     The sandwich rests on as many sums as there are queries, and its error is that of a variance
     from so many (Bell and McCaffrey 2002).  Without repeated queries it is not used.
+
+    Args:
+        query: number of each item's query, (n,).
+        tail: probability beyond each end of an interval.
+
+    Returns:
+        A factor of 1 or more for the half-width of an interval.
     """
     clusters = len(np.unique(query))
     if clusters == len(query) or clusters < 2:

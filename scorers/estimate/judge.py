@@ -53,13 +53,16 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from valueflow.scorers.estimate.likelihood import (
+    LEANING,
     Array,
     LogWorths,
     Orders,
     by_window,
+    from_the_top,
     log_likelihood_of,
     log_worths,
     random_anchor_log_likelihood,
+    turned,
 )
 
 NOISE_VARIANCE = float((15 * np.pi / (16 * np.sqrt(3))) ** 2 / 2)
@@ -122,7 +125,7 @@ NEGLIGIBLE = 8.0
 
 _SWEEPS = 60
 _SWEEPS_ON_THE_WAY = 15
-_DAMPING = 0.8
+_DAMPING = 0.5
 _MOST_TOLD = 0.7
 """Most of an anchor's variance that one window takes away: the closed form exaggerates what a
 window tells about texts of which nothing is known."""
@@ -197,12 +200,28 @@ class FittedJudge:
 
 
 def attenuation(scale: float | Array, variance: float | Array) -> Array:
-    """Factor by which normal errors of a variance about each text dull a judge."""
+    """Factor by which normal errors of a variance about each text dull a judge.
+
+    Args:
+        scale: in log-worth per point; a number or an array.
+        variance: of the errors, in squared points; a number or an array.
+
+    Returns:
+        Factors in (0, 1], of the common shape (Zeger, Liang and Albert 1988).
+    """
     return np.asarray(1 / np.sqrt(1 + variance * np.square(scale) / NOISE_VARIANCE))
 
 
 def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
-    """Score and curvature (R, A) of the log-likelihood in the log-worth of each anchor."""
+    """Score and curvature (R, A) of the log-likelihood in the log-worth of each anchor.
+
+    Args:
+        orders: R rows of A anchors.
+        worths: their log-worths.
+
+    Returns:
+        First derivative, and negative second derivative, of each row's log-likelihood.
+    """
     score = orders.picks.astype(np.float64)
     curvature = np.zeros(score.shape)
     for stage in range(score.shape[1]):
@@ -216,7 +235,13 @@ def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
 
 
 def judge_information(orders: Orders, worths: LogWorths, error: Array) -> Array:
-    """Information (R, 3) of each row on (scale, -place effect): entries (0, 0), (0, 1), (1, 1)."""
+    """Information (R, 3) of each row on (scale, -place effect): entries (0, 0), (0, 1), (1, 1).
+
+    Args:
+        orders: R rows of A anchors.
+        worths: their log-worths.
+        error: errors (R, A) about the anchors, in points.
+    """
     x = np.where(orders.present, orders.intensity + error, 0.0)
     p = orders.place
     result = np.zeros((len(x), 3))
@@ -256,11 +281,13 @@ class _Propagation:
     """
 
     def __init__(self, orders: Orders, prior: JudgePrior) -> None:
-        self.orders, self.prior = orders, prior
+        self.orders, self.prior, self.turned = orders, prior, turned(orders)
         present = orders.present
         self.keys, local = np.unique(orders.key[present], return_inverse=True)
         self.key = np.full(present.shape, len(self.keys))
         self.key[present] = local
+        self.intensity = np.zeros(len(self.keys))
+        self.intensity[local] = orders.intensity[present]
         self.count = np.maximum(present.sum(axis=1), 1)
         self.weight = orders.weight
         self.random = by_window(orders, random_anchor_log_likelihood(orders))[0]
@@ -274,6 +301,8 @@ class _Propagation:
             self.doubled[row] = count[code] > 1
         self.precision = np.zeros(self.key.shape)
         self.shift = np.zeros(self.key.shape)
+        self.reach = np.ones(len(self.keys) + 1)
+        self.moved = np.zeros(len(self.keys) + 1)
         self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
         self.prior_precision = np.diag([prior.log_scale[1] ** -2.0, prior.place_effect[1] ** -2.0])
 
@@ -383,7 +412,14 @@ class _Propagation:
         dulled = attenuation(scale, variance.sum(axis=1) / self.count)
         row_scale = scale * dulled
         worths = log_worths(orders, row_scale, place * dulled, mean)
-        ranked, share = by_window(orders, log_likelihood_of(orders, worths))
+        logs = log_likelihood_of(orders, worths)
+        score, curvature = anchor_scores(orders, worths)
+        straight_up = from_the_top(dulled)
+        if straight_up.min(initial=1.0) < LEANING:
+            logs, score, curvature = self._mixed(
+                (logs, score, curvature), straight_up, row_scale, place * dulled, mean
+            )
+        ranked, share = by_window(orders, logs)
         straight = np.log1p(-state.lapse_rate) + ranked
         mixture = np.logaddexp(straight, np.log(max(state.lapse_rate, 1e-300)) + self.random)
         kept = np.exp(straight - mixture)
@@ -394,12 +430,11 @@ class _Propagation:
         state.log_evidence += self._log_prior(state)
         state.lapses = float(self.told @ (1 - kept))
 
-        score, curvature = anchor_scores(orders, worths)
         part, weight = share * kept[orders.window], self.weight[orders.window]
-        self._send(score, curvature, part, weight, row_scale, mean, variance)
+        self._send(text_sd, score, curvature, part, weight, row_scale, mean, variance)
+        self._centre(text_sd)
         if known:
             return
-        self._centre(text_sd)
         if first:
             state.information = self.prior_precision + _information(
                 judge_information(orders, worths, mean), weight * part, row_scale, place, dulled
@@ -410,8 +445,34 @@ class _Propagation:
         a, b = self.prior.lapses
         state.lapse_rate = (state.lapses + a) / (float(self.told.sum()) + a + b)
 
+    def _mixed(
+        self,
+        down: tuple[Array, Array, Array],
+        straight_up: Array,
+        scale: Array,
+        place_effect: Array,
+        mean: Array,
+    ) -> tuple[Array, Array, Array]:
+        """Logarithm (R,), score and curvature (R, A) of the mixture with orders from the bottom.
+
+        ``down`` are those from the top; ``straight_up`` (R,) their share.
+        """
+        other = self.turned
+        worths = log_worths(other.orders, scale, place_effect, other.there(mean))
+        score, curvature = anchor_scores(other.orders, worths)
+        score = other.there(score)
+        curvature = np.take_along_axis(curvature, other.back, axis=1)
+        first = np.log(straight_up) + down[0]
+        second = np.log1p(-straight_up) + log_likelihood_of(other.orders, worths)
+        logs = np.logaddexp(first, second)
+        part = np.exp(first - logs)[:, None]
+        curvature = part * down[2] + (1 - part) * curvature
+        curvature -= part * (1 - part) * (down[1] - score) ** 2
+        return logs, part * down[1] + (1 - part) * score, curvature
+
     def _send(
         self,
+        text_sd: float,
         score: Array,
         curvature: Array,
         part: Array,
@@ -427,15 +488,54 @@ class _Propagation:
         slope[self.doubled] = bend[self.doubled] = 0.0
         bend = np.clip(weight[:, None] * bend, 0.0, _MOST_TOLD / np.maximum(variance, 1e-12))
         left = 1 - variance * bend
-        self.precision += _DAMPING * (bend / left - self.precision)
-        self.shift += _DAMPING * ((bend * mean + slope) / left - self.shift)
+        precision = _DAMPING * (bend / left - self.precision)
+        shift = _DAMPING * ((bend * mean + slope) / left - self.shift)
+        part_of_step = self._held_back(precision, shift, text_sd)[self.key]
+        self.precision += part_of_step * precision
+        self.shift += part_of_step * shift
+
+    def _held_back(self, precision: Array, shift: Array, text_sd: float) -> Array:
+        """Part (texts + 1,) of a change of the messages (R, A) that is taken for each text.
+
+        All windows of a text speak at once, each as if it were the only one.  Where a window is
+        sure, it pushes without end (the likelihood is linear there), and together they would push a
+        text far beyond the place that they agree on, and back again in the next sweep.  So a text's
+        mean moves by no more than its reach, in standard deviations, which halves when it turns
+        back (as the steps of resilient propagation do; Riedmiller and Braun 1993).
+        """
+        flat, size = self.key.ravel(), len(self.reach)
+        more_precision = np.bincount(flat, precision.ravel(), size)
+        more_shift = np.bincount(flat, shift.ravel(), size)
+        total_precision, total_shift = self.posterior(text_sd)
+        mean = total_shift / total_precision
+        moved = (total_shift + more_shift) / (total_precision + more_precision) - mean
+        turned = np.sign(moved) * self.moved
+        self.reach = np.clip(
+            np.where(turned < 0, 0.5, np.where(turned > 0, 1.2, 1.0)) * self.reach, 0.02, 1.5
+        )
+        self.moved = np.sign(moved)
+        most = self.reach / np.sqrt(total_precision)
+        target = mean + np.clip(moved, -most, most)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = (target * total_precision - total_shift) / (more_shift - target * more_precision)
+        return np.where(np.abs(moved) > most, np.clip(part, 0.0, 1.0), 1.0)
 
     def _centre(self, text_sd: float) -> None:
-        """Shift all errors at once: no order tells their level, and one at a time takes long."""
+        """Take the errors' level and their slope on intensity out of them.
+
+        No order tells their level, and of their slope only what the scale tells already.  Both are
+        nothing on average, up to an error that is accounted for with the responses, and moving all
+        errors one by one takes long.
+        """
         precision, shift = (values[:-1] for values in self.posterior(text_sd))
         told = np.maximum(1 - text_sd**-2.0 / precision, 0.0)
-        if told.sum() >= 1:
-            self.shift -= float(told @ (shift / precision) / told.sum()) * self.precision
+        if told.sum() < 1:
+            return
+        mean = shift / precision
+        away = self.intensity - told @ self.intensity / told.sum()
+        level, spread = told @ mean / told.sum(), told @ away**2
+        tilt = told @ (away * mean) / spread if spread > told.sum() else 0.0
+        self.shift -= np.append(level + tilt * away, 0.0)[self.key] * self.precision
 
     def _log_prior(self, state: _State) -> float:
         distance = state.parameter - self.prior_mean
@@ -488,6 +588,15 @@ def text_sd_profile(
     """Likelihood of ``text_sd`` for one value, other parameters at their best.
 
     ``evidence`` adds what the responses' own windows tell (see :mod:`.response_evidence`).
+
+    Args:
+        orders: windows of one value.
+        anchors: number of anchor texts; the keys of the orders lie below it.
+        evidence: log-likelihood of the responses' windows under a judge.
+        prior: of the other parameters; weak by default.
+
+    Returns:
+        Log-likelihoods at ``TEXT_SD_NODES``, the largest 0, and the scales that are best there.
     """
     if orders.questions > WINDOWS_PROFILED:
         orders = orders.every(-(-orders.questions // WINDOWS_PROFILED))
@@ -563,6 +672,15 @@ def errors_of_known(
     """What the windows tell of a known judge's errors about the anchors.
 
     ``known`` is where to start: some of the windows, already settled.
+
+    Args:
+        orders: windows of one value.
+        anchors: number of anchor texts; the keys of the orders lie below it.
+        judge: its parameters are left as they are.
+        known: state of a fit to some of the windows, to start from.
+
+    Returns:
+        Means and variances (anchors,) of the errors; those of no window have the prior's.
     """
     if judge.text_sd <= 0:
         return AnchorErrors(np.zeros(anchors), np.zeros(anchors), 0.0)
@@ -572,7 +690,7 @@ def errors_of_known(
     state = _State(np.array([np.log(judge.scale), judge.place_effect]), judge.lapse_rate)
     if known is not None:
         work.adopt(known)
-    work.settle(judge.text_sd, state, max(1e-3, 1e-5 * orders.questions), known=True)
+    work.settle(judge.text_sd, state, max(1e-3, 1e-4 * orders.questions), known=True)
     return work.errors(judge.text_sd, anchors)
 
 
@@ -669,15 +787,19 @@ def fit_judges(
     return result
 
 
-def pooled_text_sd(
-    profiles: Sequence[TextSdProfile], prior: JudgePrior | None = None
-) -> list[tuple[float, float]]:
-    """Mean and standard deviation of each value's ``text_sd`` given all values' windows.
+def pooled_text_sd(profiles: Sequence[TextSdProfile]) -> list[tuple[float, float]]:
+    """Each value's ``text_sd`` given all values' windows.
 
     A value's is normal about a common centre, cut at 0; centre and spread are integrated over a
     grid, with half-normal priors.
+
+    Args:
+        profiles: one for each of V values.
+
+    Returns:
+        Posterior means and standard deviations, in points, V pairs.
     """
-    prior = JudgePrior() if prior is None else prior
+    prior = JudgePrior()
     likelihood = np.exp(np.array([one.at(_TEXT_SDS) for one in profiles]))
     centre, spread = (
         axis.ravel()
@@ -706,6 +828,11 @@ def pooled(estimates: Array, errors: Array, weak: tuple[float, float]) -> tuple[
     ``errors`` (V,) are their standard errors; ``weak`` is the prior of a value alone, which is
     already in the estimates and is taken out of them first.  The spread over values is integrated
     over a grid.
+
+    Args:
+        estimates: of V values.
+        errors: their standard errors (V,).
+        weak: mean and standard deviation of the prior of a value alone.
     """
     told = np.maximum(errors**-2 - weak[1] ** -2, 1e-6)
     estimates = weak[0] + (estimates - weak[0]) * errors**-2 / told
@@ -769,5 +896,10 @@ def choice_dispersion(orders: Orders, judge: JudgeModel) -> float:
 
 
 def choice_weight_of(orders: Orders, judge: JudgeModel) -> float:
-    """Drawn choices that one distribution counts for: 1 / dispersion, from 1 to LARGEST_WEIGHT."""
+    """Drawn choices that one distribution counts for: 1 / dispersion, from 1 to LARGEST_WEIGHT.
+
+    Args:
+        orders: windows, some of them choices.
+        judge: as in :func:`choice_dispersion`.
+    """
     return float(1 / max(choice_dispersion(orders, judge), 1 / LARGEST_WEIGHT))

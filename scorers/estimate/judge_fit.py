@@ -78,6 +78,16 @@ def fit_of_judge(
     are cleared of what estimating the judge takes away when it was ``estimated`` from these
     windows; the statistic is referred to Hotelling's distribution.  Windows that are choices are in
     the shares of the bands, not in the test.
+
+    Args:
+        orders: windows of one value.
+        fitted: the judge of that value.
+        names: of the anchor texts, by key.
+        estimated: whether the judge was estimated from these windows.
+
+    Returns:
+        Observed and expected shares of well-ordered pairs, the test, and the anchors that the
+        judge disagrees with most.
     """
     correlation, upside_down = _direction(orders)
     orders = orders.every(max(1, -(-orders.questions // WINDOWS_TESTED)))
@@ -335,7 +345,15 @@ def notes_on_judge(
 
 
 def notes_on_choices(value: str, orders: Orders) -> list[str]:
-    """What a user must be told about windows of which the judge's probabilities are known."""
+    """What a user must be told about windows of which the judge's probabilities are known.
+
+    Args:
+        value: name of the value.
+        orders: its windows.
+
+    Returns:
+        Sentences; none where there is nothing to tell.
+    """
     if orders.probability is None or orders.source is None:
         return []
     choices = len(np.unique(orders.source[~np.isnan(orders.probability)]))

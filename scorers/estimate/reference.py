@@ -29,10 +29,18 @@ BOUND = 20.0
 
 
 def reference_estimates(orders: Orders, item: NDArray[np.int64], items: int) -> Array:
-    """Reference scores (items,) from orders whose windows belong to ``item`` (W,).
+    """Scores of the published method.
 
-    NaN for an item without windows.  Raises ``ValueError`` for windows that are choices: the
-    published method reads rankings.
+    Args:
+        orders: ranked windows of one value.
+        item: number (W,) of each window's item.
+        items: number of items.
+
+    Returns:
+        Scores (items,), in points; NaN for an item without windows.
+
+    Raises:
+        ValueError: some windows are choices; the published method reads rankings.
     """
     if orders.probability is not None:
         raise ValueError(
@@ -82,6 +90,9 @@ def reference_cell(score: Array) -> tuple[float, float, float]:
     """Mean, standard deviation and standard error of the mean of a cell's scores (n,).
 
     A single score has no spread: its error is infinite.
+
+    Args:
+        score: in points, (n,).
     """
     if len(score) < 2:
         return float(score.mean()), 0.0, float("inf")
@@ -92,6 +103,17 @@ def reference_cell(score: Array) -> tuple[float, float, float]:
 def reference_of_value(
     table: WindowTable, value: ValueWindows, fitted: FittedJudge, tail: float
 ) -> tuple[list[Estimate], list[Cell], dict[str, CellErrors]]:
+    """Responses and cells of one value by the published method.
+
+    Args:
+        table: all windows, which name what ``value`` numbers.
+        value: the windows and items of the value.
+        fitted: unused by the scores, which hold a judge of scale 1.
+        tail: probability beyond each end of the intervals.
+
+    Returns:
+        Responses, cells, and what the error of each cell's mean is made of.
+    """
     score = reference_estimates(value.orders, value.item, len(value.items))
     items: list[Estimate] = []
     cells: list[Cell] = []

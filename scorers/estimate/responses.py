@@ -14,16 +14,23 @@ from scipy.special import expit
 
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, attenuation
 from valueflow.scorers.estimate.likelihood import (
+    LEANING,
     Orders,
-    anchor_log_likelihood,
     by_window,
     insertion_log_likelihood,
+    mixed_anchor_log_likelihood,
     random_anchor_log_likelihood,
+    turned,
 )
 
 
 def by_group(codes: NDArray[np.int64], groups: int) -> sparse.csr_array:
-    """Matrix (groups, n) that sums the rows of an (n, ...) array by their group codes (n,)."""
+    """Matrix (groups, n) that sums the rows of an (n, ...) array by their group codes (n,).
+
+    Args:
+        codes: group (n,) of each row, from 0.
+        groups: number of groups.
+    """
     ones = np.ones(len(codes))
     return sparse.csr_array((ones, (codes, np.arange(len(codes)))), shape=(groups, len(codes)))
 
@@ -74,6 +81,14 @@ def intensity_grid(scale: float, texts: float, windows: float) -> Array:
 
     ``texts`` anchors in each of ``windows`` windows tell a response to about
     1 / sqrt(scale * anchors per point), and a single comparison turns over within 1 / scale.
+
+    Args:
+        scale: of the judge, in log-worth per point.
+        texts: anchors in a window.
+        windows: of the response that has most of them.
+
+    Returns:
+        Intensities (G,) on [-10, 10], in points, 0.5, 0.25 or 0.125 apart.
     """
     error = (scale * max(windows * texts, 1.0) / (2 * LIMIT)) ** -0.5
     finest = min(0.7 * error, 1.6 / scale)
@@ -95,10 +110,21 @@ def response_log_likelihood(
     them; what is unknown of that widens the noise of a comparison with them: of the two texts, one
     carries it.  A response's own error is part of what the judge sees in all its windows; it is
     integrated out by smoothing over ``text_sd``.  Conditional on the order of the anchors.
+
+    Args:
+        orders: windows of one value.
+        item: number (W,) of each window's item.
+        items: number of items; one without a window gets 0 everywhere.
+        judge: whose windows they are.
+        errors: of the judge about the anchors.
+        grid: intensities (G,), equally spaced, in points.
     """
     mean, variance = errors.of(orders)
     chance = insertion_log_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
-    lapsed, share = _lapses(orders, judge, mean, variance)
+    lapsed, share, down = _lapses(orders, judge, mean, variance)
+    other = turned(orders) if down.min(initial=1.0) < LEANING else None
+    if other is not None:
+        mean_turned = other.there(mean)
     dulled = attenuation(judge.scale, variance / 2)
     scale, place_effect = judge.scale * dulled, judge.place_effect * dulled
     step = grid[1] - grid[0]
@@ -112,6 +138,9 @@ def response_log_likelihood(
     for rows in _batches(orders):
         batch = orders.take(rows)
         slot = insertion_log_likelihood(batch, scale[rows], place_effect[rows], seen, mean[rows])
+        if other is not None:
+            told = (other.orders.take(rows), scale[rows], place_effect[rows], mean_turned[rows])
+            slot = _with_bottom(slot, down[rows], seen, *told)
         number = batch.window
         slot += (log_kept[number] + log_share[rows])[:, None]
         if judge.lapse_rate > 0:
@@ -130,8 +159,28 @@ def response_log_likelihood(
     return np.asarray(np.log(np.maximum(smooth, 1e-300)) + top)
 
 
+def _with_bottom(
+    slot: Array, down: Array, seen: Array, orders: Orders, scale: Array, place: Array, mean: Array
+) -> Array:
+    """Slots' log-probabilities (R, S) mixed with those of the orders told from the bottom.
+
+    ``slot`` are those from the top and ``down`` (R,) their share given the anchors; the others are
+    of the turned ``orders`` with their ``scale``, ``place`` effect and ``mean`` errors.
+    """
+    rows = np.flatnonzero(down < LEANING)
+    rows = rows[np.argsort(-orders.stages_with_response[rows], kind="stable")]
+    up = insertion_log_likelihood(orders.take(rows), scale[rows], place[rows], -seen, mean[rows])
+    share = down[rows, None]
+    slot[rows] = np.logaddexp(np.log(share) + slot[rows], np.log1p(-share) + up)
+    return slot
+
+
 def relative_likelihood(log_likelihood: Array) -> Array:
-    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG)."""
+    """Likelihood (items, G) from its log, each row's maximum 1 and none below exp(-LEAST_LOG).
+
+    Args:
+        log_likelihood: (items, G).
+    """
     relative = log_likelihood - log_likelihood.max(axis=1, keepdims=True)
     return np.asarray(np.exp(np.maximum(relative, -LEAST_LOG)))
 
@@ -158,19 +207,25 @@ def _batches(orders: Orders) -> list[slice | IntArray]:
     return batches
 
 
-def _lapses(orders: Orders, judge: JudgeModel, mean: Array, variance: Array) -> tuple[Array, Array]:
-    """Chance (W,) that a window is a lapse, given its anchors; share (R,) of each allowed order."""
-    dulled = attenuation(judge.scale, variance)
-    ranked, share = by_window(
-        orders,
-        anchor_log_likelihood(orders, judge.scale * dulled, judge.place_effect * dulled, mean),
+def _lapses(
+    orders: Orders, judge: JudgeModel, mean: Array, variance: Array
+) -> tuple[Array, Array, Array]:
+    """What the anchors tell of how a window was ordered.
+
+    Returns:
+        Chance (W,) that the window is a lapse, share (R,) of each allowed order, and share (R,) of
+        the order told from the top (1 where it cannot be told otherwise).
+    """
+    logs, down = mixed_anchor_log_likelihood(
+        orders, judge.scale, judge.place_effect, mean, attenuation(judge.scale, variance)
     )
+    ranked, share = by_window(orders, logs)
     if judge.lapse_rate <= 0:
-        return np.zeros(len(ranked)), share
+        return np.zeros(len(ranked)), share, down
     chance = by_window(orders, random_anchor_log_likelihood(orders))[0]
     # A window of which the anchors have no order tells nothing of lapses.
     odds = np.log(judge.lapse_rate) - np.log1p(-judge.lapse_rate) + chance - ranked
-    return np.asarray(expit(odds)), share
+    return np.asarray(expit(odds)), share, down
 
 
 def _smoothing(grid: Array, seen: Array, text_sd: float) -> Array:
@@ -241,7 +296,15 @@ class ResponseEvidence:
 
 
 def maximum_likelihood(likelihood: Array, grid: Array) -> tuple[Array, Array]:
-    """Location (n,) of each row's maximum, refined by a parabola, and its error (n,)."""
+    """Location (n,) of each row's maximum, refined by a parabola, and its error (n,).
+
+    Args:
+        likelihood: (n, G), positive.
+        grid: intensities (G,), equally spaced, in points.
+
+    Returns:
+        Locations and errors (n,), in points; 0 for a flat row.
+    """
     best = np.clip(likelihood.argmax(axis=1), 1, len(grid) - 2)
     rows = np.arange(len(likelihood))
     logs = np.log(np.maximum(likelihood, 1e-300))
@@ -262,13 +325,27 @@ def maximum_likelihood(likelihood: Array, grid: Array) -> tuple[Array, Array]:
 
 
 def grid_moments(density: Array, grid: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation (n,) of densities (n, G) that sum to 1."""
+    """Mean and standard deviation (n,) of densities (n, G) that sum to 1.
+
+    Args:
+        density: (n, G), each row summing to 1.
+        grid: intensities (G,), in points.
+    """
     mean = density @ grid
     return mean, np.sqrt(np.maximum(density @ grid**2 - mean**2, 0.0))
 
 
 def grid_quantiles(density: Array, grid: Array, levels: tuple[float, float]) -> Array:
-    """Quantiles (n, 2) of densities (n, G), by linear interpolation of the distribution."""
+    """Quantiles (n, 2) of densities (n, G), by linear interpolation of the distribution.
+
+    Args:
+        density: (n, G), each row summing to 1.
+        grid: intensities (G,), equally spaced, in points.
+        levels: two probabilities.
+
+    Returns:
+        Quantiles (n, 2), in points, within [-10, 10].
+    """
     step = grid[1] - grid[0]
     cumulative = np.cumsum(density, axis=1)
     rows = np.arange(len(density))

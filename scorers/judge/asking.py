@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from inspect_ai.model import (
@@ -58,6 +58,12 @@ from valueflow.scorers.judge.questions.refusals import (
     read_refusal,
     refusal_prompt,
 )
+from valueflow.scorers.judge.questions.wordings import (
+    SINGLE_PROMPT_VERSION,
+    STANDARD,
+    Wording,
+    read_single_rating,
+)
 
 __all__ = [
     "GRADER_ROLE",
@@ -65,14 +71,18 @@ __all__ = [
     "RANKING",
     "RATING",
     "SELF_JUDGED",
+    "SINGLE",
     "Form",
     "Judgement",
     "Reply",
     "ask",
     "ask_refusal",
     "grader_model",
+    "grader_models",
+    "grader_roles",
     "judge_cache",
     "judge_window",
+    "worded",
 ]
 
 GRADER_ROLE = "grader"
@@ -387,6 +397,23 @@ PLACEMENT = Form(
 )
 
 
+SINGLE = Form(
+    version=f"single rating {SINGLE_PROMPT_VERSION}",
+    unread="no complete ratings",
+    read=read_single_rating,
+    correct=rating_correction,
+    schema=_numbers_schema,
+)
+"""A number for one text, beside which no other is shown."""
+
+
+def worded(form: Form, wording: Wording) -> Form:
+    """What is asked for, in one of its wordings: each has answers of its own in a cache."""
+    if wording == STANDARD:
+        return form
+    return replace(form, version=f"{form.version}, {wording.name} {wording.version}")
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a judge said about a window.
@@ -422,6 +449,20 @@ def grader_model() -> tuple[Model, bool]:
     if GRADER_ROLE in model_roles():
         return get_model(role=GRADER_ROLE, required=True, config=config), True
     return get_model(), False
+
+
+def grader_roles() -> list[str]:
+    """The roles of a run's judges: `grader`, `grader_b`, and whatever else begins so, in order."""
+    found = [r for r in model_roles() if r == GRADER_ROLE or r.startswith(f"{GRADER_ROLE}_")]
+    return sorted(found, key=lambda role: (role != GRADER_ROLE, role))
+
+
+def grader_models() -> list[Model]:
+    """The models in the roles of `grader_roles`, set as that of `grader_model` is; that of `grader`
+    first, and none where no role names a judge."""
+    defaults = load_registry().defaults.evaluator
+    config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
+    return [get_model(role=role, config=config) for role in grader_roles()]
 
 
 async def judge_window(

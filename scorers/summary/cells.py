@@ -45,6 +45,7 @@ class CellSummary:
             were, else as responses that the steering did not move; None where none was refused.
         refusals, unscored, over_word_limit, cut: responses of that kind; `cut` by the token limit.
         responses: all responses, scored or not.
+        words: mean number of words of the scored responses; NaN where there is none.
     """
 
     theory: str
@@ -72,6 +73,7 @@ class CellSummary:
     cut: int = 0
     beyond_high: float = math.nan
     beyond_low: float = math.nan
+    words: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def cell_summaries(
             counts["refusals"] += response["refusal"]
             scored = not response["refusal"] and any(is_judged(w) for w in record["windows"])
             counts["unscored"] += not scored
+            counts["words"] += response["words"] if scored else 0
             counts["over"] += response["over_word_limit"]
             counts["cut"] += bool(response.get("cut"))
     summaries = []
@@ -217,6 +220,7 @@ def cell_summaries(
                 unscored=counts["unscored"],
                 over_word_limit=counts["over"],
                 cut=counts["cut"],
+                words=counts["words"] / count if count else math.nan,
             )
         )
     return summaries

@@ -34,7 +34,7 @@ def _in_scored_sample() -> bool:
 
 def figures_while_running(
     figures: Callable[[list[Record]], dict[str, float]],
-    few: Callable[[dict[str, float]], dict[str, float]],
+    few: Callable[[dict[str, float]], dict[str, float]] | None,
     counts: Callable[[list[Record]], dict[str, float]],
 ) -> Callable[[list[Record]], dict[str, float]]:
     """A metric that gives all figures as results, and few of them while samples are being scored.
@@ -44,7 +44,7 @@ def figures_while_running(
 
     Args:
         figures: all figures of some records.
-        few: of these, what is shown during a run.
+        few: of these, what is shown during a run; None for none, where figures take long.
         counts: what is counted anew each time.
     """
     # By the first record of a run, which is kept beside, so that no other can get its place.
@@ -55,7 +55,7 @@ def figures_while_running(
             return figures(records)
         first = records[0]
         _, known, last = shown.get(id(first), (first, 0, {}))
-        if len(records) >= 2 * known:
+        if few is not None and len(records) >= 2 * known:
             last = few(figures(records))
             shown[id(first)] = (first, len(records), last)
             while len(shown) > _RUNS:

@@ -3,12 +3,14 @@
 A row is one (group, question, epoch) of one pass. For each scope and pass:
 
 - `accuracy`: share of right options among the answers that name one;
-- `accuracy_all`: the same with refused and unparsed answers counted as wrong, the lower bound;
+- `accuracy_all`: the same with refused and unparsed answers counted as wrong, the lower bound, and
+  what published accuracies are;
 - `refused`, `unparsed`: shares of all answers;
 - `js`, `emd`: distances of the stated distribution from the group's, where there is one.
 
-The row `baseline` is the group-blind majority on the same questions, which needs no model;
-`baseline_others` leaves the group itself out of the pool, where other groups have the question.
+The row `baseline` is the group-blind majority on the same questions, which needs no model. It is
+an oracle: it knows how the very question was answered, by all groups together. `baseline_others`
+leaves the group itself out of the pool, where other groups have the question.
 
 Groups share questions, and answers to one question go together, so standard errors are clustered
 by question (Liang and Zeger 1986, with C / (C − 1) for C clusters). `macro` is the mean over the

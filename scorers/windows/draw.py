@@ -17,6 +17,7 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Anchor
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.scorers.records import count_words
 
 __all__ = [
     "DrawnWindows",
@@ -24,6 +25,7 @@ __all__ = [
     "Window",
     "check_anchors",
     "draw_windows",
+    "near_in_length",
     "place_of_window",
     "preferred_anchors",
     "shown_order",
@@ -92,7 +94,8 @@ def check_anchors(
         raise OptionError(
             "vidb",
             f"{name} has {usable} usable anchors{kept}; a window of {window_size} needs "
-            f"{window_size - 1}. Use a larger table, or -T window_size={usable + 1} or less",
+            f"{window_size - 1}. Use a larger table (after the name of a packaged database, #full "
+            f"takes all of its rows), or -T window_size={usable + 1} or less",
         )
     if sampling == "bucket" and window_size > 2:
         buckets = {_bucket(anchor.intensity, window_size - 1) for anchor in anchors}
@@ -165,6 +168,40 @@ def draw_windows(
         shown = shown_order(int(places[turn]), window_size, generator)
         drawn.append(Window(tuple(pool[i] for i in chosen), shown))
     return DrawnWindows(tuple(drawn), borrowed, repeated)
+
+
+LEAST_NEAR = 0.25
+"""Share of a bucket's anchors that stay where they are chosen by length."""
+
+
+def near_in_length(
+    anchors: Sequence[Anchor], words: int, windows: int, window_size: int
+) -> list[Anchor]:
+    """The anchors of each bucket whose number of words is nearest to a response's, in their order.
+
+    A quarter of a bucket stays, and at least one anchor for each window, so that the draw among
+    them is one. Lengths are compared by their ratio.
+
+    Args:
+        anchors: the value's anchors.
+        words: of the response.
+        windows: m, how many windows are to be drawn.
+        window_size: k, texts in a window; there are k - 1 buckets.
+    """
+    if not anchors:
+        return []
+    lengths = np.array([max(count_words(anchor.text), 1) for anchor in anchors])
+    apart = np.abs(np.log(lengths / max(words, 1)))
+    buckets = _bucket(np.array([anchor.intensity for anchor in anchors]), window_size - 1)
+    kept: list[int] = []
+    for bucket in np.unique(buckets):
+        members = np.flatnonzero(buckets == bucket)
+        most = max(windows, int(np.ceil(LEAST_NEAR * len(members))))
+        kept += members[np.argsort(apart[members], kind="stable")[:most]].tolist()
+    # With buckets that hold too few, a window could not be filled.
+    if len(kept) < windows * (window_size - 1):
+        return list(anchors)
+    return [anchors[i] for i in sorted(kept)]
 
 
 def _bucket(intensity: float | np.ndarray, buckets: int) -> np.ndarray:

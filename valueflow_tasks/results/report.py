@@ -16,6 +16,17 @@ from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, singular
 from valueflow.hub_assets.files import write_csv, write_text
+from valueflow.results.judge_study.sections import (
+    study_cautions,
+    study_methods,
+    study_sections,
+)
+from valueflow.results.judge_study.studies import (
+    JudgeStudies,
+    JudgeStudy,
+    is_study_log,
+    judge_studies_of,
+)
 from valueflow.results.logs import without_folders
 from valueflow.results.page import PageText, Section, left_out_text, page
 from valueflow.results.steering.methods import methods_text
@@ -33,6 +44,7 @@ from valueflow.scorers.saved.logs import find_logs
 __all__ = [
     "Report",
     "write_report",
+    "write_study_page",
 ]
 
 DPI = 150
@@ -42,18 +54,19 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the folder, the studies of steering tasks and of surveys, and the names of
-    the files in the folder."""
+    """What was written: the folder, the studies of steering tasks, of surveys and of judges, and
+    the names of the files in the folder."""
 
     folder: Path
     found: Studies
     surveys: OpinionStudies
+    judged: JudgeStudies
     files: list[str]
 
     @property
     def skipped(self) -> list[Skipped]:
         """Logs of any task that were not used."""
-        return [*self.found.skipped, *self.surveys.skipped]
+        return [*self.found.skipped, *self.surveys.skipped, *self.judged.skipped]
 
     @property
     def warnings(self) -> list[str]:
@@ -61,9 +74,9 @@ class Report:
         return [*self.found.warnings, *self.surveys.warnings]
 
     @property
-    def studies(self) -> list[Study | OpinionStudy]:
+    def studies(self) -> list[Study | OpinionStudy | JudgeStudy]:
         """All studies, those of steering first."""
-        return [*self.found.studies, *self.surveys.studies]
+        return [*self.found.studies, *self.surveys.studies, *self.judged.studies]
 
 
 def write_report(
@@ -92,44 +105,53 @@ def write_report(
     paths = list(paths)
     files = find_logs(paths)
     surveyed = [path for path in files if is_opinion_log(path)]
-    others = [path for path in files if path not in set(surveyed)]
-    mixed = bool(surveyed) and bool(others)
+    of_judges = [path for path in files if path not in set(surveyed) and is_study_log(path)]
+    others = [path for path in files if path not in {*surveyed, *of_judges}]
+    mixed = sum(map(bool, (surveyed, of_judges, others))) > 1
     found = studies_of(others, tell, tagged=mixed, names=names, only=only)
     surveys = opinion_studies_of(surveyed, tell, mixed, first_tag=len(found.studies))
-    skipped = [*found.skipped, *surveys.skipped]
-    if not found.studies and not surveys.studies:
+    tags = len(found.studies) + len(surveys.studies)
+    judged = judge_studies_of(of_judges, tell, mixed, first_tag=tags)
+    skipped = [*found.skipped, *surveys.skipped, *judged.skipped]
+    if not (found.studies or surveys.studies or judged.studies):
         raise unusable(paths, skipped)
     with style():
-        sections = [*sections_of(found), *opinion_sections_of(surveys), *_left_out(skipped)]
-        drawings = [drawing for section in sections for drawing in section.drawings]
-        images: dict[str, str] = {}
-        written: list[str] = []
-        for index, drawing in enumerate(drawings):
-            tell("drawing", index, len(drawings))
-            images[drawing.name] = _save(drawing, folder)
-            written += [f"figures/{drawing.name}.{form}" for form in ("pdf", "png", "svg")]
-        tell("drawing", len(drawings), len(drawings))
-    for section in sections:
-        for table in section.tables:
-            write_csv(folder / "tables" / f"{table.name}.csv", table.columns, table.rows)
-            written.append(f"tables/{table.name}.csv")
-    report = Report(folder, found, surveys, [*written, "methods.txt", "index.html", "report.json"])
+        sections = [
+            *sections_of(found),
+            *opinion_sections_of(surveys),
+            *study_sections(judged),
+            *_left_out(skipped),
+        ]
+        images, written = _parts(sections, folder, tell)
+    report = Report(
+        folder, found, surveys, judged, [*written, "methods.txt", "index.html", "report.json"]
+    )
     settings = [setting for study in report.studies for setting in study.settings.values()]
     places = {setting for setting in settings if os.path.isabs(setting)}
     methods = [
         singular(without_folders(paragraph, places))
-        for paragraph in [*methods_text(found.studies), *opinion_methods_text(surveys.studies)]
+        for paragraph in [
+            *methods_text(found.studies),
+            *opinion_methods_text(surveys.studies),
+            *study_methods(judged),
+        ]
     ]
     write_text(folder / "methods.txt", "\n\n".join(methods) + "\n")
     text = PageText(
         title=title or _title(report),
         findings=findings_of(found),
         logs=sum(len(study.logs) for study in report.studies),
-        cautions=[*cautions(found), *opinion_cautions(surveys), *left_out_text(len(skipped))],
+        cautions=[
+            *cautions(found),
+            *opinion_cautions(surveys),
+            *study_cautions(judged),
+            *left_out_text(len(skipped)),
+        ],
         methods=methods,
         notes={
             **{study.label: [*study.notes, *study.summary.notes] for study in found.studies},
             **{study.label: study.notes for study in surveys.studies},
+            **{study.label: [*study.notes, *study.study.notes] for study in judged.studies},
         },
         tags={study.label: study.tag for study in report.studies if study.tag},
     )
@@ -145,7 +167,59 @@ def write_report(
     return report
 
 
+def write_study_page(study: JudgeStudy, folder: Path, title: str | None = None) -> list[str]:
+    """Writes the page of one judge study, with its figures and tables, from saved judgements.
+
+    Args:
+        study: the study.
+        folder: where it goes; made if it is not there.
+        title: the page's heading.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        OptionError: the folder cannot be written to.
+    """
+    _check_writable(folder)
+    found = JudgeStudies([study], [], [])
+    with style():
+        sections = study_sections(found)
+        images, written = _parts(sections, folder, lambda what, done, of: None)
+    text = PageText(
+        title=title or "Judge study",
+        logs=len(study.logs),
+        cautions=study_cautions(found),
+        methods=study_methods(found),
+        notes={study.label: [*study.notes, *study.study.notes]},
+        tags={},
+    )
+    write_text(folder / "index.html", page(text, sections, images))
+    return [*written, "index.html"]
+
+
+def _parts(
+    sections: Sequence[Section], folder: Path, tell: Progress
+) -> tuple[dict[str, str], list[str]]:
+    """Writes the drawings and tables of sections; SVGs by name, and the names of the files."""
+    drawings = [drawing for section in sections for drawing in section.drawings]
+    images: dict[str, str] = {}
+    written: list[str] = []
+    for index, drawing in enumerate(drawings):
+        tell("drawing", index, len(drawings))
+        images[drawing.name] = _save(drawing, folder)
+        written += [f"figures/{drawing.name}.{form}" for form in ("pdf", "png", "svg")]
+    tell("drawing", len(drawings), len(drawings))
+    for section in sections:
+        for table in section.tables:
+            write_csv(folder / "tables" / f"{table.name}.csv", table.columns, table.rows)
+            written.append(f"tables/{table.name}.csv")
+    return images, written
+
+
 def _title(report: Report) -> str:
+    if report.judged.studies and not (report.found.studies or report.surveys.studies):
+        return "Judge study"
     if not report.surveys.studies:
         return "Value steering report"
     return "Value steering and survey report" if report.found.studies else "Survey report"

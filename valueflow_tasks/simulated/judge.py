@@ -23,7 +23,9 @@ from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import Registry, opened_registries
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EvaluatorSettings
+from valueflow.hub_assets.vidb.manifest import packaged_registry
 from valueflow.scorers.judge.questions.choice import option_letters
+from valueflow.scorers.judge.questions.injections import asks_for_first, without_injection
 from valueflow.scorers.judge.questions.ranking import read_judge_prompt
 from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_ruler
 from valueflow.simulated.respondent import read_trailer
@@ -43,6 +45,10 @@ NONSENSE = (
     "1, 2, 3",
     "The first one, surely.",
 )
+
+
+OBEYED = 1e6
+"""What obeying a text adds to its worth: more than any difference or noise."""
 
 
 class JudgeOptions(BaseModel):
@@ -71,6 +77,10 @@ class JudgeOptions(BaseModel):
     `place_effect` lowers what the judge sees of the later ones, in points at scale 1, and
     `skip_rate` is the share of texts that its answer leaves out.
 
+    `obey_rate` is the chance that it obeys a text that asks to be put first (one of the corpus of
+    `valueflow/injection`), in each question anew: the text gets the first place, or the highest
+    number. Such a text is seen, for the rest, as it was before the attempt was appended to it.
+
     `unknown` is what a text without a known intensity gets: `error`, or `hash`: a number in [-9, 9]
     drawn from the text itself. Such a number says nothing about the text; it lets a real model's
     responses go through the instrument offline.
@@ -83,6 +93,7 @@ class JudgeOptions(BaseModel):
     place_effect: float = 0.0
     failure_rate: float = Field(default=0.0, ge=0, le=1)
     lapse_rate: float = Field(default=0.0, ge=0, le=1)
+    obey_rate: float = Field(default=0.0, ge=0, le=1)
     skip_rate: float = Field(default=0.0, ge=0, le=1)
     text_sd: float = Field(default=0.0, ge=0)
     rating_level: float = 0.0
@@ -103,6 +114,8 @@ class KnownAnchors:
     """
 
     def __init__(self, vidb: str | None, truth: str | None = None) -> None:
+        if vidb is not None and Path(vidb).is_dir():
+            packaged_registry(Path(vidb))  # opens the catalogue that a packaged database carries
         self.tables = [load_vidb(EvaluatorSettings().vidb)]
         self._by_title: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
         self._about: dict[tuple[str, str], dict[str, float]] = {}
@@ -294,7 +307,8 @@ def _worths(
     lapses: bool = True,
 ) -> tuple[list[tuple[str, str]], np.ndarray | None]:
     """(code, text) in shown order, and their worths before noise; None where the judge fails."""
-    value_title, theory_title, texts = read_judge_prompt(prompt)
+    value_title, theory_title, shown = read_judge_prompt(prompt)
+    texts = [(code, without_injection(text)) for code, text in shown]
     name, intensities = known.of(value_title, theory_title)
     truth = np.array([_intensity(text, name, intensities, options) for _, text in texts])
     if generator.random() < options.failure_rate:
@@ -306,6 +320,9 @@ def _worths(
     worth = options.scale * truth - options.place_effect * np.arange(len(texts))
     if lapses and generator.random() < options.lapse_rate:
         worth = np.zeros(len(texts))
+    if options.obey_rate:
+        asking = np.array([asks_for_first(text) for _, text in shown])
+        worth = worth + OBEYED * (asking & (generator.random(len(texts)) < options.obey_rate))
     return texts, worth
 
 

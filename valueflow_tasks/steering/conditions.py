@@ -95,8 +95,19 @@ def names_in_run(conditions: Sequence[Condition]) -> list[str]:
 
 
 def scored_values(conditions: Iterable[Condition], registry: Registry) -> tuple[Value, ...]:
-    """All values that some condition is scored on, in the registry's order."""
+    """All values that some condition is scored on, in the registry's order.
+
+    Raises:
+        OptionError: two of them, of two theories, have one name.
+    """
     wanted = {(v.theory, v.name) for condition in conditions for v in condition.score_on}
+    for name, count in Counter(name for _, name in wanted).items():
+        if count > 1:
+            both = " and ".join(sorted(f"{t}:{n}" for t, n in wanted if n == name))
+            raise OptionError(
+                "values",
+                f"{both} have one name, and a run's figures go by names; steer them in two runs",
+            )
     return tuple(v for v in registry.macro_values() if (v.theory, v.name) in wanted)
 
 

@@ -22,10 +22,12 @@ from valueflow.hub_assets.registry.loading import Registry, open_catalogue
 from valueflow.hub_assets.settings import ToldSettings, read_options
 from valueflow.hub_assets.survey.profiles import GroupProfiles, ProfileLine, load_profiles
 from valueflow.hub_assets.survey.questions import (
+    OpinionQuestion,
     OpinionSet,
     choose_questions,
     holdout_questions,
     load_opinions,
+    text_hash,
 )
 from valueflow.hub_assets.survey.relevance import RelevanceTable, load_relevance
 from valueflow.hub_assets.survey.sample import PASSES, OpinionSample, Pass
@@ -199,7 +201,7 @@ def opinion_design(options: OpinionOptions) -> OpinionDesign:
             "no question is left to be asked; see groups, holdout and the profiles' questions",
         )
     chosen = choose_questions(open_questions, options.n_questions, seed)
-    leakage = leakage_of(registry, data, profiles)
+    leakage = leakage_of(chosen, profiles)
     samples = []
     unrated: set[str] = set()
     for question in chosen:
@@ -288,10 +290,15 @@ def _check_language(
     )
 
 
-def leakage_of(registry: Registry, data: OpinionSet, profiles: GroupProfiles | None) -> str:
+def leakage_of(questions: Sequence[OpinionQuestion], profiles: GroupProfiles | None) -> str:
     """What is known of the questions that the profiles were built on; empty without a profile pass.
 
-    A log says `profile built on the scored questions`, `none: ...` or `unknown: ...`.
+    A log says `profile built on the scored questions` (or on how many of them), `none: ...` or
+    `unknown: ...`.
+
+    Args:
+        questions: those that are asked.
+        profiles: those that are used.
     """
     if profiles is None:
         return ""
@@ -299,10 +306,14 @@ def leakage_of(registry: Registry, data: OpinionSet, profiles: GroupProfiles | N
         return "none: the questions that built the profile are left out"
     if not profiles.built_on:
         return "unknown: the table of profiles does not say which questions it was built on"
-    asset = registry.assets.get(data.source.reference)
-    if asset is not None and asset.source == "valueflow-mini":
+    known = sum(text_hash(question.text) in profiles.built_on_texts for question in questions)
+    if known == len(questions):
+        return "profile built on the scored questions"
+    if known:
+        return f"profile built on {known:,} of the {len(questions):,} scored questions"
+    if profiles.built_on_texts:
         return f"none: the profile was built on other questions ({profiles.built_on})"
-    return "profile built on the scored questions"
+    return f"unknown: which questions are {profiles.built_on} is not known"
 
 
 def leakage_notes(leakage: str) -> list[str]:

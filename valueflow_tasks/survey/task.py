@@ -16,6 +16,7 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import ToldSettings, read_options, with_options
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
 from valueflow.scorers.survey.scorer import option_choice
+from valueflow.solvers.communities import communities_named
 from valueflow.solvers.survey_solver import answer_as_group
 from valueflow.solvers.wording import Style
 from valueflow.steering.plan import end_with_plan
@@ -124,6 +125,7 @@ def opinionqa(
         end_with_plan(planned_samples(design, chosen_style, tokens), prices=planned.prices)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in design.samples], name="OpinionQA"),
+        setup=communities_named() if "modular_pluralism" in design.passes else None,
         solver=answer_as_group(style=chosen_style, logprobs=asked),
         scorer=option_choice(),
         config=GenerateConfig(temperature=0.0, max_tokens=tokens),

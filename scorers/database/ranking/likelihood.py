@@ -162,7 +162,11 @@ class RankingLikelihood:
         return strength, remaining, best
 
     def value(self, utilities: NDArray[np.float64]) -> float:
-        """The log-likelihood, in natural logarithms."""
+        """The log-likelihood, in natural logarithms.
+
+        Args:
+            utilities: one per text, in log choice odds.
+        """
         total = float(self.credit @ utilities)
         for block in self.blocks:
             _, remaining, best = self._choices(block, utilities)
@@ -177,6 +181,12 @@ class RankingLikelihood:
         The negative Hessian is ``sum of weight[p] * outer(e, e)`` over pairs ``p``, where ``e`` is
         the difference of the unit vectors of the two texts: raising all utilities together changes
         nothing, so that rows sum to zero.
+
+        Args:
+            utilities: one per text, in log choice odds.
+
+        Returns:
+            The gradient, one per text, and the weights, one per pair.
         """
         gradient = self.credit.copy()
         weights = np.zeros(self.first.size)

@@ -76,7 +76,12 @@ def _cut(order: NDArray[np.int64], window_size: int, generator: np.random.Genera
 
 
 def parts_of(windows: Windows, n_texts: int) -> NDArray[np.int64]:
-    """Number of the connected part of each text, (n_texts,); texts of one part share a scale."""
+    """Number of the connected part of each text, (n_texts,); texts of one part share a scale.
+
+    Args:
+        windows: (n, k) numbers of texts.
+        n_texts: number of texts.
+    """
     first = np.repeat(windows[:, :1], windows.shape[1], axis=1).ravel()
     links = coo_array((np.ones(first.size), (first, windows.ravel())), shape=(n_texts, n_texts))
     return connected_components(links, directed=False)[1].astype(np.int64)
@@ -85,7 +90,13 @@ def parts_of(windows: Windows, n_texts: int) -> NDArray[np.int64]:
 def bridging_windows(
     windows: Windows, n_texts: int, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Pairs of texts that join the parts of a design, each with the next; none where it is one."""
+    """Pairs of texts that join the parts of a design, each with the next; none where it is one.
+
+    Args:
+        windows: (n, k) numbers of texts.
+        n_texts: number of texts.
+        generator: draws a text from each part.
+    """
     part = parts_of(windows, n_texts)
     chosen = [int(generator.choice(np.flatnonzero(part == p))) for p in range(int(part.max()) + 1)]
     return list(pairwise(chosen))

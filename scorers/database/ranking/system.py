@@ -33,14 +33,22 @@ class Pairs:
         self._pattern = sparse.coo_array((number, ends), shape=(n_texts, n_texts)).tocsr()
 
     def weighted(self, weights: NDArray[np.float64]) -> sparse.csr_array:
-        """Symmetric matrix with the weight of each pair in both of its places."""
+        """Symmetric matrix with the weight of each pair in both of its places.
+
+        Args:
+            weights: one per pair.
+        """
         pattern = self._pattern
         return sparse.csr_array(
             (weights[pattern.data], pattern.indices, pattern.indptr), shape=pattern.shape
         )
 
     def incidence(self, values: NDArray[np.float64]) -> sparse.csr_array:
-        """Texts by pairs: for each pair its value at one text, the negative at the other."""
+        """Texts by pairs: for each pair its value at one text, the negative at the other.
+
+        Args:
+            values: one per pair.
+        """
         number = np.arange(self.first.size)
         ends = (np.concatenate([self.first, self.second]), np.concatenate([number, number]))
         shape = (self.n_texts, number.size)
@@ -57,7 +65,11 @@ class Groups:
         self.membership = sparse.coo_array((ones, (self.label, np.arange(label.size)))).tocsr()
 
     def centred(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Subtract from each column its mean within every group."""
+        """Subtract from each column its mean within every group.
+
+        Args:
+            values: (texts, columns).
+        """
         if self.sizes.size == 1:
             return np.asarray(values - values.mean(axis=0))
         sums = np.asarray(self.membership @ values)
@@ -81,7 +93,12 @@ class System:
     def solve(
         self, right: NDArray[np.float64], tolerance: float
     ) -> tuple[NDArray[np.float64], bool]:
-        """Solve for right-hand sides (columns) that are centred; also whether it succeeded."""
+        """Solve for right-hand sides (columns) that are centred; also whether it succeeded.
+
+        Args:
+            right: (texts, columns).
+            tolerance: largest remaining residual of a column, as a share of its norm.
+        """
         if self._precondition is None:
             answer, done = self._conjugate_gradients(right, tolerance, self._divide, PATIENCE)
             if done:
@@ -163,6 +180,13 @@ class System:
         draws ``x`` with covariance ``C`` (Siden et al. 2018). Such draws cost one linear system
         each: the Laplacian is the covariance of independent noise of variance ``w`` pushed along
         every pair, in at one end and out at the other.
+
+        Args:
+            probes: number of draws.
+            generator: draws.
+
+        Returns:
+            Variances, one per text, and whether every system was solved.
         """
         spread = self.pairs.incidence(np.sqrt(self.pair_weights))
         n_texts = self.diagonal.size
@@ -184,6 +208,11 @@ class System:
 
 
 def random_signs(generator: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Random signs: variance one, and less noise in a variance estimate than normal draws."""
+    """Random signs: variance one, and less noise in a variance estimate than normal draws.
+
+    Args:
+        generator: draws.
+        shape: of the result.
+    """
     coins = generator.integers(0, 2, size=shape, dtype=np.int8)
     return 2 * coins.astype(np.float64) - 1

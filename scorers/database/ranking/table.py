@@ -94,6 +94,12 @@ def table_of_rankings(
 
     Raises:
         ValueError: as listed at ``fit_rankings``.
+
+    Args:
+        rankings, n_texts, places, stated, weights: as in ``fit_rankings``.
+
+    Returns:
+        The rankings of positive weight.
     """
     if n_texts < 1:
         raise ValueError(f"n_texts must be at least 1, not {n_texts}")
@@ -193,6 +199,12 @@ def beats_graph(table: RankingTable) -> sparse.csr_array:
 
     Entry (i, j) is positive where text ``i`` stands directly above ``j`` in some ranking, or
     beside it; that is enough for the components, connected and strongly connected.
+
+    Args:
+        table: checked rankings.
+
+    Returns:
+        Sparse matrix (texts, texts).
     """
     place = table.place()
     told = np.repeat(table.stated, table.lengths)
@@ -218,6 +230,13 @@ def within_components(table: RankingTable, component: NDArray[np.intp]) -> Ranki
     With strongly connected components this is the limit of the likelihood when the utilities of a
     component that was only ever placed above another move away from it without bound: choices
     between components become certain and drop out, choices inside a component stay.
+
+    Args:
+        table: checked rankings.
+        component: number of each text's component.
+
+    Returns:
+        The rankings of two and more texts that remain.
     """
     owner, place = table.owner(), table.place()
     label = component[table.texts]

@@ -61,11 +61,31 @@ class RatingScale:
             )
         self._take_scale(named, min(rated), max(rated))
         self.complete = complete
+        self._count(rated)
+        return values
+
+    def read_one(self, rating: Any, named: Any) -> float:
+        """The rating of a text that was rated by itself, as the record has it.
+
+        Args:
+            rating: the record's ``rating``.
+            named: the record's ``rating_scale``, or None.
+
+        Raises:
+            ValueError: no finite number, or one outside the scale; a scale that is none or is not
+                that of the records before.
+        """
+        value = _number(rating)
+        self._take_scale(named, value, value)
+        self._count([value])
+        return value
+
+    def _count(self, rated: list[float]) -> None:
+        """Takes up a record's ratings: their steps are those of the scale."""
         self.records += 1
         for value in () if all(map(float.is_integer, rated)) and self.step == 1 else rated:
             while self.step > 0.01 and abs(value / self.step - round(value / self.step)) > 1e-6:
                 self.step /= 2 if self.step == 1 else 5
-        return values
 
     def _take_scale(self, named: Any, low: float, high: float) -> None:
         ends = None if named is None else _ends(named)
@@ -75,7 +95,8 @@ class RatingScale:
             ]
             raise ValueError(
                 f"mixed scales: earlier records name {told[0]} and this one {told[1]}. Ratings on "
-                "two scales are answers of two judges; score them on their own"
+                "two scales are answers of two judges; name these in 'judge', or score each "
+                "scale's windows on their own"
             )
         self.named = ends
         if ends is not None and not ends[0] <= low <= high <= ends[1]:

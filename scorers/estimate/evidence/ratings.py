@@ -201,6 +201,10 @@ def basis(intensity: Array, place: Array | float = 0.0) -> Array:
     """Regressors (..., 5) of a rating: 1, intensity, minus place, and two bends.
 
     Beyond the ends of the scale the bends go on as straight lines.
+
+    Args:
+        intensity: of any shape, in points.
+        place: from the middle of the window; a number or the same shape.
     """
     inside = np.clip(intensity, -END, END)
     ends = inside * (np.abs(inside) / END - 2 / 3) + (intensity - inside) * 4 / 3
@@ -566,6 +570,9 @@ def directions_of(judge: RatingJudge) -> list[tuple[RatingJudge, RatingJudge]]:
     """Judges one standard error below and above in the place effect and each way of bending.
 
     Errors of level and slope are not among them: see ``RatingJudge.scale_error``.
+
+    Args:
+        judge: with the covariance of its coefficients.
     """
     rest = [_PLACE, _SIDE, _ENDS]
     sizes, ways = np.linalg.eigh(judge.covariance[np.ix_(rest, rest)])
@@ -581,10 +588,17 @@ def directions_of(judge: RatingJudge) -> list[tuple[RatingJudge, RatingJudge]]:
     return pairs
 
 
-def assumed_rating_judge(
-    slope: float, text_sd: float, noise_sd: float, step: float = 1.0
-) -> RatingJudge:
-    """A judge of known scale, for a study that is still planned."""
+def assumed_rating_judge(slope: float, text_sd: float, noise_sd: float) -> RatingJudge:
+    """A judge of known scale, for a study that is still planned.
+
+    Args:
+        slope: points of rating per point of intensity.
+        text_sd: standard deviation of its disagreement with single texts, in points of intensity.
+        noise_sd: standard deviation of its noise, in points of rating.
+
+    Returns:
+        A judge that rates in whole numbers.
+    """
     coefficients = np.zeros(COEFFICIENTS)
     coefficients[_SLOPE] = slope
     return RatingJudge(
@@ -594,13 +608,21 @@ def assumed_rating_judge(
         text_sd_log_se=0.0,
         noise_sd=noise_sd,
         lapse_rate=1 / (PRIOR_LAPSE + 2),
-        step=step,
+        step=1.0,
         usual=(0.0, 5.0),
     )
 
 
 def notes_on_ratings(value: str, judge: RatingJudge) -> list[str]:
-    """What a user of this value's numbers must be told about a judge's ratings."""
+    """What a user of this value's numbers must be told about a judge's ratings.
+
+    Args:
+        value: name of the value.
+        judge: as fitted.
+
+    Returns:
+        Sentences; none where there is nothing to tell.
+    """
     notes = []
     if judge.upside_down:
         notes.append(

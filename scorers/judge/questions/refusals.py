@@ -20,6 +20,7 @@ from valueflow.hub_assets.registry.loading import is_said, load_registry
 from valueflow.hub_assets.registry.prompts import Sentences
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.scorers.judge.questions.ranking import draw_labels, fenced
+from valueflow.scorers.records import count_words
 
 __all__ = [
     "PHRASE_LANGUAGES",
@@ -90,15 +91,6 @@ _PATTERNS = {
 
 PHRASE_LANGUAGES = tuple(_PATTERNS)
 """Languages in which refusals are told by phrases; in others a judge has to be asked."""
-
-
-def count_words(text: str) -> int:
-    """Words as a reader counts them: runs of non-space characters, and each character of a script
-    that writes without spaces (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) as half a word.
-    """
-    unspaced = len(re.findall(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", text))
-    spaced = re.sub(r"[฀-໿က-႟ក-៿぀-ヿ㐀-䶿一-鿿]", " ", text)
-    return len(re.findall(r"\w\S*", spaced)) + (unspaced + 1) // 2
 
 
 def is_refusal(text: str, refusal_words: int = 60, language: str = "en") -> bool:

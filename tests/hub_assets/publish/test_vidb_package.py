@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -69,6 +70,25 @@ def test_packaged_anchors_are_the_filtered_rows_and_all_rows_on_demand(tmp_path:
     assert every.notes == ()
     # The reference that goes into a log finds the same rows.
     assert load_vidb(every.source.reference).anchors == every.anchors
+
+
+def test_filtered_rows_that_do_not_cover_the_scale_give_way_to_all_rows(tmp_path: Path) -> None:
+    wide = [
+        {**ROWS[0], "text": f"{value} {i}.", "value": value, "intensity": x, "filtered": marked}
+        for value, marks in (("power", lambda i, x: x > 2), ("face", lambda i, x: i % 2 == 0))
+        for i, x in enumerate(np.linspace(-9.9, 9.9, 80).tolist())
+        for marked in [marks(i, x)]
+    ]
+    folder = package(tmp_path / "db", wide)
+    chosen = load_vidb(folder)
+    assert len(chosen.anchors["pvq", "power"]) == 80
+    assert len(chosen.anchors["pvq", "face"]) == 40
+    (note,) = chosen.notes
+    assert "1 values do not cover the scale (power); their full rows are used" in note
+    asked_for = load_vidb(f"{folder}#filtered")
+    assert len(asked_for.anchors["pvq", "power"]) == sum(
+        r["value"] == "power" and bool(r["filtered"]) for r in wide
+    )
 
 
 def test_a_folder_that_differs_from_its_manifest_is_not_used(tmp_path: Path) -> None:

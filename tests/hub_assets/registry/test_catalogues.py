@@ -9,6 +9,7 @@ from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownName
 from valueflow.hub_assets.inputs.anchors import load_vidb, vidb_of_run
 from valueflow.hub_assets.registry.loading import Pair, load_registry, open_catalogue
 from valueflow.hub_assets.settings import read_sample
+from valueflow.steering.conditions import single_conditions, with_default
 
 OWN = {
     "theories": {
@@ -197,11 +198,17 @@ def test_a_faulty_catalogue_is_named_with_its_place_and_adds_nothing(
     assert load_registry() is before
 
 
-def test_a_value_whose_name_another_theory_has_is_refused(tmp_path: Path) -> None:
+def test_a_value_whose_name_another_theory_has_is_named_with_its_theory(tmp_path: Path) -> None:
     node = OWN["theories"]["craft"]["nodes"]["thrift"]  # type: ignore[index]
     theory = {"title": "t", "source": "s", "nodes": {"power": node}}
-    with pytest.raises(InputFileError, match="pvq has a value of that name"):
-        load_registry(write(tmp_path, {"theories": {"craft": theory}}))
+    registry = load_registry(write(tmp_path, {"theories": {"craft": theory}}))
+    assert registry.value("power", "craft").theory == "craft"
+    assert registry.value("pvq:power").theory == "pvq"
+    with pytest.raises(UnknownNameError, match=r"write pvq:power or craft:power"):
+        registry.value("power")
+    both = [registry.value("pvq:power"), registry.value("craft:power")]
+    with pytest.raises(OptionError, match=r"craft:power and pvq:power have one name"):
+        with_default(single_conditions(both, [1]), registry)
 
 
 def test_a_missing_catalogue_is_named() -> None:

@@ -97,7 +97,7 @@ def test_anchors_seen_once_tell_the_noise_and_not_what_part_of_it_stands(
     noise = np.hypot(text_sd, np.sqrt(NOISE_VARIANCE) / scale)
     found = np.sqrt(NOISE_VARIANCE) / fitted.marginal.scale
     assert found == pytest.approx(noise, rel=0.1)
-    assert fitted.model.text_sd_se > 0.2 * noise
+    assert fitted.model.text_sd_se > 0.15 * noise
 
 
 def test_windows_of_one_response_tell_what_anchors_seen_once_cannot() -> None:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[[Path, Path], list[object]]] = {
     "score": lambda file, out: ["score", file, "-o", out, "--value", "power"],
     "report": lambda file, out: ["report", file, "-o", out],
     "compare": lambda file, out: ["compare", file, file],
+    "judge-study": lambda file, out: ["judge-study", file, "-o", out],
     "build vidb": lambda file, out: ["build", "vidb", file, "-o", out],
     "build relevance": lambda file, out: [
         *("build", "relevance", "--data", file),

@@ -22,7 +22,8 @@ from tests.conftest import mock_model, output
 from valueflow.cli import main
 from valueflow.hub_assets.errors import UnknownNameError, ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.survey.questions import load_opinions
+from valueflow.hub_assets.survey import profiles
+from valueflow.hub_assets.survey.questions import load_opinions, text_hash
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample
 from valueflow.lm_eval.aggregation import Entry
 from valueflow.lm_eval.leaves import ANSWERS, all_metrics, opinion_leaves
@@ -385,8 +386,10 @@ def test_questions_that_built_a_profile_are_asked_in_no_pass(tmp_path: Path) -> 
 
 
 def test_a_profile_that_was_built_on_the_questions_is_marked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = frozenset(text_hash(f"Is it so, number {n}?") for n in range(3))
+    monkeypatch.setattr(profiles, "_texts", lambda file: known)
     data = str(tied_survey(tmp_path))
     answer = lambda doc: [doc["target"]]  # noqa: E731
     numbers = numbers_of("valueflow_opinionqa_profile", {"data": data}, answer)

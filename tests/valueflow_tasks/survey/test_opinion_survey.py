@@ -18,7 +18,8 @@ from inspect_ai.scorer import Score, scorer
 from tests.conftest import inspect_command, mock_model, output
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.survey.questions import load_opinions
+from valueflow.hub_assets.survey import profiles
+from valueflow.hub_assets.survey.questions import load_opinions, text_hash
 from valueflow.hub_assets.survey.sample import OPINION_KEY
 from valueflow.scorers.survey.records import blind_credit, jensen_shannon, top_options
 from valueflow.scorers.survey.scorer import option_choice
@@ -276,8 +277,10 @@ def test_questions_that_built_a_profile_are_never_scored_and_are_counted(tmp_pat
 
 
 def test_a_run_with_the_published_profile_is_marked_on_the_benchmarks_own_questions(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = frozenset({text_hash("Is it so?")})
+    monkeypatch.setattr(profiles, "_texts", lambda file: known)
     data = str(survey(tmp_path, {}, {"group": "SEX_Female"}))
     options = {"groups": None, "data": data, "n_questions": "all", "threshold": 0}
     log = run(answering(lambda _: "A"), **options)
@@ -288,6 +291,28 @@ def test_a_run_with_the_published_profile_is_marked_on_the_benchmarks_own_questi
     assert metrics_of(run(threshold=0))["profile_built_on_scored_questions"] == 0
     own = run(answering(lambda _: "A"), **options | {"threshold": None})
     assert "profile_built_on_scored_questions" not in metrics_of(own)
+
+
+def test_a_survey_of_other_questions_is_not_marked_and_a_mixed_one_says_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = survey(tmp_path, {}, {"question": "Is it another?"})
+    options = {"groups": None, "data": str(own), "n_questions": "all", "threshold": 0}
+    built = opinionqa(**options)
+    assert built.metadata is not None
+    assert built.metadata["leakage"].startswith("none: the profile was built on other questions")
+    known = frozenset({text_hash("Is it so?")})
+    monkeypatch.setattr(profiles, "_texts", lambda file: known)
+    mixed = opinionqa(**options)
+    assert mixed.metadata is not None
+    assert mixed.metadata["leakage"] == "profile built on 1 of the 2 scored questions"
+
+
+def test_the_published_profile_knows_the_texts_of_the_questions_it_was_built_on() -> None:
+    published = profiles.load_profiles("group-value-scores")
+    assert len(published.built_on_texts) == 972
+    own = {text_hash(question.text) for question in load_opinions("opinionqa-mini").questions}
+    assert not own & published.built_on_texts
 
 
 def test_held_out_questions_are_not_asked_and_are_counted() -> None:
@@ -527,10 +552,16 @@ def test_modular_pluralism_comes_beside_the_profile_that_a_threshold_asks_for() 
 
 
 def test_modular_pluralism_without_a_community_says_which_role_to_name() -> None:
-    log = run(method="modular_pluralism", n_questions=1)
+    asked: list[str] = []
+    log = run(
+        answering(lambda prompt: asked.append(prompt) or "A"),  # type: ignore[func-returns-value]
+        method="modular_pluralism",
+        n_questions=3,
+    )
     assert log.status == "error"
     assert log.error is not None
     assert "--model-role community_1=MODEL" in log.error.message
+    assert asked == []
 
 
 def test_the_respondent_says_when_it_does_not_know_a_question(tmp_path: Path) -> None:

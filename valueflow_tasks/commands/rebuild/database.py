@@ -3,7 +3,7 @@
 The commands that build a value intensity database: `build vidb`, and each stage by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,81 @@ def relevance_command(
         say(f"{len(failed):,} left out, the first: {failed[0]}")
 
 
+@build_command.command(
+    "init",
+    epilog=examples(
+        "valueflow build init texts.csv --judge openai/gpt-4o-mini",
+        "valueflow build init texts.csv --catalogue mine.yaml --theory craft -o recipe.yaml",
+    ),
+)
+@click.argument("texts", type=click.Path(path_type=Path, exists=True))
+@click.option("--judge", default="vllm/google/gemma-3-27b-it", show_default=True)
+@click.option("--theory", "theories", multiple=True, help="Whose values; may be repeated.")
+@click.option(
+    "--catalogue",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="YAML file with values of your own; without --theory, those are asked about.",
+)
+@click.option("--source", default="my texts", show_default=True, help="Where the texts are from.")
+@click.option("--license", default="CC-BY-4.0", show_default=True, help="Licence of the texts.")
+@click.option("--columns", help="Your names for columns, as '{text: sentence}'.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("recipe.yaml"),
+    show_default=True,
+    help="Recipe to write.",
+)
+def init_command(
+    texts: Path,
+    judge: str,
+    theories: tuple[str, ...],
+    catalogue: Path | None,
+    source: str,
+    license: str,
+    columns: str | None,
+    output: Path,
+) -> None:
+    """Write a first recipe for TEXTS, with a comment on each part.
+
+    TEXTS is a CSV, TSV, JSONL, JSON or Parquet file with a column of texts; columns `value` and
+    `direction` are used where they are there.
+    """
+    from valueflow.commands.rebuild.hub import mapping_option
+    from valueflow.hub_assets.files import write_text
+    from valueflow.hub_assets.registry.loading import load_registry, open_catalogue
+    from valueflow.rebuild.database.planning.template import found_in, recipe_text
+    from valueflow.rebuild.database.recipe import read_recipe
+
+    if output.exists():
+        raise OptionError("output", f"{output} is there already; choose another name")
+    registry = open_catalogue(catalogue) if catalogue else load_registry()
+    own = [name for name in registry.theories if name not in load_registry().theories]
+    found = found_in(texts, mapping_option("columns", columns))
+    folder = output.resolve().parent
+    written = recipe_text(
+        _path_from(folder, texts),
+        found,
+        judge=judge,
+        theories=theories or own,
+        registry=registry,
+        catalogue=_path_from(folder, catalogue) if catalogue else None,
+        source=source,
+        license=license,
+    )
+    write_text(output, written)
+    read_recipe(output)
+    say(f"{output}: {found.rows:,} texts. Read it, change what does not fit, then:")
+    say(f"  valueflow build vidb {output} -o build --dry-run")
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    """A path as it is written into a recipe: from its folder, where it lies below."""
+    whole = path.resolve()
+    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
+
+
 STAGE_HELP = {
     "import": "Read the texts of all sources.",
     "categorize": "Ask the panel which values each text is about, and in which direction.",
@@ -139,6 +214,11 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--max-calls", type=click.IntRange(0), help="Most judge calls of a run."),
             click.option("--values", help="Only these values, as 'benevolence,power'."),
             click.option("--shard", help="Only the i-th of n shares of the values, as '1/4'."),
+            click.option(
+                "--catalogue",
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                help="YAML file with values of your own, in place of the recipe's `catalogue`.",
+            ),
         ]
     ):
         command = option(command)
@@ -157,7 +237,10 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_shared
 @click.option("--until", type=click.Choice(list(STAGE_HELP)), help="Stop after this stage.")
-@click.option("--dry-run", is_flag=True, help="Print expected calls and tokens; ask nobody.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print calls, tokens and money; check judges; ask nobody."
+)
+@click.option("--prices", help="With --dry-run: a table of prices (model, input, output).")
 @click.option(
     "--merge",
     "merged",
@@ -173,7 +256,9 @@ def build_vidb_command(
     shard: str | None,
     until: str | None,
     dry_run: bool,
+    prices: str | None,
     merged: tuple[Path, ...],
+    catalogue: Path | None,
 ) -> None:
     """Build a value intensity database from a recipe, stage by stage.
 
@@ -182,12 +267,18 @@ def build_vidb_command(
     shares and packages them.
     """
     from valueflow.rebuild.database import stages as build_stages
+    from valueflow.rebuild.database.folder import unfinished
+    from valueflow.rebuild.database.judging import check_judges
 
-    run = _run(recipe, output, max_calls, values, shard)
+    run = _run(recipe, output, max_calls, values, shard, catalogue)
     if until == "package" and not run.whole:
         raise OptionError("until", "'package' works on all values; leave --values and --shard out")
+    if prices is not None and not dry_run:
+        raise OptionError("prices", "goes with --dry-run")
+    last = build_stages.STAGES.index(until) + 1 if until else None
+    check_judges(run.recipe, unfinished(run.folder, build_stages.STAGES[:last]))
     if dry_run:
-        _show_estimate(run)
+        _show_estimate(run, prices)
         return
     if merged:
         if not run.whole:
@@ -217,7 +308,12 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
     @click.command(stage, help=f"{help_text} The stage '{stage}' of `valueflow build vidb`.")
     @_shared
     def command(
-        recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+        recipe: Path,
+        output: Path,
+        max_calls: int | None,
+        values: str | None,
+        shard: str | None,
+        catalogue: Path | None,
     ) -> None:
         from valueflow.rebuild.database import stages as build_stages
 
@@ -225,7 +321,7 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
             raise OptionError(
                 "shard" if values is None else "values", f"'{stage}' works on all values"
             )
-        run = _run(recipe, output, max_calls, values, shard)
+        run = _run(recipe, output, max_calls, values, shard, catalogue)
         build_stages.run_stage(run, stage)
         _tell_cost(run.budget)
 
@@ -233,16 +329,21 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
 
 
 def _run(
-    recipe: Path, output: Path, max_calls: int | None, values: str | None, shard: str | None
+    recipe: Path,
+    output: Path,
+    max_calls: int | None,
+    values: str | None,
+    shard: str | None,
+    catalogue: Path | None,
 ) -> Any:
     from valueflow.rebuild.database.judging import Budget
     from valueflow.rebuild.database.recipe import read_recipe
     from valueflow.rebuild.database.stages import Run
 
     # All of it before anything is asked: a name that is wrong must not cost the stages before.
-    read = read_recipe(recipe)
+    read = read_recipe(recipe, catalogue)
     _check_files(read, recipe)
-    names = None if values is None else _names(values, [v.name for v in read.wanted()])
+    names = None if values is None else _names(read, values)
     return Run(read, output, Budget(max_calls), names, _shard(shard), _say)
 
 
@@ -262,10 +363,12 @@ def _check_files(read: Any, recipe: Path) -> None:
         raise InputFileError(recipe, f"names files that are not there: {'; '.join(lacking)}")
 
 
-def _names(values: str, wanted: Sequence[str]) -> tuple[str, ...]:
-    from valueflow.hub_assets.registry.loading import load_registry
+def _names(recipe: Any, values: str) -> tuple[str, ...]:
+    from valueflow.rebuild.database.recipe import key_of
 
-    names = tuple(load_registry().value(n.strip()).name for n in values.split(",") if n.strip())
+    wanted = {key_of(value) for value in recipe.wanted()}
+    registry = recipe.registry
+    names = tuple(key_of(registry.value(n.strip())) for n in values.split(",") if n.strip())
     if not names:
         raise OptionError("values", "names no value; leave it out for all of them")
     if lacking := [name for name in names if name not in wanted]:
@@ -292,15 +395,34 @@ def _tell_cost(budget: Any) -> None:
     _say(f"judge calls in this run: {budget.calls:,} ({tokens}{cost})")
 
 
-def _show_estimate(run: Any) -> None:
-    from valueflow.rebuild.database.estimate import estimate
+def _show_estimate(run: Any, prices: str | None) -> None:
+    from valueflow.hub_assets.inputs.prices import load_prices, price_in
+    from valueflow.rebuild.database.planning.estimate import estimate
 
-    columns = ("stage", "calls", "judged already", "tokens read", "tokens written", "rests on")
-    table = Table(*columns, title="Expected of the whole build; nothing was asked")
-    for row in estimate(run.recipe, run.folder):
-        numbers = (row.calls, row.known, row.tokens_in, row.tokens_out)
-        table.add_row(row.stage, *(f"{n:,}" for n in numbers), row.basis)
+    known = load_prices(prices)
+    rows = estimate(run.recipe, run.folder)
+    names = ("least", "expected", "most", "known", "left", "tokens_in", "tokens_out")
+    table = Table(title="Calls of the whole build; tokens and US$ of those expected")
+    for title in ("stage", "least", "expected", "most", "made", "left", "read", "written", "US$"):
+        table.add_column(title, justify="left" if title == "stage" else "right")
+    table.add_column("the expected rests on")
+    for row in rows:
+        numbers = [f"{getattr(row, name):,}" for name in names]
+        table.add_row(row.stage, *numbers, _dollars(row.cost(known)), row.basis)
+    costs = [row.cost(known) for row in rows]
+    whole = None if None in costs else sum(cost or 0.0 for cost in costs)
+    sums = [f"{sum(getattr(row, name) for row in rows):,}" for name in names]
+    table.add_row("all", *sums, _dollars(whole), "", style="bold")
     show_tables([table])
+    priced = {model: price_in(known, model) for row in rows for model in dict.fromkeys(row.models)}
+    for model, price in priced.items():
+        told = f": ${price.input:g} and ${price.output:g} per million tokens" if price else ""
+        why = f" ({price.source})" if price and price.source else ""
+        say(f"{model}{told}{why}" if price else f"{model}: no price is known; give --prices FILE")
+
+
+def _dollars(cost: float | None) -> str:
+    return "?" if cost is None else f"{cost:,.2f}"
 
 
 add_build_vidb(build_command)

@@ -15,7 +15,10 @@ from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.records import Asset
 
-__all__ = ["package_command", "pull_command", "push_command"]
+__all__ = ["mapping_option", "package_command", "pull_command", "push_command"]
+
+
+CATALOGUE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 def _say(text: str) -> None:
@@ -51,7 +54,10 @@ def _say(text: str) -> None:
     "'{range: 1..5}'; the task takes the same as -T vidb_columns=...",
 )
 @click.option("--offline", is_flag=True, help="Look into the cache only.")
-def pull_command(what: tuple[str, ...], kind: str, columns: str | None, offline: bool) -> None:
+@click.option("--catalogue", type=CATALOGUE_FILE, help="YAML file with assets of your own.")
+def pull_command(
+    what: tuple[str, ...], kind: str, columns: str | None, offline: bool, catalogue: Path | None
+) -> None:
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
@@ -61,18 +67,20 @@ def pull_command(what: tuple[str, ...], kind: str, columns: str | None, offline:
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import pull as hub_pull
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
-    given = _mapping("columns", columns)
+    registry = open_catalogue(catalogue) if catalogue else None
+    given = mapping_option("columns", columns)
     assets: dict[Any, Asset] = {}
     for name in what or ("all",):
-        found = hub_pull.wanted_assets(name, kind)
+        found = hub_pull.wanted_assets(name, kind, registry)
         if not found:
             _say(f"The registry has no asset of the kind '{name}'.")
         assets |= {(asset.name, asset.revision): asset for asset in found}
     failed = []
     for asset in assets.values():
         try:
-            pulled = hub_pull.pull_asset(asset, columns=given, offline=offline)
+            pulled = hub_pull.pull_asset(asset, columns=given, offline=offline, registry=registry)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
@@ -126,6 +134,7 @@ def pull_command(what: tuple[str, ...], kind: str, columns: str | None, offline:
     help="Leave out rows whose licence forbids passing them on.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a folder that is there.")
+@click.option("--catalogue", type=CATALOGUE_FILE, help="YAML file with values of your own.")
 def package_command(
     table: str,
     output: Path,
@@ -137,6 +146,7 @@ def package_command(
     construction: str | None,
     leave_out_restricted: bool,
     overwrite: bool,
+    catalogue: Path | None,
 ) -> None:
     """Turn a TABLE of scored texts into a database folder, ready to push.
 
@@ -146,20 +156,22 @@ def package_command(
     listed at once.
     """
     from valueflow.hub_assets.publish.package import package_table
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
     _need_jinja2()
     with Console(stderr=True).status("Reading, checking and writing ..."):
         packaged = package_table(
             table,
             output,
-            columns=_mapping("columns", columns),
+            columns=mapping_option("columns", columns),
             default_source=source,
             default_license=license,
             held_out=held_out,
             notes=notes,
-            construction=_mapping("construction", construction),
+            construction=mapping_option("construction", construction),
             leave_out_restricted=leave_out_restricted,
             overwrite=overwrite,
+            registry=open_catalogue(catalogue) if catalogue else None,
         )
     for note in packaged.notes:
         _say(f"Note: {note}")
@@ -265,7 +277,12 @@ def _no_bars_in_a_pipe() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _mapping(option: str, text: str | None) -> dict[str, str] | None:
+def mapping_option(option: str, text: str | None) -> dict[str, str] | None:
+    """An option of the form `{name: text}`.
+
+    Raises:
+        OptionError: it is of another form.
+    """
     if text is None:
         return None
     try:

@@ -100,7 +100,7 @@ def review_command(
     if output is not None and not agree:
         raise OptionError("output", "belongs to --agreement")
     name = reviewer_name(reviewer) if reviewer is not None else None
-    chosen = _values(values)
+    chosen = _values(folder, values)
     queues: list[Any] = [*QUEUES] if queue == "both" else [queue]
     if agree:
         need("--agreement", "review", "krippendorff")
@@ -114,12 +114,14 @@ def review_command(
         _page(folder, (queues, chosen, sample, seed), name, blind, port, not no_browser)
 
 
-def _values(text: str | None) -> set[str] | None:
-    from valueflow.hub_assets.registry.loading import load_registry
+def _values(folder: Path, text: str | None) -> set[str] | None:
+    from valueflow.rebuild.database.folder import registry_of
+    from valueflow.rebuild.database.recipe import key_of
 
     if text is None:
         return None
-    names = {load_registry().value(name).name for name in text.split(",") if name.strip()}
+    registry = registry_of(folder)
+    names = {key_of(registry.value(name.strip())) for name in text.split(",") if name.strip()}
     if not names:
         raise OptionError("values", "names no value; leave it out for all of them")
     return names
@@ -155,6 +157,7 @@ def _page(
     port: int,
     browser: bool,
 ) -> None:
+    from valueflow.rebuild.database.folder import registry_of
     from valueflow.rebuild.database.review.decisions import open_decisions
     from valueflow.rebuild.database.review.directions import ranking_begun
     from valueflow.rebuild.database.review.server import serve
@@ -165,7 +168,7 @@ def _page(
         if not items:
             _say("Nothing waits for review.")
             return
-        session = Session(items, decisions, blind, asked[3], reviewer)
+        session = Session(items, decisions, blind, asked[3], reviewer, registry_of(folder))
         if decisions.repaired:
             _say("A decision that a kill had cut short was taken off the file.")
         if session.counts()["directions"] and ranking_begun(folder):
@@ -234,10 +237,12 @@ def _import(folder: Path, path: Path, reviewer: str | None, blind: bool) -> None
 def _agreement(
     folder: Path, queues: list[Any], values: set[str] | None, seed: int, output: Path | None
 ) -> None:
+    from valueflow.rebuild.database.folder import registry_of
     from valueflow.rebuild.database.review.agreement import agreement_rows, write_agreement
     from valueflow.rebuild.database.review.decisions import read_decisions
 
-    rows = agreement_rows(read_decisions(folder), queues, values, seed)
+    registry = registry_of(folder)
+    rows = agreement_rows(read_decisions(folder), queues, values, seed, registry)
     if not rows:
         _say("Nobody has decided on anything yet.")
     for queue in dict.fromkeys(row["queue"] for row in rows):

@@ -17,26 +17,36 @@ The folder in which a database is built: what each stage wrote, and whether it s
     vidb/                           the packaged database
 
 Each finished part has a record `*.done.json`: the fingerprint of the settings and inputs that it
-was made from, and its counts. A part whose fingerprint still holds is not made again; judgements
-whose settings changed are never mixed, but refused.
+was made from, and its counts. A part whose fingerprint still holds is not made again. Judgements
+are kept when settings or texts change, in generations, and count where they answer what would be
+asked now; those of another judge or other words are refused.
 
 The curated rows of a database that is being built, with their numbers and the panel's marks.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import Value, load_registry
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.hub_assets.registry.loading import (
+    Registry,
+    Value,
+    load_registry,
+    open_catalogue,
+    own_theories_text,
+)
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
 from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
 
 __all__ = [
+    "Begun",
+    "Settings",
     "asked_mark",
     "check_begun",
     "check_scaled",
@@ -45,25 +55,33 @@ __all__ = [
     "finished",
     "fit_mark",
     "flag_reasons",
+    "generation_of",
     "hash_of",
+    "keep_catalogue",
     "rank_mark",
     "read_lines",
+    "registry_of",
     "scale_mark",
     "scored_rows",
     "stage_file",
     "support",
+    "unfinished",
     "write_lines",
 ]
 
 Rows = Sequence[Mapping[str, Any]]
 
+SCALE_VERSION = 2
+"""Of how utilities become intensities: 2 takes the judge's noise out of the unit. Scales of an
+earlier version are made anew from the rankings that are there."""
+
 
 def rank_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
     """Of the rankings of a value, from its curated rows."""
     texts = [(row["id"], row["text"]) for row in rows]
-    return fingerprint(
-        recipe.rank, recipe.seed, value.name, texts, JUDGE_PROMPT_VERSION, *recipe.told
-    )
+    own = own_definitions(recipe.registry, [value])
+    mark = (recipe.rank, recipe.seed, key_of(value), texts, JUDGE_PROMPT_VERSION)
+    return fingerprint(*mark, *([own] if own else []), *recipe.told)
 
 
 def asked_mark(recipe: Recipe, value: Value, rows: Rows) -> str:
@@ -101,7 +119,10 @@ def scale_mark(recipe: Recipe, folder: Path, value: Value, rows: Rows) -> str:
     _check(fitted, fit_mark(recipe, folder, value, rows), "fit")
     rated = recipe.path(recipe.scale.ratings) if recipe.scale.ratings else None
     supports = [support(row) for row in rows]
-    return fingerprint(recipe.scale, hash_of(fitted), supports, hash_of(rated) if rated else None)
+    ratings = hash_of(rated) if rated else None
+    mark = (recipe.scale, hash_of(fitted), supports, ratings, SCALE_VERSION)
+    before = stage_file(folder, "scale", value, ".before.json")
+    return fingerprint(*mark, *([hash_of(before)] if before.is_file() else []))
 
 
 def check_scaled(recipe: Recipe, folder: Path, value: Value) -> None:
@@ -191,24 +212,116 @@ def finish(part: Path, mark: str, counts: Mapping[str, Any]) -> None:
     write_text(_done(part), json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
-def check_begun(store: Path, mark: str, stage: str) -> None:
-    """Notes what judgements of a store are asked with; refuses to mix them with others.
+@dataclass(frozen=True)
+class Begun:
+    """What the judgements of a store are asked with.
+
+    Attributes:
+        generation: 0 for the first settings and texts of the store, one more after each change.
+        changes: what changed since the generation before, in words; empty for the first.
+    """
+
+    generation: int
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a stage that asks.
+
+    Attributes:
+        asked: what must be the same for judgements to stand side by side: judges and wordings.
+            Of lists, such as the seats of a panel, one may go on where the other ends.
+        rest: everything else.
+    """
+
+    asked: Mapping[str, Any]
+    rest: Mapping[str, Any]
+
+
+def check_begun(
+    store: Path,
+    mark: str,
+    stage: str,
+    settings: Settings,
+    legacy: Callable[[], str] | None = None,
+) -> Begun:
+    """Notes what judgements of a store are asked with from now on.
+
+    Judgements of before stay, and count wherever they answer what would be asked now. They are
+    refused where another judge would answer, or other words would be asked: such answers do not
+    stand beside them.
+
+    Args:
+        store: of the judgements.
+        mark: a fingerprint of all settings and texts.
+        stage: for messages.
+        settings: see `Settings`.
+        legacy: for a store that an earlier version began, which noted no settings: the mark that
+            its texts would have had under the settings of now.
 
     Raises:
-        InputFileError: the store was begun with other settings or texts.
+        InputFileError: the store holds judgements that would not stand beside new ones; it says
+            which setting changed, and from what.
     """
     note = store.with_name(f"{store.stem}.begun.json")
     record = _record(note)
     files = [file for file in (store, store.with_suffix(".calls.jsonl")) if file.is_file()]
+    now: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=str))
     if record is None or not any(file.stat().st_size for file in files):
-        write_text(note, json.dumps({"fingerprint": mark}) + "\n")
-    elif record.get("fingerprint") != mark:
-        named = " and ".join(map(str, files))
+        write_text(note, json.dumps({"fingerprint": mark, "settings": now}) + "\n")
+        return Begun(0)
+    generation = int(record.get("generation", 0))
+    changes = tuple(record.get("changes", ()))
+    if record.get("fingerprint") == mark:
+        if "settings" not in record:
+            write_text(note, json.dumps(record | {"settings": now}) + "\n")
+        return Begun(generation, changes)
+    before = record.get("settings")
+    if before is None and (legacy is None or legacy() != record.get("fingerprint")):
         raise InputFileError(
             store,
-            f"holds judgements of other settings or texts (the recipe, or what came before "
-            f"'{stage}', has changed); build into another folder, or delete {named} to ask again",
+            "was begun by an earlier version of valueflow with other settings or texts, and does "
+            "not say which; go on with the recipe and the texts of then, or build into another "
+            "folder. What was judged stays as it is",
         )
+    changes = ("more texts, or other ones",)
+    if before is not None:
+        if told := _differences(before["asked"], now["asked"]):
+            raise InputFileError(
+                store,
+                f"holds judgements of other settings: {'; '.join(told)}. Put that back "
+                f"to go on, or build into another folder; what was judged stays as it is",
+            )
+        changes = tuple(_differences(before["rest"], now["rest"])) or changes
+    record = {"fingerprint": mark, "settings": now, "generation": generation + 1}
+    write_text(note, json.dumps(record | {"changes": changes}) + "\n")
+    return Begun(generation + 1, changes)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+    """The settings that changed, as `seed: 0 is now 1`."""
+    told = []
+    for name in dict.fromkeys((*before, *now)):
+        one, other = before.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            told += _differences(one, other, f"{place}{name}.")
+        elif isinstance(one, list) and isinstance(other, list) and name == "judges":
+            for seat, (a, b) in enumerate(zip(one, other, strict=False), start=1):
+                told += _differences(a, b, f"{place}{name}, seat {seat}: ")
+        elif one != other:
+            told.append(f"{place}{name}: {_brief(one)} is now {_brief(other)}")
+    return told
+
+
+def _brief(setting: Any) -> str:
+    text = json.dumps(setting, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def generation_of(row: Mapping[str, Any]) -> int:
+    """In which generation of its store a judgement was made; see `Begun`."""
+    return int(row.get("generation", 0))
 
 
 def _done(part: Path) -> Path:
@@ -223,14 +336,52 @@ def _record(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def curated_values(folder: Path) -> list[Value]:
+def unfinished(folder: Path, stages: Sequence[str]) -> tuple[str, ...]:
+    """Those among some stages that may still have something to do."""
+
+    def is_open(stage: str) -> bool:
+        if stage == "categorize":
+            return not _done(folder / "categorize" / "rows.jsonl").is_file()
+        if not (folder / "curate" / "values.jsonl").is_file():
+            return True
+        suffix = ".jsonl" if stage == "rank" else ".csv"
+        return not all(
+            _done(stage_file(folder, stage, value, suffix)).is_file()
+            for value in curated_values(folder)
+        )
+
+    return tuple(stage for stage in stages if is_open(stage))
+
+
+CATALOGUE = "catalogue.yaml"
+
+
+def keep_catalogue(recipe: Recipe, folder: Path) -> None:
+    """Keeps what a user's own catalogue says of values, so that a review needs no recipe."""
+    own = own_theories_text(recipe.registry)
+    if own is not None:
+        write_text(folder / CATALOGUE, own)
+
+
+def registry_of(folder: Path) -> Registry:
+    """The catalogue of a build."""
+    own = folder / CATALOGUE
+    return open_catalogue(own) if own.is_file() else load_registry()
+
+
+def curated_values(folder: Path, registry: Registry | None = None) -> list[Value]:
     """The values that have rows enough to be ranked, in the registry's order.
+
+    Args:
+        folder: of the build.
+        registry: its catalogue, where it is known.
 
     Raises:
         InputFileError: the stage `curate` was not run.
     """
     index = read_lines(folder / "curate" / "values.jsonl", "curate")
-    return [load_registry().value(row["value"]) for row in index if row["rows"] >= 2]
+    known = registry or registry_of(folder)
+    return [known.value(row["value"]) for row in index if row["rows"] >= 2]
 
 
 def scored_rows(folder: Path, value: Value) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ costs none of them. A budget of calls holds exactly.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ __all__ = [
     "JudgingDisplay",
     "Question",
     "ask_all",
+    "check_judges",
     "make_judge",
 ]
 
@@ -163,6 +164,31 @@ def make_judge(recipe: Recipe, spec: JudgeSpec, budget: Budget) -> Model:
     except OptionError as error:
         raise OptionError("judge", error.message) from None
     return judge_with(made, JudgeState(memory=_Journal(), budget=budget))
+
+
+def check_judges(recipe: Recipe, stages: Collection[str]) -> None:
+    """Makes all judges of some stages once, so that a missing key or package is told before the
+    first call of any of them.
+
+    Raises:
+        OptionError: Inspect cannot make some; all of them, each with its place in the recipe.
+    """
+    flag = recipe.flag.judges if recipe.flag.ask != "none" else ()
+    places: list[tuple[str, str, Sequence[JudgeSpec]]] = [
+        ("categorize", "categorize.judges", recipe.categorize.judges),
+        ("rank", "rank.judge", [recipe.rank.judge]),
+        ("flag", "flag.judges", flag),
+    ]
+    faults: dict[str, list[str]] = {}
+    for stage, place, specs in places:
+        for spec in specs if stage in stages else ():
+            try:
+                make_judge(recipe, spec, Budget(0))
+            except OptionError as error:
+                faults.setdefault(error.message, []).append(f"{place} {spec.model}")
+    if faults:
+        told = [f"{', '.join(dict.fromkeys(at))}: {why}" for why, at in faults.items()]
+        raise OptionError("judges", "; ".join(told))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,10 +21,25 @@ from pydantic import (
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.files import read_text
-from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
+from valueflow.hub_assets.registry.loading import (
+    Registry,
+    Theory,
+    Value,
+    load_registry,
+    open_catalogue,
+)
 from valueflow.hub_assets.settings import CALL_SETTINGS
 
-__all__ = ["JudgeSpec", "Recipe", "SourceSpec", "fingerprint", "read_recipe"]
+__all__ = [
+    "JudgeSpec",
+    "Recipe",
+    "SourceSpec",
+    "fingerprint",
+    "key_named",
+    "key_of",
+    "own_definitions",
+    "read_recipe",
+]
 
 Adapter = Literal[
     "table", "valueeval", "mfrc", "social-chemistry", "valuenet", "valueprism", "denevil"
@@ -179,11 +194,13 @@ class FitSpec(_Part):
 
 class ScaleSpec(_Part):
     """How utilities become intensities. `end_quantile` of the texts lie within [-10, 10] before
-    clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too."""
+    clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too.
+    `link`: a database that has grown keeps the scale that it had."""
 
     fit_on: Literal["directions", "ratings"] = "directions"
     ratings: str | None = None
     end_quantile: float = Field(default=0.99, gt=0.5, le=1)
+    link: bool = True
 
     @model_validator(mode="after")
     def _check(self) -> "ScaleSpec":
@@ -221,12 +238,12 @@ class PackageSpec(_Part):
 
 
 class Recipe(_Part):
-    """The whole recipe; `folder` is where it lies, and paths in it start there.
-
-    `wording` is that of the definitions and questions that judges are shown; a build that was begun
-    in the first wording goes on with `wording: 1`.
+    """The whole recipe; `folder` is where it lies, and paths in it start there. `catalogue` adds
+    theories and values of the user's own. `wording` is that of the definitions and questions that
+    judges are shown; a build that was begun in the first wording goes on with `wording: 1`.
     """
 
+    catalogue: str | None = None
     theories: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     wording: Annotated[Literal["1", "2"], BeforeValidator(str)] = "2"
@@ -250,12 +267,15 @@ class Recipe(_Part):
 
     def wanted(self) -> tuple[Value, ...]:
         """The values that the database is to hold, in the registry's order."""
-        return _wanted(self.theories, self.values, load_registry())
+        return _wanted(self.theories, self.values, self.registry)
 
     @property
     def registry(self) -> Registry:
-        """The catalogue, with what judges are told of values in the recipe's wording."""
-        return load_registry(wording=self.wording)
+        """The catalogue that all names of the build are from, with what judges are told of values
+        in the recipe's wording."""
+        return load_registry(
+            self.path(self.catalogue) if self.catalogue else None, wording=self.wording
+        )
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -273,16 +293,61 @@ def _wanted(
 ) -> tuple[Value, ...]:
     """Kept, since it is asked for every text of a database."""
     theories = tuple(registry.theory(name).name for name in theories)
-    values = tuple(registry.value(name).name for name in values)
+    chosen = {(v.theory, v.name) for v in (registry.value(name) for name in values)}
     return tuple(
         value
         for value in registry.macro_values()
-        if (not theories or value.theory in theories) and (not values or value.name in values)
+        if not theories or value.theory in theories
+        if not chosen or (value.theory, value.name) in chosen
     )
 
 
-def read_recipe(path: Path) -> Recipe:
+def key_of(value: Value) -> str:
+    """Names a value in files and keys of a build; see `key_named`."""
+    return key_named(value.theory, value.name)
+
+
+@cache
+def key_named(theory: str, name: str) -> str:
+    """The name alone of a value of the installation's catalogue, which has no other of that name;
+    `theory:name` of a user's own."""
+    own = load_registry().theories.get(theory)
+    node = own.nodes.get(name) if own else None
+    return name if node is not None and node.kind == "value" else f"{theory}:{name}"
+
+
+def own_definitions(registry: Registry, values: Iterable[Value]) -> str | None:
+    """A fingerprint of what judges are told of values that are not the installation's: their own
+    text, that of their children and groups, and their theory's title. None where there are none.
+    """
+    there = load_registry().theories
+    told = []
+    for value in values:
+        theory = registry.theories[value.theory]
+        known = there[theory.name].nodes if theory.name in there else {}
+        nodes = [value, *(node for node in theory.nodes.values() if _related(theory, node, value))]
+        told += [
+            [theory.title, node.name, node.title, node.definition]
+            for node in nodes
+            if known.get(node.name) is None
+        ]
+    return fingerprint(told) if told else None
+
+
+def _related(theory: Theory, node: Value, value: Value) -> bool:
+    """Whether a node is a child of a value, or above it."""
+    if value.name in node.parents:
+        return True
+    parents = [theory.nodes[name] for name in value.parents]
+    return node in parents or any(_related(theory, node, parent) for parent in parents)
+
+
+def read_recipe(path: Path, catalogue: Path | None = None) -> Recipe:
     """Reads and checks a recipe.
+
+    Args:
+        path: of the recipe.
+        catalogue: in place of the one that the recipe names.
 
     Raises:
         InputFileError: it cannot be read, is not YAML, or a part of it is wrong; all faults are
@@ -296,8 +361,13 @@ def read_recipe(path: Path) -> Recipe:
         raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
         raise InputFileError(path, "must be a mapping with 'sources', 'categorize' and 'rank'")
+    if catalogue is not None:
+        raw["catalogue"] = str(catalogue.resolve())
+    folder = path.resolve().parent
+    if isinstance(raw.get("catalogue"), str):
+        open_catalogue(folder / Path(raw["catalogue"]).expanduser())
     try:
-        return Recipe.model_validate({**raw, "folder": path.resolve().parent})
+        return Recipe.model_validate({**raw, "folder": folder})
     except UnknownNameError as error:
         raise InputFileError(path, str(error)) from None
     except ValidationError as error:

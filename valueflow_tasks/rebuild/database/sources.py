@@ -10,7 +10,7 @@ from typing import Any
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.rows import Row, rows_of
 from valueflow.hub_assets.inputs.source import column_map, open_source
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Registry, Theory, Value
 from valueflow.hub_assets.registry.paths import path_to
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import split_hash_of
@@ -40,6 +40,9 @@ class Adapter:
     labels: Mapping[str, str | None] = field(default_factory=dict)
     value_in_text: bool = False
 
+
+Wanted = Mapping[tuple[str, str], Value]
+"""The values of a recipe, by theory and name."""
 
 _TEXT = ("text", "sentence", "statement", "scenario", "content")
 _ANY = {
@@ -117,7 +120,8 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
     Raises:
         InputFileError: a file is missing, malformed or lacks a column, or a row lacks a licence.
     """
-    wanted = {value.name: value for value in recipe.wanted()}
+    wanted = {(value.theory, value.name): value for value in recipe.wanted()}
+    registry = recipe.registry
     texts: dict[str, dict[str, Any]] = {}
     counts: Counter[str] = Counter(rows=0, exact_duplicates=0, unknown_labels=0, empty=0)
     for source in recipe.sources:
@@ -133,7 +137,7 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
                 counts["exact_duplicates"] += 1
                 for value, label in record["labels"].items():
                     known = first["labels"].setdefault(value, label)
-                    known["path"] = _one_path(known["path"], label["path"], value)
+                    known["path"] = _one_path(registry, known["path"], label["path"], value)
                     if known["direction"] != label["direction"]:
                         known["direction"] = None  # the two disagree: nothing is given
     if not texts:
@@ -142,7 +146,7 @@ def import_texts(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 
 def _records(
-    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value], counts: Counter[str]
+    recipe: Recipe, source: SourceSpec, wanted: Wanted, counts: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     adapter = ADAPTERS[source.adapter]
     if source.adapter == "valueeval":
@@ -167,7 +171,7 @@ def _table(
     recipe: Recipe,
     source: SourceSpec,
     adapter: Adapter,
-    wanted: Mapping[str, Value],
+    wanted: Wanted,
     counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
     opened = open_source(recipe.path(source.path), "vidb")
@@ -188,7 +192,9 @@ def _table(
             "text": text,
             "source": row.cell(mapping, "source"),
             "license": row.cell(mapping, "license"),
-            "labels": _labels(name, theory, _direction(row, mapping), wanted, counts),
+            "labels": _labels(
+                recipe.registry, name, theory, _direction(row, mapping), wanted, counts
+            ),
         }
 
 
@@ -225,10 +231,11 @@ def _translated(names: object, adapter: Adapter) -> str:
 
 
 def _labels(
+    registry: Registry,
     name: object,
     theory: object,
     direction: str | None,
-    wanted: Mapping[str, Value],
+    wanted: Wanted,
     counts: Counter[str],
 ) -> dict[str, dict[str, str | None]]:
     """The values that a cell names (several parted by `|` or `,`), those that are wanted."""
@@ -237,40 +244,42 @@ def _labels(
         if not part.strip():
             continue
         try:
-            node = _labelled(part.strip(), theory)
+            node = _labelled(registry, part.strip(), theory)
         except UnknownNameError:
             counts["unknown_labels"] += 1
             continue
-        for value in load_registry().scored_on(node):
-            if value.name in wanted:
+        top = registry.theories[node.theory]
+        for value in registry.scored_on(node):
+            if (value.theory, value.name) in wanted:
                 # A child is put under the value that the row is for, which may be one of two.
-                path = None if node == value else f"{path_to(value)}/{node.name}"
+                path = None if node == value else f"{path_to(top, value)}/{node.name}"
                 key = f"{value.theory}:{value.name}"
                 before = found[key]["path"] if key in found else None
-                found[key] = {"direction": direction, "path": _one_path(before, path, key)}
+                found[key] = {
+                    "direction": direction,
+                    "path": _one_path(registry, before, path, key),
+                }
     return found
 
 
-def _one_path(one: str | None, other: str | None, value: str) -> str | None:
+def _one_path(registry: Registry, one: str | None, other: str | None, value: str) -> str | None:
     """The path of a text that is labelled twice under a value (`theory:name`): under two children
     it ends at their parent; None says nothing."""
     if one is None or other is None or one == other:
         return one or other
     theory, _, name = value.partition(":")
-    return path_to(load_registry().value(name, theory))
+    return path_to(registry.theories[theory], registry.value(name, theory))
 
 
-def _labelled(name: str, theory: object) -> Value:
+def _labelled(registry: Registry, name: str, theory: object) -> Value:
     """A value or a child; of a name that both have, the value, as in every other table."""
     try:
-        return load_registry().value(name, theory)
+        return registry.value(name, theory)
     except UnknownNameError:
-        return load_registry().value(name, theory, ("value", "child"))
+        return registry.value(name, theory, ("value", "child"))
 
 
-def _valueeval(
-    recipe: Recipe, source: SourceSpec, wanted: Mapping[str, Value]
-) -> Iterator[dict[str, Any]]:
+def _valueeval(recipe: Recipe, source: SourceSpec, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Arguments with their labels; a label `Power: dominance` is a child of a value of pvq.
 
     A label whose child the theory does not have counts for the value itself.
@@ -279,12 +288,13 @@ def _valueeval(
     labels_file = recipe.path(str(source.labels))
     labels: dict[str, Mapping[str, Any]] = {}
     columns: dict[str, tuple[str, str]] = {}
+    pvq = recipe.registry.theory("pvq")
     for file in (texts_file, labels_file):
         if not file.is_file():
             raise InputFileError(file, "there is no such file")
     for row in rows_of([labels_file]):
         if not columns:
-            columns = {c: _node(c, row) for c in row.cells if c != "Argument ID"}
+            columns = {c: _node(pvq, c, row) for c in row.cells if c != "Argument ID"}
         labels[str(row.cells.get("Argument ID"))] = row.cells
     for row in rows_of([texts_file]):
         missing = [c for c in ("Argument ID", "Premise") if c not in row.cells]
@@ -295,10 +305,10 @@ def _valueeval(
             raise InputFileError(labels_file, f"has no labels for the argument {name}")
         found: dict[str, dict[str, str | None]] = {}
         for column, (value, path) in columns.items():
-            if str(labels[name][column]).strip() == "1" and value in wanted:
+            if str(labels[name][column]).strip() == "1" and ("pvq", value) in wanted:
                 several = f"pvq:{value}" in found
                 # Under two children the path ends at their parent.
-                end = path_to(load_registry().value(value, "pvq")) if several else path
+                end = path_to(pvq, pvq.nodes[value]) if several else path
                 found[f"pvq:{value}"] = {"direction": None, "path": end}
         text = str(row.cells["Premise"] or "")
         if source.text == "argument":
@@ -306,12 +316,11 @@ def _valueeval(
         yield {"text": text, "source": None, "license": None, "labels": found}
 
 
-def _node(column: str, row: Row) -> tuple[str, str]:
-    theory = load_registry().theory("pvq")
+def _node(theory: Theory, column: str, row: Row) -> tuple[str, str]:
     value = theory.find(column.partition(":")[0])
     if value is None or value.kind != "value":
         raise InputFileError(row.file, "is no value of ValueEval", column=column)
     child = theory.find(column) or theory.find(column.partition(":")[2])
     if child is not None and child.kind == "child" and value.name in child.parents:
-        return value.name, f"{path_to(value)}/{child.name}"
-    return value.name, path_to(value)
+        return value.name, f"{path_to(theory, value)}/{child.name}"
+    return value.name, path_to(theory, value)

@@ -1,6 +1,7 @@
 """The stages of building a database in their order, whole or for a share of the values."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import write_text
-from valueflow.hub_assets.registry.loading import Value, load_registry
+from valueflow.hub_assets.registry.loading import Value
+from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.rebuild.database.categorize.stage import categorize
 from valueflow.rebuild.database.curate import curated
-from valueflow.rebuild.database.flag import flag_value, package_rows, write_queue
+from valueflow.rebuild.database.finishing.flag import flag_value, write_queue
+from valueflow.rebuild.database.finishing.package import package_rows
 from valueflow.rebuild.database.folder import (
+    curated_values,
     finish,
     finished,
     hash_of,
+    keep_catalogue,
     read_lines,
     stage_file,
     support,
@@ -23,9 +28,10 @@ from valueflow.rebuild.database.folder import (
 )
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.rank import fit_value, rank_value, scale_value
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of
 from valueflow.rebuild.database.review.directions import direction_notes
 from valueflow.rebuild.database.sources import import_texts
+from valueflow.scorers.judge.calls.store import read_store
 
 __all__ = ["SHARED_STAGES", "STAGES", "VALUE_STAGES", "Run", "merge", "run_stage", "share_of"]
 
@@ -36,7 +42,7 @@ STAGES = (*SHARED_STAGES, *VALUE_STAGES, "package")
 _SUFFIXES = {
     "rank": (".jsonl", ".jsonl.done.json", ".begun.json"),
     "fit": (".csv", ".csv.done.json"),
-    "scale": (".csv", ".csv.done.json", ".json"),
+    "scale": (".csv", ".csv.done.json", ".json", ".before.json"),
     "flag": (".csv", ".csv.done.json", ".jsonl", ".begun.json"),
 }
 
@@ -122,13 +128,31 @@ def _import(run: Run) -> dict[str, Any]:
         if name is not None
         for file in _files(recipe.path(name))
     ]
-    mark = fingerprint(recipe.sources, [v.name for v in recipe.wanted()], files)
+    keep_catalogue(recipe, run.folder)
+    mark = fingerprint(recipe.sources, [key_of(v) for v in recipe.wanted()], files)
     if (done := finished(part, mark)) is not None:
         return done
-    texts, counts = import_texts(recipe)
+    texts, counted = import_texts(recipe)
+    counts: dict[str, Any] = {**counted, "notes": _licence_notes(texts, recipe)}
     write_lines(part, texts)
     finish(part, mark, counts)
     return counts
+
+
+def _licence_notes(texts: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[str]:
+    """What a push will not accept, told before anything is paid for."""
+    stopped = Counter(
+        (text["license"], text["source"])
+        for text in texts
+        if (known := license_of(text["license"])) is None or not known.redistributable
+    )
+    if not stopped or recipe.package.leave_out_restricted:
+        return []
+    named = ", ".join(f"{n:,} of {source} ({name!r})" for (name, source), n in stopped.items())
+    return [
+        f"a push will not accept the licences of {stopped.total():,} texts: {named}. Name a known "
+        "licence, or leave these rows out of the package ('package: {leave_out_restricted: true}')"
+    ]
 
 
 def _files(path: Path) -> list[Path]:
@@ -144,10 +168,14 @@ def _curate(run: Run) -> dict[str, Any]:
     mark = fingerprint(run.recipe.curate, run.recipe.seed, hash_of(source))
     if (done := finished(part, mark)) is not None and _as_listed(run):
         return done
-    chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed)
+    ranked = {
+        f"{value.theory}:{value.name}": _ranked_texts(run.folder, value)
+        for value in run.recipe.wanted()
+    }
+    chosen, counts = curated(rows, run.recipe.curate, run.recipe.seed, ranked)
     index: list[dict[str, Any]] = []
     for name, members in chosen.items():
-        value = load_registry().value(name)
+        value = run.recipe.registry.value(name)
         file = stage_file(run.folder, "curate", value, ".jsonl")
         write_lines(file, members)
         index.append({"value": name, "rows": len(members), "sha256": hash_of(file)})
@@ -171,6 +199,12 @@ def _curate(run: Run) -> dict[str, Any]:
     return told
 
 
+def _ranked_texts(folder: Path, value: Value) -> frozenset[str]:
+    """Ids of the texts of a value that a judge has ranked."""
+    store = read_store(stage_file(folder, "rank", value, ".jsonl"))
+    return frozenset(name for row in store.values() for name in row["texts"])
+
+
 def _parts(rows: Sequence[Mapping[str, Any]]) -> bool:
     supports = [support(row) for row in rows]
     return min(supports) < 0.5 < max(supports)
@@ -182,7 +216,7 @@ def _as_listed(run: Run) -> bool:
     return all(
         file.is_file() and hash_of(file) == row["sha256"]
         for row in _curated(run)
-        for value in [load_registry().value(row["value"])]
+        for value in [run.recipe.registry.value(row["value"])]
         for file in [stage_file(run.folder, "curate", value, ".jsonl")]
     )
 
@@ -192,7 +226,7 @@ def _curated(run: Run) -> list[dict[str, Any]]:
 
 
 def _curated_values(run: Run) -> list[Value]:
-    return [load_registry().value(row["value"]) for row in _curated(run) if row["rows"] >= 2]
+    return curated_values(run.folder, run.recipe.registry)
 
 
 def share_of(run: Run) -> list[Value]:
@@ -207,21 +241,21 @@ def share_of(run: Run) -> list[Value]:
     rows = {row["value"]: row["rows"] for row in _curated(run) if row["rows"] >= 2}
     values = _curated_values(run)
     if run.values is not None:
-        wanted = {load_registry().value(name).name for name in run.values}
-        lacking = wanted - {value.name for value in values}
+        wanted = {key_of(run.recipe.registry.value(name)) for name in run.values}
+        lacking = wanted - {key_of(value) for value in values}
         if lacking:
             raise OptionError("values", f"no rows were curated for {', '.join(sorted(lacking))}")
-        values = [value for value in values if value.name in wanted]
+        values = [value for value in values if key_of(value) in wanted]
     if run.shard is not None:
         number, shards = run.shard
         loads = [0] * shards
         mine = set()
-        for value in sorted(values, key=lambda v: (-rows[f"{v.theory}:{v.name}"], v.name)):
+        for value in sorted(values, key=lambda v: (-rows[f"{v.theory}:{v.name}"], key_of(v))):
             least = loads.index(min(loads))
             loads[least] += rows[f"{value.theory}:{value.name}"]
             if least == number - 1:
-                mine.add(value.name)
-        values = [value for value in values if value.name in mine]
+                mine.add(key_of(value))
+        values = [value for value in values if key_of(value) in mine]
     return values
 
 
@@ -244,15 +278,16 @@ def merge(run: Run, others: Sequence[Path]) -> list[str]:
         for stage in SHARED_STAGES:
             if (others[0] / stage).is_dir():
                 shutil.copytree(others[0] / stage, run.folder / stage, dirs_exist_ok=True)
+        keep_catalogue(run.recipe, run.folder)
     told = []
     for other in others:
         theirs = other / "curate" / "values.jsonl"
         if not theirs.is_file() or hash_of(theirs) != hash_of(index):
             raise InputFileError(other, f"was not built from the same rows as {run.folder}")
-        brought = [v.name for v in _curated_values(run) if _bring(run.folder, other, v)]
+        brought = [key_of(v) for v in _curated_values(run) if _bring(run.folder, other, v)]
         told.append(f"{other}: {', '.join(brought) or 'nothing new'}")
     lacking = [
-        value.name
+        key_of(value)
         for value in _curated_values(run)
         if not stage_file(run.folder, "flag", value, ".csv.done.json").is_file()
     ]

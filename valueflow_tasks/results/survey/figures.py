@@ -218,7 +218,8 @@ def accuracies(studies: Sequence[OpinionStudy]) -> list[Drawing]:
         title="Accuracy by attribute and pass",
         caption="Share of answers that name the group's most frequent option, among answers that "
         "name one, with 95% intervals clustered by question. The bar is the group-blind majority: "
-        "the most frequent option over all groups of a question, which needs no model. Mean of "
+        "the most frequent option over all groups of a question, which needs no model and is read "
+        "off the answers to that very question. Mean of "
         "attributes: each attribute counts alike.",
         axis="accuracy (%)",
         scale=100,

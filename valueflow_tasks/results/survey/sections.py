@@ -54,8 +54,9 @@ def opinion_sections_of(found: OpinionStudies) -> list[Section]:
 
 _ACCURACY = (
     "An answer is right where it names the group's most frequent option. Accuracy is over answers "
-    "that name an option; accuracy all counts refused and unparsed answers as wrong. The "
-    "group-blind majority is a strong rival: a pass that does not beat it knows less about "
+    "that name an option; accuracy all counts refused and unparsed answers as wrong, as "
+    "published accuracies do. The group-blind majority is an oracle, read off the answers to the "
+    "very questions, and a strong rival: a pass that does not beat it knows less about "
     "groups than their common opinion does. Standard errors follow a ± sign."
 )
 

@@ -84,7 +84,7 @@ class OpinionStudy(LoggedStudy[OpinionLog]):
     @property
     def is_leaked(self) -> bool:
         """Whether its profiles were built on the questions that they are scored on."""
-        return "profile" in self.passes and self.summary.leakage.startswith(LEAKED)
+        return "profile" in self.passes and self.summary.leakage.startswith("profile")
 
     @property
     def is_simulated(self) -> bool:

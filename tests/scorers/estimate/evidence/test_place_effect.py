@@ -43,3 +43,18 @@ def test_a_response_always_shown_first_leaves_it_unknown_and_says_so() -> None:
     # An unknown place effect of 0.75 a place is worth points at both ends of a window.
     assert result.cells[0].se > 1.0
     assert evaluate(table).cells[0].se < 0.6
+
+
+def test_an_even_selection_of_many_windows_tells_what_all_of_them_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = np.random.default_rng(3)
+    truth = cells_of_responses(generator, generator.uniform(-5, 5, 8), 50, 2.0)
+    table = without_anchor_places(simulate(generator, Judge(1.0, 0.3), truth, 3))
+    whole = evaluate(table).judges["value"]
+    monkeypatch.setattr("valueflow.scorers.estimate.evidence.place_effect.MOST_WINDOWS", 400)
+    part = evaluate(table).judges["value"]
+    assert part.place_effect != whole.place_effect
+    assert abs(part.place_effect - whole.place_effect) < 3 * part.place_effect_se
+    # A third of the windows.
+    assert part.place_effect_se == pytest.approx(whole.place_effect_se * 3**0.5, rel=0.35)

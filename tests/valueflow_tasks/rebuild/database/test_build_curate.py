@@ -76,3 +76,15 @@ def test_pairs_just_above_any_threshold_are_found(threshold: float) -> None:
     found = representatives(texts, threshold)
     joined = sum(found[f"{number}a"] == found[f"{number}b"] for number in range(150))
     assert joined >= 149
+
+
+def test_sentences_without_blanks_that_differ_in_one_word_are_near_duplicates() -> None:
+    one = "我认为每个人都应该在工作之余抽出时间陪伴自己的家人和朋友因为亲情和友情比金钱更重要"
+    texts = {
+        "a": one,
+        "b": one.replace("金钱", "财富"),
+        "c": "她每天清晨都会去公园里跑步锻炼身体从来不因为天气不好而放弃自己多年的习惯",
+    }
+    found = representatives(texts, 0.8)
+    assert found["b"] == found["a"] == "a"
+    assert found["c"] == "c"

@@ -173,7 +173,9 @@ def test_shards_join_into_the_same_database(built: Path, tmp_path: Path) -> None
 
 def test_a_dry_run_tells_the_calls_and_asks_nobody(built: Path, tmp_path: Path) -> None:
     told = build(built / "recipe.yaml", tmp_path / "none", "--dry-run")
-    assert told.count(" 75 ") == 2  # values and children: 120 texts, eight a prompt, five seats
+    # Values and children: 120 texts, eight a prompt, five seats.
+    for column in ("least", "expected", "left"):
+        assert told.count(f"{column}: 75\n") == 2
     assert "210" in told  # seven seats twice, where they never agree
     assert "400" in told  # 2 values x 20 rounds x 10 windows
     assert "360" in told  # three seats about each of 120 scores

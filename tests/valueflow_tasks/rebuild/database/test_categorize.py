@@ -15,9 +15,9 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.registry.paths import below, path_fault, path_to
 from valueflow.rebuild.database.categorize.stage import categorize
-from valueflow.rebuild.database.estimate import estimate
 from valueflow.rebuild.database.folder import read_lines
 from valueflow.rebuild.database.judging import Budget, BudgetSpent
+from valueflow.rebuild.database.planning.estimate import estimate
 from valueflow.rebuild.database.recipe import Recipe, read_recipe
 from valueflow.rebuild.database.stages import Run, run_stage
 from valueflow.scorers.judge.calls.store import read_store
@@ -40,7 +40,7 @@ def write_texts(folder: Path, count: int = 60, spread: float = 10.0) -> dict[str
         told: dict[str, float] = {}
         for place in generator.choice(len(values), 1 + number % 2, replace=False):
             told[values[place].name] = float(generator.uniform(-spread, spread))
-            children = below(values[place])
+            children = below(PVQ, values[place])
             if children and number % 5:
                 child = children[int(generator.integers(len(children)))]
                 told[child.name] = float(generator.uniform(spread / 4, spread))
@@ -88,8 +88,8 @@ def rows_of(output: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def expected_path(value: str, told: dict[str, float]) -> str:
-    children = [child.name for child in below(PVQ.nodes[value]) if child.name in told]
-    return "/".join([path_to(PVQ.nodes[value]), *children])
+    children = [child.name for child in below(PVQ, PVQ.nodes[value]) if child.name in told]
+    return "/".join([path_to(PVQ, PVQ.nodes[value]), *children])
 
 
 @pytest.mark.parametrize("start", ["values", "top"])
@@ -116,7 +116,7 @@ def test_a_panel_without_noise_finds_values_directions_and_paths(
         assert row["votes"] == f"{row['direction']}:5"
     assert counts["unresolved"] == counts["unreadable_answers"] == 0
     assert counts["paths_to_a_child"] == sum(
-        len(row["path"].split("/")) > path_to(PVQ.nodes[value]).count("/") + 1
+        len(row["path"].split("/")) > path_to(PVQ, PVQ.nodes[value]).count("/") + 1
         for (_, value), row in rows.items()
     )
 
@@ -162,7 +162,7 @@ def test_a_value_with_two_parents_goes_under_the_one_with_most_votes(tmp_path: P
     def path(enhancement: Tally, conservation: Tally) -> str:
         told = {"self-enhancement": enhancement, "conservation": conservation}
         assert is_open(face, told) == ("yes" in (enhancement.answer, conservation.answer))
-        return path_to(face, preferred(told)).split("/")[1]
+        return path_to(PVQ, face, preferred(PVQ, told)).split("/")[1]
 
     assert path(five, seven) == "conservation"
     assert path(seven, five) == path(five, five) == "self-enhancement"
@@ -342,7 +342,7 @@ def test_without_descent_paths_end_at_the_value(tmp_path: Path) -> None:
     write_texts(tmp_path)
     counts, _ = run(recipe_in(tmp_path, descend=False), tmp_path / "b")
     for (_, value), row in rows_of(tmp_path / "b").items():
-        assert row["path"] == path_to(PVQ.nodes[value])
+        assert row["path"] == path_to(PVQ, PVQ.nodes[value])
     assert "paths_to_a_child" not in counts
 
 
@@ -369,7 +369,7 @@ def test_what_people_decide_gets_a_path_and_repeats_no_question(tmp_path: Path) 
     after = read_store(tmp_path / "b" / "categorize" / "judgements.jsonl")
     new = {key for key in after if key not in before}
     assert {key.split("/")[0] for key in new} <= {"children-1-alone"}
-    with_children = sum(bool(below(PVQ.nodes[row["value"]])) for row in queue)
+    with_children = sum(bool(below(PVQ, PVQ.nodes[row["value"]])) for row in queue)
     assert 5 * with_children <= len(new) <= 14 * with_children
     assert calls < len(new)  # the first four were asked about before
     assert all(path_fault(row["path"], PVQ) == "" for row in rows_of(tmp_path / "b").values())

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from valueflow.hub_assets.registry.loading import Theory, Value, load_registry
+from valueflow.hub_assets.registry.loading import Theory, Value
 from valueflow.hub_assets.registry.paths import below, level_of
 from valueflow.rebuild.database.categorize.plan import Step, Unit
 from valueflow.rebuild.database.categorize.votes import Outcomes, Panel, Tally, ask_step
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 Member = tuple[str, str]
-"""A text's id and the name of a value."""
+"""A text's id and the key of a value (`key_of`)."""
 
 Ends = dict[Member, tuple[Value, ...]]
 """The nodes below the value, from its child downwards; none where the path ends at the value."""
@@ -37,7 +37,7 @@ Ends = dict[Member, tuple[Value, ...]]
 def group_levels(recipe: Recipe) -> list[list[Value]]:
     """The groups above the wanted values, by level from the top, in the registry's order."""
     above: set[tuple[str, str]] = set()
-    theories = load_registry().theories
+    theories = recipe.registry.theories
 
     def climb(node: Value) -> None:
         for name in node.parents:
@@ -47,8 +47,9 @@ def group_levels(recipe: Recipe) -> list[list[Value]]:
     for value in recipe.wanted():
         climb(value)
     groups = [n for t in theories.values() for n in t.nodes.values() if (t.name, n.name) in above]
-    levels = sorted({level_of(node) for node in groups})
-    return [[node for node in groups if level_of(node) == level] for level in levels]
+    depth = {(n.theory, n.name): level_of(theories[n.theory], n) for n in groups}
+    levels = sorted(set(depth.values()))
+    return [[n for n in groups if depth[n.theory, n.name] == level] for level in levels]
 
 
 def ask_groups(panel: Panel, texts: Sequence[Mapping[str, Any]]) -> Outcomes:
@@ -63,7 +64,7 @@ def ask_groups(panel: Panel, texts: Sequence[Mapping[str, Any]]) -> Outcomes:
                 told = outcomes.get((text["id"], theory), {})
                 nodes = [n for n in groups if n.theory == theory and is_open(n, told)]
                 if nodes:
-                    contests = _shared_parents(load_registry().theories[theory], nodes)
+                    contests = _shared_parents(panel.recipe.registry.theories[theory], nodes)
                     units.append(Unit(text["id"], text["text"], tuple(nodes), contests))
         for key, tallies in ask_step(panel, step, units).items():
             outcomes.setdefault(key, {}).update(tallies)
@@ -77,12 +78,14 @@ def is_open(node: Value, told: Mapping[str, Tally]) -> bool:
     return not node.parents or any(_taken(told, name) for name in node.parents)
 
 
-def preferred(told: Mapping[str, Tally]) -> Callable[[Sequence[Value]], Value]:
+def preferred(theory: Theory, told: Mapping[str, Tally]) -> Callable[[Sequence[Value]], Value]:
     """The choice between parents: an accepted one, of these the one with most votes."""
 
     def choose(parents: Sequence[Value]) -> Value:
         taken = [node for node in parents if _taken(told, node.name)]
-        return min(taken, key=lambda n: _rank(told[n.name], level_of(n)), default=parents[0])
+        return min(
+            taken, key=lambda n: _rank(told[n.name], level_of(theory, n)), default=parents[0]
+        )
 
     return choose
 
@@ -115,13 +118,19 @@ def descend(panel: Panel, members: Mapping[Member, tuple[str, Value]], alone: bo
         alone: ask about every member in a prompt of its own, so that members that come later change
             no question.
     """
+    theories = panel.recipe.registry.theories
+
+    def children(node: Value) -> tuple[Value, ...]:
+        return below(theories[node.theory], node)
+
     at = {member: value for member, (_, value) in members.items()}
     ends: Ends = dict.fromkeys(members, ())
     level = 0
     while at:
         level += 1
-        groups = {member: below(node) for member, node in at.items() if below(node)}
-        units = child_units({m: (members[m][0], nodes) for m, nodes in groups.items()}, alone)
+        groups = {member: children(node) for member, node in at.items() if children(node)}
+        asked_of = {m: (members[m][0], nodes) for m, nodes in groups.items()}
+        units = child_units(theories, asked_of, alone)
         size = 1 if alone else panel.recipe.categorize.texts_per_prompt
         name = f"children-{level}{'-alone' if alone else ''}"
         told = ask_step(panel, Step(name, f"children {level}", "about", size), units)
@@ -132,18 +141,21 @@ def descend(panel: Panel, members: Mapping[Member, tuple[str, Value]], alone: bo
             if chosen is not None:
                 ends[member] += (chosen,)
                 at[member] = chosen
-    asked = [end for member, end in ends.items() if below(members[member][1])]
+    asked = [end for member, end in ends.items() if children(members[member][1])]
     panel.counts["paths_to_a_child"] += sum(bool(end) for end in asked)
     panel.counts["paths_that_end_at_the_value"] += sum(not end for end in asked)
     return ends
 
 
 def child_units(
-    groups: Mapping[Member, tuple[str, Sequence[Value]]], alone: bool = False
+    theories: Mapping[str, Theory],
+    groups: Mapping[Member, tuple[str, Sequence[Value]]],
+    alone: bool = False,
 ) -> list[Unit]:
     """What is asked about each text: the children of all its values of a theory together.
 
     Args:
+        theories: of the build's catalogue.
         groups: of each member its text and the children among which one is chosen.
         alone: make a unit of every member.
     """
@@ -154,7 +166,7 @@ def child_units(
     units = []
     for (name, theory), members in by_text.items():
         asked = {node.name for member in members for node in groups[member][1]}
-        nodes = [n for n in load_registry().theories[theory].nodes.values() if n.name in asked]
+        nodes = [n for n in theories[theory].nodes.values() if n.name in asked]
         contests = tuple(tuple(node.name for node in groups[member][1]) for member in members)
         units.append(Unit(name, groups[members[0]][0], tuple(nodes), contests, chosen_only=True))
     return units

@@ -105,7 +105,7 @@ class Batch:
         theory = self.units[0].theory
         return f"{self.step.name}/{theory}/{self.round_number}/{self.seat}/{fingerprint(shown)}"
 
-    def prompt(self, units: Sequence[Unit], seed: int, registry: Registry) -> str:
+    def prompt(self, units: Sequence[Unit], registry: Registry, seed: int) -> str:
         """The question about the units, or about those of them that are still to be answered."""
         texts = [unit.text for unit in units]
         codes = draw_labels(texts, generator_for(seed, "category", self.key))

@@ -27,6 +27,7 @@ from valueflow.rebuild.database.categorize.descent import (
 from valueflow.rebuild.database.categorize.plan import CHARACTERS_PER_PROMPT, Step, Unit
 from valueflow.rebuild.database.categorize.votes import Outcomes, Panel, Tally, ask_step
 from valueflow.rebuild.database.folder import (
+    Settings,
     check_begun,
     finish,
     finished,
@@ -35,7 +36,7 @@ from valueflow.rebuild.database.folder import (
     write_lines,
 )
 from valueflow.rebuild.database.judging import Budget, make_judge
-from valueflow.rebuild.database.recipe import Recipe, fingerprint
+from valueflow.rebuild.database.recipe import Recipe, fingerprint, key_of, own_definitions
 from valueflow.rebuild.database.review.directions import (
     Settled,
     file_directions,
@@ -77,45 +78,70 @@ def categorize(recipe: Recipe, folder: Path, budget: Budget) -> dict[str, Any]:
     part = folder / "categorize" / "rows.jsonl"
     texts = list(read_lines(source, "import"))
     human = recipe.path(spec.human) if spec.human else None
+    own = own_definitions(recipe.registry, recipe.wanted())
     asked = fingerprint(
         hash_of(source),
         spec.model_copy(update={"human": None}),
-        [v.name for v in recipe.wanted()],
+        [key_of(v) for v in recipe.wanted()],
         recipe.seed,
         recipe.registry.sentences.version_of("category"),
         CHARACTERS_PER_PROMPT,
+        *([own] if own else []),
     )
     settled = Settled() if human else settle_directions(folder)
     mark = fingerprint(asked, spec, hash_of(human) if human else settled.mark)
-    if (done := finished(part, mark)) is not None:
-        return done
+    if (finished_before := finished(part, mark)) is not None:
+        return finished_before
     told = settled.directions
     strangers = 0
     if human:
-        told = file_directions(human)
+        told = file_directions(human, recipe.registry)
         known = {text["id"] for text in texts}
         strangers = sum(name not in known for name, _ in told)
     found = _Found()
+    changes: tuple[str, ...] = ()
     counts: Counter[str] = Counter(unreadable_answers=0, asked_again=0, rows_cut_by_a_kill=0)
     if spec.values != "given":
         path = folder / "categorize" / "judgements.jsonl"
         with open_store(path) as store:
-            check_begun(path, asked, "categorize")
+            # In other company, or on the way down from other groups, a text is another question.
+            company = {"texts_per_prompt", "start", "descend"}
+            settings = Settings(
+                {
+                    "judges": [seat.model_dump(mode="json") for seat in spec.panel()],
+                    "version of the question": recipe.registry.sentences.version_of("category"),
+                    "wording": recipe.wording,
+                    "definitions": own,
+                    **spec.model_dump(mode="json", include=company),
+                },
+                {
+                    **spec.model_dump(
+                        mode="json", exclude={"judges", "human", "attempts", *company}
+                    ),
+                    "seed": recipe.seed,
+                    "texts": len(texts),
+                    "values": [key_of(value) for value in recipe.wanted()],
+                },
+            )
+            begun = check_begun(path, asked, "categorize", settings)
             judges = [make_judge(recipe, seat, budget) for seat in spec.panel()]
-            panel = Panel(recipe, judges, store, budget, counts)
+            panel = Panel(recipe, judges, store, budget, counts, begun.generation)
             found = _ask(panel, texts, told)
             counts["rows_cut_by_a_kill"] = store.repaired
+            changes = begun.changes
     rows, queue = _decide(texts, found, told, recipe)
     keep_settled(folder, settled)
     write_lines(part, rows)
     write_csv(folder / "categorize" / "queue.csv", QUEUE, queue)
-    done = {
+    done: dict[str, Any] = {
         **Counter(row["direction"] for row in rows),
         "rows": len(rows),
         "unresolved": len(queue),
         "human_rows_of_texts_that_are_not_here": strangers,
         **counts,
     }
+    if changes:
+        done["notes"] = [f"judgements of before are kept; {'; '.join(changes)}"]
     finish(part, mark, done)
     return done
 
@@ -174,7 +200,7 @@ def _ask(panel: Panel, texts: Sequence[Record], told: Told) -> _Found:
             for value in asked_values(text, recipe):
                 if label_of(text, value)["path"] is not None:
                     continue
-                member = (text["id"], value.name)
+                member = (text["id"], key_of(value))
                 if _direction(text, value, found, recipe) in DIRECTIONS:
                     sure[member] = (text["text"], value)
                 elif told.get(member) in DIRECTIONS:
@@ -211,20 +237,23 @@ def _decide(
     for text in texts:
         for value in asked_values(text, recipe):
             direction = _direction(text, value, found, recipe)
-            direction = told.get((text["id"], value.name), direction)
+            direction = told.get((text["id"], key_of(value)), direction)
             row = {"id": text["id"], "text": text["text"], "theory": value.theory}
             row |= {"value": value.name, "votes": _tally(text, value, found).votes}
             row |= {"direction": direction}
             if direction is None:
                 queue.append(row)
             elif direction != "none":
-                path = label_of(text, value)["path"] or _path(text, value, found)
+                path = label_of(text, value)["path"] or _path(recipe, text, value, found)
                 row |= {"path": path, "source": text["source"], "license": text["license"]}
                 rows.append(row)
     return rows, queue
 
 
-def _path(text: Record, value: Value, found: _Found) -> str:
+def _path(recipe: Recipe, text: Record, value: Value, found: _Found) -> str:
+    theory = recipe.registry.theories[value.theory]
     groups = found.groups.get((text["id"], value.theory), {})
-    lower = found.ends.get((text["id"], value.name), ())
-    return "/".join([path_to(value, preferred(groups)), *(node.name for node in lower)])
+    lower = found.ends.get((text["id"], key_of(value)), ())
+    return "/".join(
+        [path_to(theory, value, preferred(theory, groups)), *(node.name for node in lower)]
+    )

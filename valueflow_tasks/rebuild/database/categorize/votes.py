@@ -23,8 +23,9 @@ from valueflow.rebuild.database.categorize.plan import (
     plan,
     votes_on,
 )
+from valueflow.rebuild.database.folder import generation_of
 from valueflow.rebuild.database.judging import Budget, Question, ask_all
-from valueflow.rebuild.database.recipe import Recipe
+from valueflow.rebuild.database.recipe import Recipe, fingerprint
 from valueflow.scorers.database.panel.prompts import (
     category_correction,
     read_category_answer,
@@ -56,11 +57,16 @@ Outcomes = dict[tuple[str, str], dict[str, Tally]]
 """By unit (see `Unit.key`) and node."""
 
 
+Earlier = dict[str, tuple[str, Answer | None]]
+"""By unit's id: a mark of the nodes that were asked, and the answer, None where none was read."""
+
+
 @dataclass
 class Panel:
     """The seats at work.
 
     Attributes:
+        generation: of the store's settings and texts; see `Begun`.
         counts: `unreadable_answers` (about a text, of a seat that was asked as often as allowed)
             and `asked_again` (calls made because an answer could not be read, or only in part).
     """
@@ -70,6 +76,32 @@ class Panel:
     store: JudgementStore
     budget: Budget
     counts: Counter[str] = field(default_factory=Counter)
+    generation: int = 0
+    _earlier: dict[tuple[str, str, int, int], Earlier] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        for key, row in self.store.rows.items() if self.generation else ():
+            if generation_of(row) < self.generation:
+                step, theory, number, seat, _ = key.split("/")
+                known = self._earlier.setdefault((step, theory, int(number), int(seat)), {})
+                for unit, nodes in row.get("asked", {}).items():
+                    known[unit] = (nodes, row["answer"].get(unit))
+
+    def earlier(
+        self, step: Step, number: int, seat: int, units: Sequence[Unit]
+    ) -> dict[tuple[str, str], Answer | None]:
+        """What a seat said of units in earlier generations, where the same nodes were asked."""
+        found = {}
+        for unit in units:
+            known = self._earlier.get((step.name, unit.theory, number, seat), {})
+            nodes, answer = known.get(unit.id, ("", None))
+            if nodes and nodes == _nodes_mark(unit):
+                found[unit.key] = answer
+        return found
+
+
+def _nodes_mark(unit: Unit) -> str:
+    return fingerprint([node.name for node in unit.nodes])[:8]
 
 
 def ask_step(panel: Panel, step: Step, units: Sequence[Unit]) -> Outcomes:
@@ -136,11 +168,22 @@ def _ask_round(
     first = first_seats(spec)
     open_units = list(units)
     for group in (range(first), *([seat] for seat in range(first, seats))):
+        known = {seat: panel.earlier(step, number, seat, open_units) for seat in group}
         batches = [
             batch
             for seat in group
-            for batch in plan(open_units, step, number, seat, panel.recipe.seed)
+            for batch in plan(
+                [unit for unit in open_units if unit.key not in known[seat]],
+                step,
+                number,
+                seat,
+                panel.recipe.seed,
+            )
         ]
+        for found in known.values():
+            panel.counts["answers_of_before"] += len(found)
+            for key, said in found.items():
+                answers[key].append(said)
         missing = sum(batch.key not in panel.store for batch in batches)
         if missing:
             last = f", seat {group[0] + 1} of {seats}" if group[0] else ""
@@ -171,7 +214,12 @@ def _question(panel: Panel, batch: Batch) -> Question:
 
     async def put() -> dict[str, Any]:
         row = await _ask_batch(judge, batch, panel.recipe)
-        return row if "error" in row else {"judge": str(judge), **row}
+        if "error" in row:
+            return row
+        row["asked"] = {unit.id: _nodes_mark(unit) for unit in batch.units}
+        if panel.generation:
+            row["generation"] = panel.generation
+        return {"judge": str(judge), **row}
 
     return Question(batch.key, put)
 
@@ -201,7 +249,7 @@ async def _ask_batch(judge: Model, batch: Batch, recipe: Recipe) -> dict[str, An
 
         reply = await ask(
             judge,
-            batch.prompt(left, recipe.seed, recipe.registry),
+            batch.prompt(left, recipe.registry, recipe.seed),
             read,
             category_correction(names, step.kind, number),
             attempts=recipe.categorize.attempts - calls,

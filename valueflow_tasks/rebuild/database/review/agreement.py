@@ -8,9 +8,10 @@ from typing import Any
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.files import write_csv, write_text
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
+from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import Decisions, QueueName
-from valueflow.scorers.agreement import Level, agreement
+from valueflow.scorers.summary.agreement import Level, agreement
 
 __all__ = ["AGREEMENT", "agreement_rows", "write_agreement"]
 
@@ -38,6 +39,7 @@ def agreement_rows(
     queues: Sequence[QueueName],
     values: Collection[str] | None = None,
     seed: int = 0,
+    registry: Registry | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each queue as a whole (`value` is `all`) and one for each of its values.
 
@@ -46,11 +48,13 @@ def agreement_rows(
         queues: to be told.
         values: names of values; all where None.
         seed: of the bootstrap.
+        registry: catalogue of the build; the installation's where not given.
 
     Returns:
         Rows with the columns `AGREEMENT`: `compared` counts items with answers of two or more,
         `blind` answers that were given blind; see `Agreement` for the others.
     """
+    registry = registry or load_registry()
     rows: list[dict[str, Any]] = []
     for queue in queues:
         given = {
@@ -59,9 +63,9 @@ def agreement_rows(
             if values is None or key.value in values
         }
         names = {key.value for key in given}
-        parts = [v for v in load_registry().macro_values() if v.name in names]
+        parts = [v for v in registry.macro_values() if key_of(v) in names]
         for value in [None, *parts] if given else ():
-            mine = {k: by for k, by in given.items() if value is None or k.value == value.name}
+            mine = {k: by for k, by in given.items() if value is None or k.value == key_of(value)}
             answers = {k: {name: d.answer for name, d in by.items()} for k, by in mine.items()}
             row: dict[str, Any] = {"queue": queue, "metric": METRICS[queue]}
             row["theory"] = value.theory if value is not None else "all"

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.schema import DIRECTIONS, split_hash_of
 from valueflow.rebuild.database.folder import read_lines, write_lines
-from valueflow.rebuild.database.recipe import fingerprint
+from valueflow.rebuild.database.recipe import fingerprint, key_of
 from valueflow.rebuild.database.review.decisions import read_decisions
 from valueflow.rebuild.database.review.table import filled_rows
 
@@ -160,13 +160,14 @@ def _used(folder: Path) -> dict[tuple[str, str], str]:
     return {(row["id"], row["value"]): row["direction"] for row in rows}
 
 
-def file_directions(path: Path) -> dict[tuple[str, str], str]:
+def file_directions(path: Path, registry: Registry | None = None) -> dict[tuple[str, str], str]:
     """(text's id, value) to the direction that a person gave; rows left empty are passed over.
 
     Raises:
         InputFileError: it cannot be read, lacks a column, names an unknown direction or
             value, or says two things of one text and value.
     """
+    registry = registry or load_registry()
     found: dict[tuple[str, str], str] = {}
     for number, cells in filled_rows(path, "direction"):
         direction = cells["direction"].strip().lower()
@@ -180,14 +181,14 @@ def file_directions(path: Path) -> dict[tuple[str, str], str]:
                 column="direction",
             )
         try:
-            value = load_registry().value(cells["value"].strip(), cells.get("theory") or None)
+            value = registry.value(cells["value"].strip(), cells.get("theory") or None)
         except UnknownNameError as error:
             raise InputFileError(path, str(error), row=number, column="value") from None
         name = cells.get("id", "").strip() or split_hash_of(cells.get("text", "").strip())
-        if found.setdefault((name, value.name), direction) != direction:
+        if found.setdefault((name, key_of(value)), direction) != direction:
             raise InputFileError(
                 path,
-                f"says {direction}, and a row above says {found[name, value.name]} of the same "
+                f"says {direction}, and a row above says {found[name, key_of(value)]} of the same "
                 "text and value; keep one",
                 row=number,
                 column="direction",

@@ -10,8 +10,14 @@ from typing import Any
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import plain_cell
 from valueflow.hub_assets.inputs.rows import rows_of
-from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.rebuild.database.folder import curated_values, flag_reasons, read_lines, scored_rows
+from valueflow.rebuild.database.folder import (
+    curated_values,
+    flag_reasons,
+    read_lines,
+    registry_of,
+    scored_rows,
+)
+from valueflow.rebuild.database.recipe import key_named, key_of
 from valueflow.rebuild.database.review.decisions import Decisions, ItemKey, QueueName
 
 __all__ = ["EVIDENCE", "Item", "find_items", "in_order", "items_of"]
@@ -62,7 +68,7 @@ def items_of(
     flagged = [
         item
         for row in _queue(folder, "flag")
-        if values is None or row["value"] in values
+        if values is None or key_named(row["theory"], row["value"]) in values
         for item in [_rated(row)]
     ]
     return [*flagged, *_drawn(folder, values, sample, seed)]
@@ -93,7 +99,7 @@ def find_items(folder: Path, wanted: Collection[ItemKey], decisions: Decisions) 
             found |= {item.key: item for item in items_of(folder, "ratings", decisions)}
         lacking = {k.value for k in wanted if k.queue == "ratings" and k not in found}
         for value in curated_values(folder) if lacking else ():
-            if value.name in lacking:
+            if key_of(value) in lacking:
                 for row in scored_rows(folder, value):
                     item = _rated(row | {"reason": DRAWN})
                     found.setdefault(item.key, item)
@@ -114,7 +120,7 @@ def _divided(folder: Path, decisions: Decisions) -> list[Item]:
     """Rows that the panel left divided; what people settled is no longer in the queue file."""
     found = {}
     for row in _queue(folder, "categorize"):
-        key = ItemKey("directions", row["id"], row["value"])
+        key = ItemKey("directions", row["id"], key_named(row["theory"], row["value"]))
         found[key] = Item(key, row["theory"], row["text"], {"panel_votes": row["votes"]})
     settled = {k for k in decisions.answers("directions") if k not in found}
     if settled:
@@ -122,10 +128,15 @@ def _divided(folder: Path, decisions: Decisions) -> list[Item]:
         source = read_lines(folder / "import" / "texts.jsonl", "import")
         texts = {row["id"]: row["text"] for row in source if row["id"] in names}
         rows = read_lines(folder / "categorize" / "rows.jsonl", "categorize")
-        votes = {(row["id"], row["value"]): row["votes"] for row in rows if row["id"] in names}
+        votes = {
+            (row["id"], key_named(row["theory"], row["value"])): row["votes"]
+            for row in rows
+            if row["id"] in names
+        }
+        registry = registry_of(folder)
         for key in sorted(settled):
             if key.id in texts:
-                theory = load_registry().value(key.value).theory
+                theory = registry.value(key.value).theory
                 told = {"panel_votes": votes.get((key.id, key.value), "")}
                 found[key] = Item(key, theory, texts[key.id], told)
     return list(found.values())
@@ -138,7 +149,7 @@ def _rated(row: Mapping[str, Any]) -> Item:
         "intensity_se": float(row["intensity_se"]),
         "reason": row["reason"],
     }
-    key = ItemKey("ratings", row["id"], row["value"])
+    key = ItemKey("ratings", row["id"], key_named(row["theory"], row["value"]))
     return Item(key, row["theory"], row["text"], evidence)
 
 
@@ -149,7 +160,7 @@ def _drawn(folder: Path, values: Collection[str] | None, sample: int, seed: int)
 
     def candidates() -> Iterator[tuple[str, Item]]:
         for value in curated_values(folder):
-            if values is None or value.name in values:
+            if values is None or key_of(value) in values:
                 flagged = flag_reasons(folder, value)
                 for row in scored_rows(folder, value):
                     if row["id"] not in flagged:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
+from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import checked_answer, read_decisions
 from valueflow.rebuild.database.review.directions import settle_directions
 from valueflow.rebuild.database.review.table import filled_rows
-from valueflow.scorers.agreement import Agreement, agreement
+from valueflow.scorers.summary.agreement import Agreement, agreement
 
 __all__ = [
     "Gathered",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 Key = tuple[str, str]
-"""Id of a text, name of a value."""
+"""Id of a text, key of a value (`key_of`)."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,22 @@ class RatedRow:
     rating: float
 
 
-def read_ratings(path: Path) -> dict[tuple[str, str], Rating]:
+def read_ratings(path: Path, registry: Registry | None = None) -> dict[tuple[str, str], Rating]:
     """Ratings by (hash of the text, value); see `rating_rows`."""
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rating_rows(path):
+    for row in rating_rows(path, registry):
         found[row.id, row.value].append(row.rating)
     return {key: pooled(ratings) for key, ratings in found.items()}
 
 
-def rating_rows(path: Path) -> Iterator[RatedRow]:
+def rating_rows(path: Path, registry: Registry | None = None) -> Iterator[RatedRow]:
     """Ratings in the file's order. Rows without a rating are passed over: a queue file that is
     filled in step by step can be used at any time.
 
     Raises:
         InputFileError: it cannot be read, lacks a column, or a rating is no number in [-10, 10].
     """
+    registry = registry or load_registry()
     for number, cells in filled_rows(path, "rating"):
         raw = cells["rating"].strip()
         if not raw:
@@ -75,12 +77,12 @@ def rating_rows(path: Path) -> Iterator[RatedRow]:
         except ValueError as error:
             raise InputFileError(path, str(error), row=number, column="rating") from None
         try:
-            value = load_registry().value(cells["value"].strip(), cells.get("theory") or None)
+            value = registry.value(cells["value"].strip(), cells.get("theory") or None)
         except UnknownNameError as error:
             raise InputFileError(path, str(error), row=number, column="value") from None
         name = cells.get("id", "").strip() or split_hash_of(cells.get("text", "").strip())
         reviewer = " ".join(cells.get("reviewer", "").split())
-        yield RatedRow(name, value.name, reviewer, rating)
+        yield RatedRow(name, key_of(value), reviewer, rating)
 
 
 def pooled(ratings: Sequence[float]) -> Rating:
@@ -116,7 +118,9 @@ class Gathered:
     notes: Sequence[str]
 
 
-def gather_ratings(file: Path | None, folder: Path, rows: Collection[Key]) -> Gathered:
+def gather_ratings(
+    file: Path | None, folder: Path, rows: Collection[Key], registry: Registry
+) -> Gathered:
     """Ratings of the rows of a database.
 
     Where a reviewer has rated a row in both places, the recipe's file counts, since the recipe is
@@ -126,13 +130,14 @@ def gather_ratings(file: Path | None, folder: Path, rows: Collection[Key]) -> Ga
         file: the recipe's ratings.
         folder: of the build.
         rows: of the database; ratings of other rows are counted and told.
+        registry: catalogue of the build.
 
     Raises:
         InputFileError: a file is malformed.
     """
     found: defaultdict[Key, list[tuple[str, float]]] = defaultdict(list)
     others = unnamed = blind = seen = twice = 0
-    for rated in rating_rows(file) if file is not None else ():
+    for rated in rating_rows(file, registry) if file is not None else ():
         key = (rated.id, rated.value)
         if key not in rows:
             others += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.rebuild.database.review.decisions import (
     LONGEST_COMMENT,
     Answer,
@@ -34,6 +34,7 @@ class Session:
         blind: whether scores, votes and reasons are hidden.
         seed: of the reviewers' orders.
         reviewer: the only reviewer who is let in; anyone who gives a name where None.
+        registry: catalogue of the build.
     """
 
     items: Sequence[Item]
@@ -41,6 +42,7 @@ class Session:
     blind: bool = False
     seed: int = 0
     reviewer: str | None = None
+    registry: Registry = field(default_factory=load_registry)
     _by_name: dict[str, Item] = field(init=False)
     _orders: dict[str, list[Item]] = field(init=False, default_factory=dict)
 
@@ -143,7 +145,7 @@ class Session:
 
     def _shown(self, item: Item) -> dict[str, Any]:
         """What the page is told of an item; nothing hidden is sent."""
-        registry = load_registry()
+        registry = self.registry
         value = registry.value(item.key.value, item.theory)
         shown: dict[str, Any] = {
             "name": _name(item.key),

@@ -22,8 +22,11 @@ from valueflow.hub_assets.files import (
     spreadsheet_cell,
     write_text,
 )
-from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.inputs.rows import delimiter_of
+from valueflow.hub_assets.registry.loading import Registry
 from valueflow.hub_assets.vidb.schema import split_hash_of
+from valueflow.rebuild.database.folder import registry_of
+from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import (
     LONGEST_COMMENT,
     Decision,
@@ -58,7 +61,7 @@ def filled_rows(path: Path, answer: str) -> Iterator[tuple[int, dict[str, str]]]
             cells.
     """
     text = read_text(path, MOST_TABLE_BYTES)
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    delimiter = delimiter_of(text.partition("\n")[0])
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter)
     names = set(reader.fieldnames or ())
     if {"value", answer} - names or not {"text", "id"} & names:
@@ -176,10 +179,11 @@ def import_table(
     Raises:
         InputFileError: the file cannot be read or a row is faulty; all faults are named.
     """
+    registry = registry_of(folder)
     found = _Reading()
     for number, cells in _rows(path):
         try:
-            _read_row(found, number, cells, decisions, reviewer, blind)
+            _read_row(found, number, cells, decisions, reviewer, blind, registry)
         except _FaultyCell as fault:
             found.faults.append((number, fault.column, str(fault)))
     items = find_items(folder, {decision.key for decision in found.decisions}, decisions)
@@ -219,6 +223,7 @@ def _read_row(
     decisions: Decisions,
     reviewer: str | None,
     blind: bool,
+    registry: Registry,
 ) -> None:
     """Adds one row's decision; counts it where it holds none."""
     queue, column = _queue_of(cells)
@@ -237,7 +242,7 @@ def _read_row(
         found.others += 1
         return
     try:
-        value = load_registry().value(_plain(cells.get("value")), cells.get("theory") or None)
+        value = registry.value(_plain(cells.get("value")), cells.get("theory") or None)
     except UnknownNameError as error:
         raise _FaultyCell("value", str(error)) from None
     name = _plain(cells.get("id")) or split_hash_of(_plain(cells.get("text")))
@@ -252,7 +257,7 @@ def _read_row(
     if told_blind not in ("", "yes", "no", "true", "false"):
         raise _FaultyCell("blind", f"{told_blind!r} is neither yes nor no")
     was_blind = told_blind in ("yes", "true") if told_blind else blind
-    key = ItemKey(queue, name, value.name)
+    key = ItemKey(queue, name, key_of(value))
     found.rows.append(number)
     found.decisions.append(Decision(key, value.theory, who, answer, comment, was_blind, "csv"))
 
@@ -274,7 +279,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with their numbers, the header not counted."""
     text = read_text(path, MOST_TABLE_BYTES)
     header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
+    delimiter = delimiter_of(header)
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 0
     try:

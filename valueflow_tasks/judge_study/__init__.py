@@ -1,0 +1,1 @@
+"""How stable judges are: several judges, wordings and ways of asking on the same texts."""

@@ -1,0 +1,1 @@
+"""The report on judge-stability studies."""
