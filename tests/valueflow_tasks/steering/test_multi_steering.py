@@ -44,7 +44,12 @@ def near(found: dict[str, float], name: str, truth: float, most: float = 0.7) ->
 def test_pairs_of_an_additive_respondent_add_even_where_targets_oppose_each_other() -> None:
     found = run(
         steer_pair(
-            pairs="power+universalism", levels="2/2,2/-2", singles=True, n_queries=10, figures="all"
+            pairs="power+universalism",
+            levels="2/2,2/-2",
+            singles=True,
+            n_queries=10,
+            figures="all",
+            wording=1,
         ),
         cross=-0.3,
     )
@@ -61,7 +66,12 @@ def test_pairs_of_an_additive_respondent_add_even_where_targets_oppose_each_othe
 def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() -> None:
     found = run(
         steer_pair(
-            pairs="power+universalism", levels="2/1,1/2", singles=True, n_queries=10, figures="all"
+            pairs="power+universalism",
+            levels="2/1,1/2",
+            singles=True,
+            n_queries=10,
+            figures="all",
+            wording=1,
         ),
         composition="strongest",
     )
@@ -74,7 +84,7 @@ def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() ->
 
 def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
     found = run(
-        steer_five(n_queries=4, singles=True, figures="all"),
+        steer_five(n_queries=4, singles=True, figures="all", wording=1),
         composition="fading",
         fade=0.25,
         gain_down=5,
@@ -83,15 +93,15 @@ def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
     assert near(found, "five pvq retained_at_-2", 0.25)
     assert near(found, "five pvq retained_at_+2", 1)
     assert found["five pvq top_share"] == 1
-    log_additive = run(steer_five(n_queries=4, figures="all"), gain_down=5)
+    log_additive = run(steer_five(n_queries=4, figures="all", wording=1), gain_down=5)
     assert near(log_additive, "five pvq fading", 0)
     assert log_additive["five rank_agreement"] > 0.85
 
 
 def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> None:
     for task in (
-        steer_pair(pairs="power+universalism", n_queries=3, singles=True, figures="all"),
-        steer_five(n_queries=3, figures="all"),
+        steer_pair(pairs="power+universalism", n_queries=3, singles=True, figures="all", wording=1),
+        steer_five(n_queries=3, figures="all", wording=1),
     ):
         log = run_log(task)
         records = [s.scores["intensity"].metadata[METADATA_KEY] for s in log.samples or []]  # type: ignore[index]
@@ -100,7 +110,9 @@ def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> Non
 
 def test_composites_are_compared_with_direct_steering() -> None:
     found = run(
-        steer_composite(values="benevolence", levels="-2,2", n_queries=24, figures="all"),
+        steer_composite(
+            values="benevolence", levels="-2,2", n_queries=24, figures="all", wording=1
+        ),
         child_share=0.6,
     )
     assert near(found, "composite benevolence relative_size", 0.6)
@@ -109,7 +121,9 @@ def test_composites_are_compared_with_direct_steering() -> None:
 
 
 def test_two_rights_of_one_group_are_scored_once_and_told_as_one_dimension() -> None:
-    log = run_log(steer_pair(pairs="expression+assembly", levels="2/2", n_queries=4, figures="all"))
+    log = run_log(
+        steer_pair(pairs="expression+assembly", levels="2/2", n_queries=4, figures="all", wording=1)
+    )
     assert log.results is not None
     metrics = log.results.scores[0].metrics
     assert metrics["expression+2&assembly+2 along"].value == pytest.approx(4, abs=1.2)
@@ -139,13 +153,16 @@ def test_user_texts_of_both_values_are_pooled() -> None:
             method="user_texts",
             n_queries=3,
             figures="all",
+            wording=1,
         )
     )
     assert found["power+2&universalism+2 cosine"] > 0.95
 
 
 def test_refusals_are_left_out_or_ranked_as_told() -> None:
-    excluded = run(steer(values="power", levels=2, n_queries=16, figures="all"), refusal_rate=0.3)
+    excluded = run(
+        steer(values="power", levels=2, n_queries=16, figures="all", wording=1), refusal_rate=0.3
+    )
     assert 0 < excluded["power/+2 refusal_rate"] < 1
     share = 1 - excluded["power/+2 refusal_rate"]
     with_refusals = excluded["power/+2 shift_with_refusals"]
@@ -174,7 +191,7 @@ def test_a_judge_finds_refusals_that_no_phrase_finds_at_one_call_each() -> None:
 def test_an_own_catalogue_runs_from_steering_to_metrics(tmp_path: Path) -> None:
     path = write(tmp_path, OWN)
     found = run(
-        steer_pair(theory="craft", catalogue=str(path), n_queries=6, figures="all"),
+        steer_pair(theory="craft", catalogue=str(path), n_queries=6, figures="all", wording=1),
         judge={"vidb": "craft-anchors"},
     )
     assert found["thrift+2&finish-2 cosine"] > 0.97
