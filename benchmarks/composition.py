@@ -30,9 +30,9 @@ from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.estimate.covariance import CellErrors, JointCells
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import METADATA_KEY
-from valueflow.scorers.summary.pairs import pair_summaries
+from valueflow.scorers.summary.designs.pairs import pair_summaries
+from valueflow.scorers.summary.designs.squares import square_summaries
 from valueflow.scorers.summary.run import RunSummary, summarize
-from valueflow.scorers.summary.squares import square_summaries
 from valueflow.simulated.respondent import RespondentOptions, expected_intensity
 from valueflow.steering.tasks import steer_five, steer_pair
 

@@ -5,8 +5,8 @@ Shared by the benchmarks and the tests: everything is seeded and nothing is fitt
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,3 +203,77 @@ def simulate(
         anchor_names=tuple(f"anchor {index}" for index in range(len(anchors.intensity))),
         ratings=told if rated else None,
     )
+
+
+def simulate_panel(
+    generator: np.random.Generator,
+    judges: Sequence[Judge],
+    truth: Array,
+    windows_each: int = 3,
+    *,
+    anchors: int = 2000,
+    together: float = 0.0,
+    split: bool = False,
+    rated: Sequence[bool] | None = None,
+) -> WindowTable:
+    """Table of one value that several judges saw, each with errors of its own about each text.
+
+    Every response has ``windows_each`` windows of each judge or, if ``split``, in all, which the
+    judges take in turn.  ``together`` is the correlation of two judges' errors about one text;
+    ``rated`` tells which judges gave numbers.
+    """
+    count = truth.size
+    intensity = np.round(generator.uniform(-10, 10, anchors), 2)
+    common = generator.normal(0, 1, anchors), generator.normal(0, 1, count)
+    tables = []
+    for number, judge in enumerate(judges):
+        own = generator.normal(0, 1, anchors), generator.normal(0, 1, count)
+        errors = [
+            judge.text_sd * (np.sqrt(together) * a + np.sqrt(1 - together) * b)
+            for a, b in zip(common, own, strict=True)
+        ]
+        table = simulate(
+            generator,
+            judge,
+            truth,
+            windows_each,
+            anchors=Anchors(intensity, errors[0]),
+            response_error=errors[1],
+            rated=rated is not None and rated[number],
+        )
+        if split:
+            turn = table.item + np.tile(np.arange(windows_each), count)
+            table = windows_of(table, np.flatnonzero(turn % len(judges) == number))
+        tables.append(table)
+    return panel_of(tables)
+
+
+def windows_of(table: WindowTable, rows: NDArray[np.int64]) -> WindowTable:
+    """Some windows of a table."""
+    names = ["intensities", "ranks", "places", "item", "anchor_key"]
+    names += ["ratings"] if table.ratings is not None else []
+    return replace(table, **{name: getattr(table, name)[rows] for name in names})
+
+
+def panel_of(tables: Sequence[WindowTable]) -> WindowTable:
+    """Tables of the same items, one for each judge, as the table of a panel."""
+    names = ["intensities", "ranks", "places", "item", "anchor_key"]
+    columns = {name: np.concatenate([getattr(one, name) for one in tables]) for name in names}
+    ratings = None
+    if any(one.ratings is not None for one in tables):
+        ratings = np.concatenate(
+            [np.full(t.ranks.shape, np.nan) if t.ratings is None else t.ratings for t in tables]
+        )
+    return replace(
+        tables[0],
+        **columns,
+        ratings=ratings,
+        judge=np.repeat(np.arange(len(tables)), [one.windows for one in tables]),
+        judges=tuple(f"judge {number}" for number in range(len(tables))),
+        rating_steps=tuple(one.rating_step for one in tables),
+    )
+
+
+def as_one_judge(table: WindowTable) -> WindowTable:
+    """The windows of a panel as if one judge had made them all."""
+    return replace(table, judge=None, judges=(), rating_steps=())

@@ -37,6 +37,7 @@ __all__ = [
     "CALL_SETTINGS",
     "EXEMPLARS_KEY",
     "JUDGE_MODES",
+    "PANEL_MODES",
     "SAMPLE_KEY",
     "SCORED",
     "SENTENCE_WORDS",
@@ -162,6 +163,11 @@ SENTENCE_WORDS = 18
 
 JUDGE_MODES: tuple[str, ...] = get_args(JudgeMode)
 
+PanelMode = Literal["all", "split"]
+"""How several judges share the windows of a response."""
+
+PANEL_MODES: tuple[str, ...] = get_args(PanelMode)
+
 
 def not_negative(raw: object) -> float:
     """A finite number that is 0 or more, from a number or its text.
@@ -226,16 +232,21 @@ class EvaluatorSettings(Settings):
     sampling: Literal["bucket", "random", "fixed", "adaptive"] = Field(
         default_factory=registry_default("sampling"),
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
-        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with a `panel`",
+        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with an `anchor_panel`",
     )
     anchor_length: Literal["any", "near"] = Field(
         default="any",
         description="`any`, or `near`: anchors are drawn from those of a bucket whose number of "
         "words is nearest to the response's",
     )
-    panel: Text | None = Field(
+    anchor_panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
+    )
+    panel: PanelMode = Field(
+        default="all",
+        description="how several judges (the roles `grader`, `grader_b`, ...) go about a response: "
+        "`all` judge every window, or they `split` the windows, at the price of one judge",
     )
     seed: Annotated[int, _at_least(0)] = Field(
         default_factory=registry_default("seed"), description="seed of every draw"
@@ -274,17 +285,21 @@ class EvaluatorSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _panel_means_fixed(cls, raw: Any) -> Any:
-        if isinstance(raw, Mapping) and raw.get("panel") and raw.get("sampling") is None:
-            return {**raw, "sampling": "fixed"}
+        if isinstance(raw, Mapping):
+            raw = _with_anchor_panel(raw)
+            if raw.get("anchor_panel") and raw.get("sampling") is None:
+                return {**raw, "sampling": "fixed"}
         return raw
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        if self.sampling == "fixed" and not self.panel:
-            raise OptionError("panel", "sampling=fixed needs a panel of anchors: -T panel=FILE")
-        if self.sampling != "fixed" and self.panel:
+        if self.sampling == "fixed" and not self.anchor_panel:
             raise OptionError(
-                "panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
+                "anchor_panel", "sampling=fixed needs a panel of anchors: -T anchor_panel=FILE"
+            )
+        if self.sampling != "fixed" and self.anchor_panel:
+            raise OptionError(
+                "anchor_panel", f"a panel is for sampling=fixed, not sampling={self.sampling}"
             )
         if self.sampling == "fixed" and self.anchor_length != "any":
             raise OptionError(
@@ -333,10 +348,33 @@ class EvaluatorSettings(Settings):
         """The settings that say how windows were drawn, for the log.
 
         Those that came later and are as they always were are left out, so that logs from before
-        and after are of one study.
+        and after are of one study; and how judges share windows, which is a matter of a panel's
+        record alone.
         """
-        told = self.model_dump(exclude={"vidb", "vidb_columns"})
+        told = self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
         return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
+
+
+def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options in which a table that was given as `panel`, as it was called before there were panels
+    of judges, is the `anchor_panel`.
+
+    Raises:
+        OptionError: it is neither a way to share windows nor a table.
+    """
+    given = raw.get("panel")
+    if given is None or given in PANEL_MODES:
+        return {name: setting for name, setting in raw.items() if name != "panel" or given}
+    name = str(fspath(given) if isinstance(given, PathLike) else given)
+    rest = {option: setting for option, setting in raw.items() if option != "panel"}
+    is_table = any(mark in name for mark in "./@\\") or name in load_registry().assets
+    if is_table and not rest.get("anchor_panel"):
+        return {**rest, "anchor_panel": name}
+    raise OptionError(
+        "panel",
+        f"{name!r} is none of {', '.join(PANEL_MODES)} (how several judges share the windows of a "
+        "response); a table of anchors for sampling=fixed is given as anchor_panel=FILE",
+    )
 
 
 class ToldSettings(Settings):
@@ -653,7 +691,7 @@ def check_overrides(options: Mapping[str, Any]) -> None:
                 raise option_problem(error) from None
 
 
-_OF_SAMPLING = {"panel": "fixed", "target_se": "adaptive"}
+_OF_SAMPLING = {"anchor_panel": "fixed", "target_se": "adaptive"}
 """Options that only one kind of sampling has."""
 
 
@@ -664,8 +702,9 @@ def _overridden(raw: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     outside = {n: s for n, s in overrides.items() if n in ResponseSettings.model_fields}
     if not isinstance(evaluator, Mapping):
         return {**raw, **outside}
-    sampling = inside.get("sampling") or ("fixed" if inside.get("panel") else None)
-    kept = dict(evaluator)
+    inside = dict(_with_anchor_panel(inside))
+    sampling = inside.get("sampling") or ("fixed" if inside.get("anchor_panel") else None)
+    kept = dict(_with_anchor_panel(evaluator))
     if sampling:
         kept = {n: s for n, s in kept.items() if _OF_SAMPLING.get(n, sampling) == sampling}
         inside["sampling"] = sampling

@@ -9,7 +9,8 @@ judge, `up` (all values), and the counts. What each means is stated in
 
 Inspect scorer: how strongly a response expresses each value that its sample names.
 
-Windows are drawn from VIDB, ranked by the model in the role `grader`, and turned into an intensity
+Windows are drawn from VIDB, ranked by the model in the role `grader` (or by several, see
+`valueflow.scorers.judge.panel`), and turned into an intensity
 with a standard error. The estimate in a sample's score uses that sample's windows alone, with a
 judge of scale 1; the metrics, `valueflow score` and the reports estimate the judge and the cells
 from all windows of the run together. The windows are kept, so that either can be repeated.
@@ -39,10 +40,16 @@ from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.judge.answer import strip_reasoning
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.judge.panel import graders_of_run
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord, window_records
-from valueflow.scorers.summary.run import RunSummary, flatten, run_counts, summarize
+from valueflow.scorers.summary.run import (
+    HEADLINES,
+    RunSummary,
+    flatten,
+    run_counts,
+    summarize,
+)
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 
 __all__ = [
@@ -130,9 +137,6 @@ def summary_of(records: Sequence[ResponseRecord], estimator: str = "population")
     return _SUMMARIES[key]
 
 
-HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
-"""Figures that the tasks show first, each with its standard error."""
-
 BESIDE = {
     "range": ("up", "down"),
     "pair cosine": ("pair along", "pair additivity"),
@@ -140,6 +144,9 @@ BESIDE = {
     "composite direction_agreement": ("composite relative_size",),
 }
 """What stands beside a headline."""
+
+OF_PANELS = ("judges", "judges_dropped", "judges alpha")
+"""What is said of several judges."""
 
 
 def _few(flat: Mapping[str, float], first: str) -> dict[str, float]:
@@ -152,6 +159,10 @@ def _few(flat: Mapping[str, float], first: str) -> dict[str, float]:
                 for end in ("", "_stderr")
                 if f"{name}{end}" in flat
             }
+        # Of a panel: what is left without each of its judges, and how far they agree.
+        without = f"{headline} without "
+        found |= {name: flat[name] for name in flat if name.startswith(without)}
+    found |= {name: flat[name] for name in OF_PANELS if name in flat}
     return found
 
 
@@ -193,7 +204,7 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
             checked again when a sample is scored.
     """
     check_overrides(options)
-    judging = Judging(grader_model, spending=read_options(SpendingSettings, options))
+    judging = Judging(graders_of_run, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_sample(state.metadata, options)

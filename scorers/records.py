@@ -8,7 +8,7 @@ without the code that wrote it. `window_records` turns responses into the rankin
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
@@ -23,10 +23,15 @@ __all__ = [
     "baseline_name",
     "cell_name",
     "count_words",
+    "dropped_judges",
+    "dropped_note",
     "is_judged",
     "judge_usage",
+    "judged_and_lost",
     "lost_windows",
     "measured",
+    "panel_of",
+    "used_of",
     "window_records",
 ]
 
@@ -45,6 +50,7 @@ class WindowRecord(TypedDict):
     i-th anchor), or None where the judge gave no ranking; `position` is the response's place.
     `ratings` holds the judge's number for each index, None for a text that it was not asked about,
     and `rating_scale` the ends of its scale, where it was asked for numbers.
+    `judge` names the judge where several judged the response.
     `choice` holds the judge's probability that each index supports most, where it was asked for a
     choice; `fallback` says why it was asked for a ranking after all.
     """
@@ -64,6 +70,7 @@ class WindowRecord(TypedDict):
     failure: str | None
     error: str | None
     fallback: NotRequired[str | None]
+    judge: NotRequired[str]
 
 
 class ValueRecord(TypedDict):
@@ -109,8 +116,10 @@ class ResponseRecord(TypedDict):
     None where the response was ranked at least once on every value. `targets` are (theory, value
     or child, level); `design` and `part_of` say what several targets belong to.
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
-    is known in two logs. `versions` hold the wording and language of all that models were told, and
-    `form` what a response was asked to be.
+    is known in two logs. `judge` says who judged it and how; of a panel, `judges` in it lists the
+    judges. What they took stands in `judge_used`, or for each of a panel in `judges_used`.
+    `versions` hold the wording and language of all that models were told, and `form` what a
+    response was asked to be.
     """
 
     item: str
@@ -131,6 +140,7 @@ class ResponseRecord(TypedDict):
     response_sha256: NotRequired[str]
     judge: NotRequired[dict[str, Any]]
     judge_used: NotRequired[JudgeUsed]
+    judges_used: NotRequired[list[JudgeUsed]]
     versions: NotRequired[dict[str, str]]
     form: NotRequired[str]
 
@@ -174,6 +184,56 @@ def is_judged(window: WindowRecord) -> bool:
     return any(judgement is not None for judgement in given)
 
 
+def used_of(response: ResponseRecord) -> list[JudgeUsed]:
+    """What a response's questions took, for each judge; empty in records of earlier versions."""
+    if "judges_used" in response:
+        return response["judges_used"]
+    return [response["judge_used"]] if "judge_used" in response else []
+
+
+def panel_of(responses: Iterable[ResponseRecord]) -> list[str]:
+    """Names of the judges of a panel, in order; empty where one judge judged alone."""
+    names: dict[str, None] = {}
+    for response in responses:
+        for judge in response.get("judge", {}).get("judges", ()):
+            names[judge["name"]] = None
+    return list(names) if len(names) > 1 else []
+
+
+def judged_and_lost(responses: Iterable[ResponseRecord]) -> dict[str, tuple[int, int]]:
+    """Windows of each judge of a panel that it judged, and that it did not."""
+    counts: dict[str, list[int]] = {}
+    for response in responses:
+        for record in response["values"].values():
+            for window in record["windows"]:
+                if "judge" in window:
+                    counts.setdefault(window["judge"], [0, 0])[not is_judged(window)] += 1
+    return {name: (judged, lost) for name, (judged, lost) in counts.items()}
+
+
+def dropped_judges(counts: Mapping[str, tuple[int, int]]) -> list[str]:
+    """The judges of a panel whose windows mostly have no judgement, and which are left out.
+
+    What they did judge is a selection of which nothing is known. Where that is so of all of them,
+    none is left out.
+
+    Args:
+        counts: of `judged_and_lost`.
+    """
+    failed = [name for name, (judged, lost) in counts.items() if lost > judged]
+    return failed if len(failed) < len(counts) else []
+
+
+def dropped_note(name: str, counts: tuple[int, int], why: str | None = None) -> str:
+    """What is said of a judge that was left out."""
+    judged, lost = counts
+    return (
+        f"{name} was dropped from the panel: {lost:,} of its {judged + lost:,} windows have no "
+        f"judgement{f' ({why})' if why else ''}. The figures rest on the other judges; `valueflow "
+        "repair` asks for what is missing"
+    )
+
+
 def judge_usage(responses: Iterable[ResponseRecord]) -> dict[str, JudgeUsed]:
     """What was asked of each judge, by its name, and what it took.
 
@@ -182,25 +242,25 @@ def judge_usage(responses: Iterable[ResponseRecord]) -> dict[str, JudgeUsed]:
     """
     found: dict[str, JudgeUsed] = {}
     for response in responses:
-        used = response.get("judge_used")
-        if used is None:
-            continue
-        name = used["model"]
-        if name not in found:
-            found[name] = {**used}
-            continue
-        total = found[name]
-        total["asked"] += used["asked"]
-        total["cached"] += used["cached"]
-        total["failed"] += used["failed"]
-        total["tokens_in"] += used["tokens_in"]
-        total["tokens_out"] += used["tokens_out"]
-        total["cost"] += used["cost"]
+        for used in used_of(response):
+            name = used["model"]
+            if name not in found:
+                found[name] = {**used}
+                continue
+            total = found[name]
+            total["asked"] += used["asked"]
+            total["cached"] += used["cached"]
+            total["failed"] += used["failed"]
+            total["tokens_in"] += used["tokens_in"]
+            total["tokens_out"] += used["tokens_out"]
+            total["cost"] += used["cost"]
     return found
 
 
-def lost_windows(responses: Iterable[ResponseRecord]) -> Counter[str]:
+def lost_windows(responses: Iterable[ResponseRecord], judge: str | None = None) -> Counter[str]:
     """Why windows have no ranking, the commonest first: the provider's words where it failed.
+
+    With `judge`, those of one judge of a panel.
 
     Words that differ in numbers and identifiers alone, as requests have them, count together.
     """
@@ -209,7 +269,7 @@ def lost_windows(responses: Iterable[ResponseRecord]) -> Counter[str]:
     for response in responses:
         for record in response["values"].values():
             for window in record["windows"]:
-                if not is_judged(window):
+                if not is_judged(window) and judge in (None, window.get("judge")):
                     why = window["error"] or window["failure"] or "not judged"
                     lost[words.setdefault(_IDENTIFIERS.sub("#", why), why)] += 1
     return Counter(dict(lost.most_common()))
@@ -248,6 +308,7 @@ class Distinct:
         for name, value in response["values"].items():
             shown = [
                 [w["texts"], w["shown"], w["order"], w.get("choice"), w.get("ratings")]
+                + ([w["judge"]] if "judge" in w else [])
                 for w in value["windows"]
             ]
             key = json.dumps([digest, response["query"], value["cell"], name, shown])

@@ -251,8 +251,10 @@ class JointCells:
         root = direction * np.sqrt(np.maximum(size, 0)) @ direction.T
         standard = np.random.default_rng(0).standard_normal((DRAWS, len(which)))
         items = standard @ (root / np.sqrt((root**2).sum(axis=0)))
+        # Of many judges' errors each has directions of its own; `judge` ends with the scale's.
+        width = max([MOST_DIRECTIONS, *(len(self.errors[i].judge) for i in which)])
         judge = {
-            value: np.random.default_rng([1, number]).standard_normal((DRAWS, MOST_DIRECTIONS))
+            value: np.random.default_rng([1, number]).standard_normal((DRAWS, width))
             for number, value in enumerate(sorted({self.values[i] for i in which}))
         }
         means = np.empty_like(items)
@@ -265,7 +267,7 @@ class JointCells:
                 bounded, count = error.bounded, len(error.bounded.judge)
                 drawn = bounded.at(items[:, place], shared[:, :count] @ bounded.judge)
                 # The last directions, whatever the number of the judge's.
-                drawn += shared[:, MOST_DIRECTIONS - len(bounded.scale) :] @ bounded.scale
+                drawn += shared[:, width - len(bounded.scale) :] @ bounded.scale
                 means[:, place] = np.clip(drawn, -LIMIT, LIMIT)
         return np.asarray(means)
 
@@ -310,7 +312,7 @@ class JointCells:
 
 
 MOST_DIRECTIONS = 16
-"""More directions than the error of a judge has."""
+"""More directions than the error of one judge has."""
 
 
 Part = tuple[Sequence[str], Callable[[Array], Array]]

@@ -18,7 +18,7 @@ from valueflow.scorers.estimate.cells import (
     lone_posteriors,
 )
 from valueflow.scorers.estimate.covariance import Bounded, CellErrors
-from valueflow.scorers.estimate.evidence.value import Evidence, ValueWindows
+from valueflow.scorers.estimate.evidence.value import Evidence, ValueItems
 from valueflow.scorers.estimate.responses import (
     LIMIT,
     Estimate,
@@ -33,7 +33,7 @@ IntArray = NDArray[np.int64]
 
 
 def estimates_of(
-    table: WindowTable, value: ValueWindows, members: IntArray, cell: str, columns: Array
+    table: WindowTable, value: ValueItems, members: IntArray, cell: str, columns: Array
 ) -> list[Estimate]:
     index = value.items[members]
     names = [table.items[item] for item in index.tolist()]
@@ -61,7 +61,7 @@ others take it from their neighbours on the scale."""
 
 
 def population_estimates(
-    table: WindowTable, value: ValueWindows, evidence: Evidence, tail: float
+    table: WindowTable, value: ValueItems, evidence: Evidence, tail: float
 ) -> tuple[list[Estimate], list[Cell], dict[str, CellErrors]]:
     """Responses and cells of one value.
 

@@ -1,6 +1,6 @@
 """Saved choice probabilities, checked.
 
-All windows that one judge ranked, as arrays.
+All windows that a judge, or a panel of judges, ranked or rated, as arrays.
 
 A window is one ranking of a response (index 0) among anchors (indices 1, 2, ...) whose intensities
 are known.  Every estimator of this package reads a :class:`WindowTable`; records as they are saved
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class WindowRecordError(ValueError):
 
 @dataclass(frozen=True)
 class WindowTable:
-    """Windows of one judge: W windows, N items, K texts in the largest window, A = K - 1.
+    """Windows of a judge or a panel: W windows, N items, K texts in the largest one, A = K - 1.
 
     ``intensities`` (W, A), in points of the [-10, 10] scale, NaN where a window has fewer anchors.
     ``ranks`` (W, K), 0 for the most supporting text; tied texts share a rank and the next rank
@@ -87,6 +87,9 @@ class WindowTable:
     ``ratings`` (W, K), the numbers that the judge gave the texts, brought to [-10, 10], with the
     distance ``rating_step`` between neighbouring ones; NaN for texts without one, None where no
     window has any.  A window may have both an order and ratings.
+    ``judge`` (W,), index into ``judges``; None where all windows are one judge's, whose name need
+    not be known.  Each judge may have a scale, and so a step, of its own: ``rating_steps`` by
+    judge, where there are several.
     """
 
     intensities: NDArray[np.float64]
@@ -105,6 +108,37 @@ class WindowTable:
     choice: NDArray[np.float64] | None = None
     ratings: NDArray[np.float64] | None = None
     rating_step: float = 1.0
+    judge: NDArray[np.int64] | None = None
+    judges: tuple[str, ...] = ()
+    rating_steps: tuple[float, ...] = ()
+
+    def of_judge(self, name: str) -> WindowTable:
+        """The windows of one judge; see :meth:`of_judges`."""
+        return self.of_judges([name])
+
+    def of_judges(self, names: Sequence[str]) -> WindowTable:
+        """The windows of some judges; items, cells, queries and anchors keep their numbers.
+
+        Raises ``ValueError`` where no judge of the table has one of these names.
+        """
+        if unknown := set(names) - set(self.judges):
+            raise ValueError(f"the table has no judge {sorted(unknown)[0]!r}")
+        kept = [number for number, name in enumerate(self.judges) if name in names]
+        if self.judge is None or len(kept) == len(self.judges):
+            return self
+        rows = np.flatnonzero(np.isin(self.judge, kept))
+        columns = ["intensities", "ranks", "places", "item", "anchor_key"]
+        columns += [name for name in ("choice", "ratings") if getattr(self, name) is not None]
+        steps = tuple(self.rating_steps[number] for number in kept) if self.rating_steps else ()
+        several = len(kept) > 1
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in columns},
+            judge=np.searchsorted(kept, self.judge[rows]) if several else None,
+            judges=tuple(self.judges[number] for number in kept),
+            rating_steps=steps if several else (),
+            rating_step=steps[0] if steps and not several else self.rating_step,
+        )
 
     @property
     def ranked(self) -> NDArray[np.bool_]:
@@ -120,6 +154,13 @@ class WindowTable:
         if self.ratings is None:
             return np.zeros(self.windows, dtype=bool)
         return ~np.isnan(self.ratings[:, 0])
+
+    @property
+    def query_rank(self) -> NDArray[np.int64]:
+        """Each item's query (N,) by its place in the order of the queries' names, which does not
+        depend on the order of the records as their numbers do."""
+        rank = np.argsort(np.argsort(np.array(self.queries, dtype=str), kind="stable"))
+        return np.asarray(rank[self.item_query])
 
     @property
     def windows(self) -> int:
@@ -148,7 +189,8 @@ class WindowTable:
         beside an order, no anchor, an intensity that is not finite or further than ``most`` from 0,
         a position out of range, ``shown`` that is no permutation or contradicts ``position``, a
         cell of two values, an item of two queries, ``ratings`` that are not one number for each
-        text, lie outside their scale or are on another scale than those before.
+        text, lie outside their scale or are on another scale than those of the judge before, a
+        ``judge`` that is no name or stands in some records only.
         """
         reader = _Reader(most)
         for number, record in enumerate(records):
@@ -182,7 +224,9 @@ class _Reader:
         self.keys: list[list[int]] = []
         self.choices: dict[int, list[float]] = {}
         self.ratings: list[list[float]] = []
-        self.scale = RatingScale()
+        self.scales: dict[int, RatingScale] = {}
+        self.judges = _Codes()
+        self.judge: list[int] = []
         self.blocks: list[tuple[NDArray[Any], ...]] = []
 
     def add(self, number: int, record: Mapping[str, Any]) -> None:
@@ -192,6 +236,7 @@ class _Reader:
             if field not in record and not (field == "order" and instead):
                 raise WindowRecordError(number, field, "is missing")
         item, value = self._identify(number, record)
+        judge = self._judge(number, record)
         anchors = _intensities(number, record["anchors"], self.most)
         texts = record.get("texts")
         if texts is not None and not _all_strings(texts):
@@ -206,7 +251,8 @@ class _Reader:
         rated: list[float] = []
         if ratings is not None:
             try:
-                rated = self.scale.read(ratings, record.get("rating_scale"), size)
+                scale = self.scales.setdefault(judge, RatingScale())
+                rated = scale.read(ratings, record.get("rating_scale"), size)
             except ValueError as error:
                 raise WindowRecordError(number, "ratings", str(error)) from None
         self.ratings.append(rated)
@@ -238,6 +284,19 @@ class _Reader:
         self.intensities, self.ranks, self.places, self.keys = [], [], [], []
         self.ratings = []
 
+    def _judge(self, number: int, record: Mapping[str, Any]) -> int:
+        name = record.get("judge")
+        if name is not None and not (isinstance(name, str) and name.strip()):
+            raise WindowRecordError(number, "judge", f"{name!r} is no name of a judge")
+        known = self.judges.code
+        if known and (name is None) != (None in known):
+            first = "name no judge" if name is not None else "name theirs"
+            problem = f"is {name!r}" if name is not None else "is missing"
+            raise WindowRecordError(number, "judge", f"{problem}, while earlier records {first}")
+        judge = self.judges(name)
+        self.judge.append(judge)
+        return judge
+
     def _identify(self, number: int, record: Mapping[str, Any]) -> tuple[int, int]:
         value = self.values(str(record["value"]))
         cell = self.cells(str(record["cell"]))
@@ -262,12 +321,16 @@ class _Reader:
             np.concatenate([_widened(block, width + extra, fill) for block in blocks])
             for blocks, extra, fill in zip(
                 zip(*self.blocks, strict=True),
-                (0, 1, 1, 0, 1 if self.scale.records else -width),
+                (0, 1, 1, 0, 1 if self.scales else -width),
                 (np.nan, PAD, PAD, PAD, np.nan),
                 strict=True,
             )
         ]
-        ratings, step = self.scale.in_points(columns[4])
+        judge = np.asarray(self.judge, dtype=np.int64)
+        ratings, steps = columns[4], [1.0] * len(self.judges.code)
+        for number, scale in self.scales.items():
+            ratings[judge == number], steps[number] = scale.in_points(ratings[judge == number])
+        named = tuple(name for name in self.judges.code if name is not None)
         return WindowTable(
             intensities=columns[0],
             ranks=columns[1],
@@ -283,8 +346,11 @@ class _Reader:
             queries=tuple(str(key[-1]) for key in self.queries.code),
             anchor_names=tuple(str(name) for _, name in self.anchors.code),
             choice=self._choices(width + 1) if self.choices else None,
-            ratings=ratings if self.scale.records else None,
-            rating_step=step,
+            ratings=ratings if self.scales else None,
+            rating_step=steps[0] if len(steps) == 1 else 1.0,
+            judge=judge if len(named) > 1 else None,
+            judges=named,
+            rating_steps=tuple(steps) if len(named) > 1 else (),
         )
 
     def _choices(self, width: int) -> NDArray[np.float64]:

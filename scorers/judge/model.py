@@ -17,7 +17,9 @@ __all__ = [
     "DEFAULT_CONNECTIONS",
     "GRADER",
     "KEYS",
+    "GraderSpec",
     "check_grader",
+    "grader_specs",
     "make_grader",
 ]
 
@@ -31,6 +33,9 @@ GRADER = "valueflow_grader"
 
 KEYS = {"model", "model_args", "base_url"}
 """Of a mapping; its other keys are fields of the model's configuration."""
+
+GraderSpec = Mapping[str, Any]
+"""One judge's mapping with the key `model`, or a panel's, from roles to such mappings."""
 
 # Providers that load the model's weights when they are made; that waits until generation is over.
 _LOADS_WEIGHTS = {"hf", "vllm", "sglang", "transformer_lens", "nnterp", "llama-cpp-python"}
@@ -74,13 +79,24 @@ def make_grader(spec: Mapping[str, Any], connections: int) -> Model:
         ) from None
 
 
-def check_grader(spec: Mapping[str, Any]) -> None:
-    """Makes the judge once, so that a wrong name or a missing key is found before generation.
+def grader_specs(given: GraderSpec) -> dict[str, Mapping[str, Any]]:
+    """The judges' mappings by role, whether there is one or a panel."""
+    return {"grader": given} if "model" in given else dict(given)
+
+
+def check_grader(given: GraderSpec) -> list[tuple[str, Model]]:
+    """Makes the judges once, so that a wrong name or a missing key is found before generation.
 
     Judges whose weights are loaded are not made: the evaluated model has the memory.
 
+    Returns:
+        Roles and models of those that were made.
+
     Raises:
-        OptionError: Inspect cannot make it.
+        OptionError: Inspect cannot make one.
     """
-    if str(spec["model"]).split("/")[0] not in _LOADS_WEIGHTS:
-        make_grader(spec, DEFAULT_CONNECTIONS)
+    return [
+        (role, make_grader(spec, DEFAULT_CONNECTIONS))
+        for role, spec in grader_specs(given).items()
+        if str(spec["model"]).split("/")[0] not in _LOADS_WEIGHTS
+    ]

@@ -5,10 +5,10 @@ windows are drawn one after the other, each for what the earlier ones left open.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from inspect_ai.model import Model
 from inspect_ai.util import collect
 from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ from valueflow.scorers.judge.asking import (
     judge_window,
     worded,
 )
+from valueflow.scorers.judge.calls.memory import Used, accounting
+from valueflow.scorers.judge.panel import Grader, turn_of
 from valueflow.scorers.judge.questions.choice import ask_choice, in_window_order
 from valueflow.scorers.judge.questions.ranking import draw_labels
 from valueflow.scorers.judge.questions.rating import RATING_SCALE, placement_prompt
@@ -58,11 +60,11 @@ class ResponseToJudge:
         sample_id, epoch: what makes its draws its own.
         sample: the sample's settings.
         exemplars: texts that steered it, which are never its anchors.
-        model: the judge.
-        named: whether the judge was named by its role, see `judge_window`.
+        judges: who judges it; each is asked under a state of the run.
         without_logprobs: judges that were found to return no logprobs; shared by a run's responses,
             so that no call is wasted on asking them for a choice again.
         running: what the run's windows say of the judge so far, where windows are adaptive.
+        used: what the windows of each judge took, by its name.
         wording: of the questions; placements and choices have the standard one alone.
     """
 
@@ -71,10 +73,10 @@ class ResponseToJudge:
     epoch: int
     sample: SampleSettings
     exemplars: frozenset[str]
-    model: Model
-    named: bool
+    judges: Sequence[Grader]
     without_logprobs: set[str]
     running: RunningJudge
+    used: dict[str, Used] = field(default_factory=dict)
     wording: Wording = STANDARD
 
     @property
@@ -114,7 +116,7 @@ async def judge_response(response: ResponseToJudge, values: Sequence[Value]) -> 
 async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     settings, sample = response.settings, response.sample
     record = value_record(value, sample)
-    table = settings.panel or settings.vidb
+    table = settings.anchor_panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
     if settings.anchor_length == "near":
         usable = [anchor for anchor in anchors if anchor.text not in response.exemplars]
@@ -124,10 +126,7 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)
     first = index * settings.windows
-    places = [
-        place_of_window(n, settings.window_size, settings.seed, value.theory, record["cell"])
-        for n in range(first, first + windows)
-    ]
+    plan = [_turn(response, value, record, n) for n in range(first, first + windows)]
     generator = generator_for(
         settings.seed, "windows", response.sample_id, response.epoch, value.theory, value.name
     )
@@ -141,22 +140,46 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
             value.theory,
             record["cell"],
         )
-        await _adaptive(response, value, record, anchors, own, places, generator)
+        await _adaptive(response, value, record, anchors, own, plan, generator)
         return record
     drawn = draw_windows(
         anchors,
         windows=windows,
         window_size=settings.window_size,
         sampling=settings.sampling,
-        places=places,
+        places=[turn.place for turn in plan],
         generator=generator,
         exclude=response.exemplars,
     )
-    asked = [_judge(response, value, window, n) for n, window in enumerate(drawn.windows)]
+    asked = [
+        _judge(response, grader, value, window, n)
+        for n, (window, turn) in enumerate(zip(drawn.windows, plan, strict=True))
+        for grader in turn.graders
+    ]
     judged = [await asked[0]] if len(asked) == 1 else await collect(*asked)
     record["windows"] = judged
     record["borrowed"], record["repeated"] = drawn.borrowed, drawn.repeated
     return record
+
+
+class _Turn(NamedTuple):
+    """Who judges a window, and at which place it shows the response."""
+
+    graders: Sequence[Grader]
+    place: int
+
+
+def _turn(response: ResponseToJudge, value: Value, record: ValueRecord, number: int) -> _Turn:
+    """Where judges share the windows of a cell, places are balanced for each of them."""
+    settings, graders = response.settings, response.judges
+    cell: tuple[object, ...] = (value.theory, record["cell"])
+    if len(graders) > 1 and settings.panel == "split":
+        beside = (record["group"], record.get("condition", ""))
+        judge, number = turn_of(
+            number, len(graders), settings.seed, record["level"], value.theory, value.name, *beside
+        )
+        graders, cell = [graders[judge]], (*cell, judge)
+    return _Turn(graders, place_of_window(number, settings.window_size, settings.seed, *cell))
 
 
 async def judge_again(response: ResponseToJudge, value: Value, record: ValueRecord) -> int:
@@ -168,12 +191,17 @@ async def judge_again(response: ResponseToJudge, value: Value, record: ValueReco
         How many were asked about; those that have a ranking now have it in the record.
     """
     failed = [n for n, window in enumerate(record["windows"]) if not is_judged(window)]
+    # Where all judges see a window, their records of it follow one another.
+    several = len(response.judges) if response.settings.panel == "all" else 1
 
     async def one(number: int) -> WindowRecord:
         told = record["windows"][number]
         pairs = zip(told["texts"], told["anchors"], strict=True)
         window = Window(tuple(Anchor(text, at) for text, at in pairs), tuple(told["shown"]))
-        return await _judge(response, value, window, number)
+        judge = next((g for g in response.judges if g.name == told.get("judge", g.name)), None)
+        if judge is None:
+            return told
+        return await _judge(response, judge, value, window, number // several)
 
     asked = [one(number) for number in failed]
     judged = [await asked[0]] if len(asked) == 1 else await collect(*asked)
@@ -188,7 +216,7 @@ async def _adaptive(
     record: ValueRecord,
     anchors: Sequence[Anchor],
     own: NDArray[np.bool_],
-    places: Sequence[int],
+    plan: Sequence[_Turn],
     generator: np.random.Generator,
 ) -> None:
     """Windows one after the other, until the budget, the target or the anchors are used up.
@@ -204,7 +232,7 @@ async def _adaptive(
     count = settings.window_size - 1
     judged: list[WindowRecord] = []
     posterior = None
-    for number, place in enumerate(places):
+    for number, (graders, place) in enumerate(plan):
         if usable.sum() < count:
             break
         free = np.flatnonzero(usable & own)
@@ -225,11 +253,16 @@ async def _adaptive(
         usable[chosen] = False
         shown = shown_order(place, settings.window_size, generator)
         window = Window(tuple(anchors[i] for i in chosen), shown)
-        judged.append(await _judge(response, value, window, number))
+        asked = [_judge(response, grader, value, window, number) for grader in graders]
+        new = [await asked[0]] if len(asked) == 1 else await collect(*asked)
+        judged += new
         record["windows"] = judged
-        if not is_judged(judged[-1]):
+        if not any(map(is_judged, new)):
             continue
-        running.learn(value.name, item, number, judged[-1])
+        # Anchors are chosen, and the end is found, as if a panel were one judge.
+        for place_of_judge, one in enumerate(new):
+            if is_judged(one):
+                running.learn(value.name, item, number * len(new) + place_of_judge, one)
         if settings.target_se is None:
             continue
         told = [one for one in judged if is_judged(one)]
@@ -241,27 +274,43 @@ async def _adaptive(
 
 
 async def _judge(
-    response: ResponseToJudge, value: Value, window: Window, number: int
+    response: ResponseToJudge, grader: Grader, value: Value, window: Window, number: int
+) -> WindowRecord:
+    """One judge's judgement of one window, named where there are several judges."""
+    with accounting() as used:
+        if grader.dead is not None:
+            record = _record(window, ())
+            record["failure"], record["error"] = "provider error", grader.dead
+        else:
+            record = await _ask(response, grader, value, window, number)
+    response.used.setdefault(grader.name, Used()).plus(used)
+    if len(response.judges) > 1:
+        record["judge"] = grader.name
+    return record
+
+
+async def _ask(
+    response: ResponseToJudge, grader: Grader, value: Value, window: Window, number: int
 ) -> WindowRecord:
     settings = response.settings
     names = (response.sample_id, response.epoch, value.theory, value.name, number)
     if settings.judge_mode in ("rating", "placement"):
-        return await _rate(response, value, window, names)
+        return await _rate(response, grader, value, window, names)
     registry = response.sample.registry
     theory, said = registry.theories[value.theory], registry.sentences
     texts = [response.text if i == 0 else window.anchors[i - 1].text for i in window.shown]
     fallback, earlier, before = None, 0, []
-    if settings.judge_mode == "choice" and str(response.model) in response.without_logprobs:
+    if settings.judge_mode == "choice" and str(grader.model) in response.without_logprobs:
         fallback = "no logprobs: found earlier in the run"
     elif settings.judge_mode == "choice":
         generator = generator_for(settings.seed, "choice labels", *names)
         choice = await ask_choice(
-            response.model,
+            grader.model,
             value,
             theory,
             texts,
             generator,
-            own_config=response.named,
+            own_config=grader.named,
             sentences=said,
         )
         chosen = _record(window, choice.labels)
@@ -273,14 +322,14 @@ async def _judge(
         fallback, earlier = f"{choice.failure}: {choice.error or choice.raw[:200]}", choice.calls
         before = [choice.raw]
         if choice.failure == "no logprobs":
-            response.without_logprobs.add(str(response.model))
+            response.without_logprobs.add(str(grader.model))
     labels = draw_labels(texts, generator_for(settings.seed, "labels", *names))
     judgement = await judge_window(
-        response.model,
+        grader.model,
         response.wording.ranking(value, theory, texts, labels, said),
         labels,
         attempts=settings.judge_attempts,
-        own_config=response.named,
+        own_config=grader.named,
         form=worded(RANKING, response.wording),
         sentences=said,
     )
@@ -296,6 +345,7 @@ async def _judge(
 
 async def _rate(
     response: ResponseToJudge,
+    grader: Grader,
     value: Value,
     window: Window,
     names: tuple[str, int, str, str, int],
@@ -328,11 +378,11 @@ async def _rate(
     else:
         prompt = response.wording.rating(value, theory, texts, labels, said)
     judgement = await judge_window(
-        response.model,
+        grader.model,
         prompt,
         asked,
         attempts=settings.judge_attempts,
-        own_config=response.named,
+        own_config=grader.named,
         form=form,
         sentences=said,
     )

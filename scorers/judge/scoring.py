@@ -4,10 +4,8 @@ What Inspect's scorer and any other harness share: a response as text goes in, a
 comes out. The judge is asked through Inspect's model interface, inside an Inspect task or outside.
 """
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from logging import getLogger
 from typing import Any
@@ -29,6 +27,7 @@ from valueflow.scorers.judge.calls.memory import (
     state_of,
 )
 from valueflow.scorers.judge.calls.spending import budget_of
+from valueflow.scorers.judge.panel import Grader, arguments_hash, check_panel_mode, why_dead
 from valueflow.scorers.judge.questions.rating import RATING_READER_VERSION
 from valueflow.scorers.judge.questions.refusals import (
     REFUSAL_VERSION,
@@ -73,28 +72,26 @@ class Answer:
 
 @dataclass
 class Judging:
-    """A run's judge, and what was learnt about it so far.
+    """A run's judges, and what was learnt about them so far.
 
     Attributes:
-        grader: gives the judge and whether it was named, see `grader_model`; called only for a
-            response that has to be judged.
+        graders: gives the judges, see `graders_of_run`; called only for a response that has to be
+            judged.
         without_logprobs: judges found to return no logprobs.
-        spending: what it may cost.
-        states: of its judges, by name: how they fare, see `JudgeState`.
-        asked: name of the judge that was asked last.
+        spending: what they may cost; a panel's judges have equal shares of it.
+        states: of the judges, by name: how they fare, see `JudgeState`.
         running: what the run's windows say of its judges so far, by name and by what is assumed and
-            asked.
+            asked; a panel's are taken as one judge there.
     """
 
-    grader: Callable[[], tuple[Model, bool]]
+    graders: Callable[[], Sequence[Grader]]
     without_logprobs: set[str] = field(default_factory=set)
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
-    asked: str | None = None
     running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    _told_spent: bool = False
+    _told_spent: set[str] = field(default_factory=set)
 
     def versions_of(self, sample: SampleSettings) -> dict[str, str]:
         """Versions of the package and of every text that decides a score of a sample; one mapping
@@ -116,38 +113,66 @@ class Judging:
             }
         return self._versions[said.place + said.version]
 
-    def judge(self) -> tuple[Model, bool]:
-        """The judge, asked under a state of this run, and whether it was named."""
-        model, named = self.grader()
-        self.asked = str(model)
-        if state_of(model) is not None:
-            return model, named
-        name = str(model)
-        if name not in self.states:
-            self.states[name] = JudgeState(budget=budget_of(self.spending, model))
-        return judge_with(model, self.states[name]), named
+    def judges(self, sample: SampleSettings) -> list[Grader]:
+        """The judges, each asked under a state of this run.
 
-    def running_judge(self, model: Model, settings: EvaluatorSettings) -> RunningJudge:
-        """What the run's windows say so far of a judge that is asked in one way."""
+        Raises:
+            OptionError: judges are to share windows, and there is one.
+        """
+        graders = list(self.graders())
+        check_panel_mode(sample.evaluator.panel, len(graders))
+        found = []
+        for grader in graders:
+            if state_of(grader.model) is None:
+                if grader.name not in self.states:
+                    budget = budget_of(self.spending, grader.model, len(graders))
+                    self.states[grader.name] = JudgeState(budget=budget)
+                model = judge_with(grader.model, self.states[grader.name])
+                # What is known of the provider itself is asked of the model as it was given.
+                found.append(replace(grader, model=model, dead=why_dead(grader)))
+            else:
+                found.append(grader)
+        return found
+
+    def running_judge(self, judges: Sequence[Grader], settings: EvaluatorSettings) -> RunningJudge:
+        """What the run's windows say so far of judges that are asked in one way."""
         rated = settings.judge_mode in ("rating", "placement")
         assumed = (settings.design_scale, settings.design_text_sd)
-        key = (str(model), settings.judge_mode, *assumed)
+        key = (*(judge.name for judge in judges), settings.judge_mode, *assumed)
         return self.running.setdefault(key, RunningJudge(rated, *assumed))
 
-    def spent(self, why: str) -> None:
-        """Says once that the budget is spent, and how to go on."""
-        if not self._told_spent:
-            self._told_spent = True
+    def spent(self, why: str, judge: str | None = None) -> None:
+        """Says once that the budget is spent, and how to go on; of one judge of a panel, or all."""
+        if (judge or "") in self._told_spent:
+            return
+        self._told_spent.add(judge or "")
+        if judge is not None:
             logger.warning(
-                f"{why}: responses from here on are unscored (budget). What was judged is kept; "
-                "to go on, score the log again with a budget for the rest: inspect score LOG "
-                "--scorer valueflow/intensity --action overwrite"
+                f"{judge}: its share of the budget is spent ({why}); the other judges go on "
+                "without it, and `valueflow repair` asks it for the rest"
             )
+            return
+        logger.warning(
+            f"{why}: responses from here on are unscored (budget). What was judged is kept; "
+            "to go on, score the log again with a budget for the rest: inspect score LOG "
+            "--scorer valueflow/intensity --action overwrite"
+        )
 
-    def record(self, model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
-        """What a log says of the judge and of how it was asked; built once for each of both."""
+    def gone(self, judge: Grader) -> None:
+        """Says once that a judge of a panel is not asked any more."""
+        state = state_of(judge.model)
+        if state is None or not state.gone or f"gone {judge.name}" in self._told_spent:
+            return
+        self._told_spent.add(f"gone {judge.name}")
+        logger.warning(
+            f"{judge.name} gave nothing but errors ({state.last_error}); the other judges go on "
+            "without it"
+        )
+
+    def record(self, judges: Sequence[Grader], sample: SampleSettings) -> dict[str, Any]:
+        """What a log says of the judges and of how they were asked; built once for each of both."""
         key = (
-            str(model),
+            *(judge.name for judge in judges),
             sample.evaluator.model_dump_json(),
             sample.catalogue,
             sample.prompts,
@@ -155,9 +180,9 @@ class Judging:
             *sample.rules().values(),
         )
         if key not in self._records:
-            if not named:
+            if not judges[0].named:
                 logger.warning(SELF_JUDGED)
-            self._records[key] = _judge_record(model, named, sample)
+            self._records[key] = _judge_record(judges, sample)
         return self._records[key]
 
 
@@ -175,15 +200,26 @@ async def score_response(
         sample: what it was steered toward and is scored on.
         judging: the run's judge.
     """
-    with accounting() as used:
-        record = await _score_response(answer, sample, judging)
-    if judging.asked is not None and used != Used():
-        record["judge_used"] = {"model": judging.asked, **asdict(used)}  # type: ignore[typeddict-item]
+    used: dict[str, Used] = {}
+    record = await _score_response(answer, sample, judging, used)
+    _note_used(record, used)
     return record
 
 
+def _note_used(record: ResponseRecord, used: Mapping[str, Used]) -> None:
+    """What each judge's questions took; of one that was asked nothing, nothing."""
+    taken = [
+        {"model": name, **asdict(account)} for name, account in used.items() if account != Used()
+    ]
+    judges = record.get("judge", {}).get("judges")
+    if taken and (judges is not None or len(taken) > 1):
+        record["judges_used"] = taken  # type: ignore[typeddict-item]
+    elif taken:
+        record["judge_used"] = taken[0]  # type: ignore[typeddict-item]
+
+
 async def _score_response(
-    answer: Answer, sample: SampleSettings, judging: Judging
+    answer: Answer, sample: SampleSettings, judging: Judging, used: dict[str, Used]
 ) -> ResponseRecord:
     registry = sample.registry
     defaults = registry.defaults.evaluator
@@ -216,12 +252,12 @@ async def _score_response(
     judged = [value_record(value, sample) for value in values]
     try:
         if record["unscored"] != "cut":
-            await _note_refusal(record, answer, shown, sample, judging)
+            await _note_refusal(record, answer, shown, sample, judging, used)
         if record["refusal"] and not (response and sample.refusals == "rank"):
             record["unscored"] = "refusal"
         if record["unscored"] is None:
-            model, named = judging.judge()
-            record["judge"] = judging.record(model, named, sample)
+            judges = judging.judges(sample)
+            record["judge"] = judging.record(judges, sample)
             judged = await judge_response(
                 ResponseToJudge(
                     text=shown,
@@ -229,15 +265,14 @@ async def _score_response(
                     epoch=answer.epoch,
                     sample=sample,
                     exemplars=answer.exemplars,
-                    model=model,
-                    named=named,
+                    judges=judges,
                     without_logprobs=judging.without_logprobs,
-                    running=judging.running_judge(model, sample.evaluator),
+                    running=judging.running_judge(judges, sample.evaluator),
+                    used=used,
                 ),
                 values,
             )
-            if told := _over_budget(model, judged):
-                raise BudgetSpent(told)
+            _check_budgets(judges, judged, judging)
             if not all(map(_ranked, judged)):
                 record["unscored"] = "grader_failed"
     except* BudgetSpent as spent:  # Of several windows at once.
@@ -263,38 +298,43 @@ async def repair_response(
         How many windows were asked about.
     """
     registry = sample.registry
-    model, named = judging.judge()
     identity, _, epoch = record["item"].rpartition("#")
+    judges = judging.judges(sample)
+    used: dict[str, Used] = {}
     response = ResponseToJudge(
         text=sendable(strip_reasoning(text))[: registry.defaults.evaluator.judge_characters],
         sample_id=identity,
         epoch=int(epoch),
         sample=sample,
         exemplars=frozenset(),
-        model=model,
-        named=named,
+        judges=judges,
         without_logprobs=judging.without_logprobs,
-        running=judging.running_judge(model, sample.evaluator),
+        running=judging.running_judge(judges, sample.evaluator),
+        used=used,
     )
     asked = 0
-    with accounting() as used:
-        for value in record["values"].values():
-            if all(map(is_judged, value["windows"])):
-                continue
-            node = registry.value(value["value"], value["theory"])
-            asked += await judge_again(response, node, value)
-    before = judge_usage([record]).get(str(model))
-    total = {"model": str(model), **asdict(used)}
-    if before is not None:
-        total |= {name: total[name] + before[name] for name in asdict(used)}  # type: ignore[literal-required]
-    record["judge_used"] = total  # type: ignore[typeddict-item]
+    for value in record["values"].values():
+        if all(map(is_judged, value["windows"])):
+            continue
+        node = registry.value(value["value"], value["theory"])
+        asked += await judge_again(response, node, value)
+    for name, before in judge_usage([record]).items():
+        used.setdefault(name, Used()).plus(
+            Used(**{n: before[n] for n in asdict(Used())})  # type: ignore[literal-required]
+        )
+    _note_used(record, used)
     if record["unscored"] == "grader_failed" and all(map(_ranked, record["values"].values())):
         record["unscored"] = None
     return asked
 
 
 async def _note_refusal(
-    record: ResponseRecord, answer: Answer, shown: str, sample: SampleSettings, judging: Judging
+    record: ResponseRecord,
+    answer: Answer,
+    shown: str,
+    sample: SampleSettings,
+    judging: Judging,
+    used: dict[str, Used],
 ) -> None:
     """Finds out whether the response declines, by filter, judge or phrases, and by which."""
     words = sample.registry.defaults.evaluator.refusal_words
@@ -305,14 +345,23 @@ async def _note_refusal(
         return
     record["refusal_check"] = "phrases"
     if sample.refusal_check == "judge":
-        model, named = judging.judge()
-        found = await ask_refusal(
-            model, answer.question, shown, own_config=named, sentences=sample.registry.sentences
-        )
-        record["refusal_raw"] = found.raw or str(found.error)
-        if found.refusal is not None:
-            record["refusal"], record["refusal_check"] = found.refusal, "judge"
-            return
+        # A panel's first judge decides; the next one where it gives no answer.
+        for judge in judging.judges(sample):
+            if judge.dead is not None:
+                continue
+            with accounting() as account:
+                found = await ask_refusal(
+                    judge.model,
+                    answer.question,
+                    shown,
+                    own_config=judge.named,
+                    sentences=sample.registry.sentences,
+                )
+            used.setdefault(judge.name, Used()).plus(account)
+            record["refusal_raw"] = found.raw or str(found.error)
+            if found.refusal is not None:
+                record["refusal"], record["refusal_check"] = found.refusal, "judge"
+                return
         record["refusal_check"] = "phrases, since the judge gave no answer"
     record["refusal"] = is_refusal(strip_reasoning(answer.text), words, sample.language)
 
@@ -331,12 +380,32 @@ def _first(group: BaseException) -> str:
     return str(group)
 
 
-def _over_budget(model: Model, judged: list[ValueRecord]) -> str | None:
+def _check_budgets(judges: Sequence[Grader], judged: list[ValueRecord], judging: Judging) -> None:
+    """Sees which judges had no budget left for a response.
+
+    A panel goes on without a judge whose share is spent; that judge's windows have no judgement.
+
+    Raises:
+        BudgetSpent: no judge had any.
+    """
+    told = {}
+    for judge in judges:
+        judging.gone(judge)
+        if why := _over_budget(judge, judged):
+            told[judge.name] = why
+    if len(told) == len(judges):
+        raise BudgetSpent(next(iter(told.values())))
+    for name, why in told.items():
+        judging.spent(why, name)
+
+
+def _over_budget(judge: Grader, judged: list[ValueRecord]) -> str | None:
     """What a window without a judgement was told, where the budget refused a call; else None."""
-    state = state_of(model)
+    state = state_of(judge.model)
     if state is None or state.budget is None or not state.budget.refused:
         return None
-    lost = (w["error"] for one in judged for w in one["windows"] if not is_judged(w))
+    windows = (w for one in judged for w in one["windows"] if not is_judged(w))
+    lost = (w["error"] for w in windows if w.get("judge", judge.name) == judge.name)
     return next((error for error in lost if error is not None), None)
 
 
@@ -344,16 +413,38 @@ def _ranked(record: ValueRecord) -> bool:
     return any(is_judged(window) for window in record["windows"])
 
 
-def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str, Any]:
+def _judge_record(judges: Sequence[Grader], sample: SampleSettings) -> dict[str, Any]:
+    """What a log says of who judged and how; of a panel, names and settings of all together."""
     settings = sample.evaluator
     vidb = vidb_of_run(settings.vidb, settings.columns, sample.registry)
+    first = judges[0]
+    who: dict[str, Any] = {
+        "model": first.name,
+        "is_evaluated_model": not first.named,
+        "config": _config(first.model),
+        "model_args": arguments_hash(first.model),
+    }
+    if len(judges) > 1:
+        listed = [
+            {
+                "name": judge.name,
+                "role": judge.role,
+                "model": str(judge.model),
+                "config": _config(judge.model),
+                "model_args": arguments_hash(judge.model),
+            }
+            for judge in judges
+        ]
+        who = {
+            "model": " + ".join(judge.name for judge in judges),
+            "is_evaluated_model": False,
+            "config": {},
+            "model_args": " + ".join(str(one["model_args"]) for one in listed),
+            "judges": listed,
+            "panel": settings.panel,
+        }
     return {
-        "model": str(model),
-        "is_evaluated_model": not named,
-        "config": model.config.model_dump(exclude_none=True, exclude={"response_schema"}),
-        "model_args": hashlib.sha256(
-            json.dumps(model.model_args, sort_keys=True, default=str).encode()
-        ).hexdigest()[:16],
+        **who,
         "prompt_version": _prompt_version(settings.judge_mode, sample.registry.sentences),
         "wording": sample.registry.sentences.version,
         "vidb": vidb.source.reference,
@@ -363,3 +454,7 @@ def _judge_record(model: Model, named: bool, sample: SampleSettings) -> dict[str
         # As they were in force: an argument of the scorer goes before what the sample says.
         **sample.rules(),
     }
+
+
+def _config(model: Model) -> dict[str, Any]:
+    return model.config.model_dump(exclude_none=True, exclude={"response_schema"})

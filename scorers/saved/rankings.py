@@ -8,9 +8,10 @@
   failed on, or `choice` may stand in its place: the judge's probability that each index supports
   most. `ratings` may stand beside it or in its place: the judge's number for each index, the
   response first (null for an anchor that it was not asked about), and `rating_scale`, the ends of
-  its scale. Other fields are kept;
+  its scale. `judge` names the judge where there are several, in all lines. Other fields are kept;
 - the ranking CSV of the method's published scripts: `row_idx, target_text, db_text_i, db_score_i,
-  ranking`, a JSON list, 1-based, in which 1 is the response, always shown first.
+  ranking`, a JSON list, 1-based, in which 1 is the response, always shown first; and `judge`, where
+  there is such a column.
 """
 
 import csv
@@ -30,10 +31,15 @@ from valueflow.scorers.estimate.responses import LIMIT
 from valueflow.scorers.estimate.table import WindowRecordError, WindowTable
 from valueflow.scorers.records import (
     Distinct,
+    JudgeUsed,
     ResponseRecord,
+    dropped_judges,
+    dropped_note,
     is_judged,
+    judge_usage,
     lost_windows,
     measured,
+    used_of,
     window_records,
 )
 
@@ -52,6 +58,7 @@ FIELDS = {
     "ratings",
     "rating_scale",
     "position",
+    "judge",
 }
 _DROPPED_FIELDS = {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
 
@@ -66,6 +73,9 @@ class SavedRankings:
         without: (item, cell, value) of responses that have no ranking at all, and why.
         dropped: what was left out, with counts, for the user to see.
         words: (item, cell) to the number of words of its response, where that is known.
+        notes: which judges of a panel were left out, and why.
+        judges: windows of each judge of a panel that it judged, and that are lost.
+        used: what each judge took, where logs tell it.
     """
 
     table: WindowTable
@@ -73,6 +83,9 @@ class SavedRankings:
     without: dict[tuple[str, str, str], str]
     dropped: Counter[str] = field(default_factory=Counter)
     words: dict[tuple[str, str], int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    judges: dict[str, tuple[int, int]] = field(default_factory=dict)
+    used: dict[str, JudgeUsed] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,9 +101,12 @@ class _Reading:
     dropped: Counter[str] = field(default_factory=Counter)
     distinct: Distinct = field(default_factory=Distinct)
     words: dict[tuple[str, str], int] = field(default_factory=dict)
+    judges: dict[str, list[int]] = field(default_factory=dict)
+    used: dict[str, JudgeUsed] = field(default_factory=dict)
 
     def keep(self, row: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self.rows.append(row)
+        self.count(record.get("judge"), lost=0)
         key = (str(record.get("item")), str(record.get("cell")))
         path = self.files[-1][1]
         first = self.ranked.setdefault(key, path)
@@ -124,7 +140,13 @@ class _Reading:
                 path, f"more than one {what}: {told}. Score each one's logs on their own"
             )
 
+    def count(self, judge: object, *, lost: int) -> None:
+        """Counts a window of a panel's judge, one that it judged or one that is lost."""
+        if isinstance(judge, str):
+            self.judges.setdefault(judge, [0, 0])[lost] += 1
+
     def fail(self, record: Mapping[str, Any], reason: str) -> None:
+        self.count(record.get("judge"), lost=1)
         self.dropped[f"windows without a ranking ({reason})"] += 1
         key = (str(record["item"]), str(record["cell"]), str(record["value"]))
         self.failed.setdefault(key, reason)
@@ -170,8 +192,22 @@ def read_rankings(
         path = next(p for start, p in reversed(reading.files) if start <= error.record)
         message = re.sub(r"^record \d+, ", "", str(error))
         raise InputFileError(path, message, row=reading.rows[error.record]) from None
+    counts = {name: (judged, lost) for name, (judged, lost) in reading.judges.items()}
+    notes = []
+    if out := dropped_judges(counts):
+        notes = [dropped_note(name, counts[name]) for name in out]
+        table = table.of_judges([name for name in table.judges if name not in out])
     without = {k: why for k, why in reading.failed.items() if k[:2] not in reading.ranked}
-    return SavedRankings(table, reading.extra, without, reading.dropped, reading.words)
+    return SavedRankings(
+        table,
+        reading.extra,
+        without,
+        reading.dropped,
+        reading.words,
+        notes,
+        counts,
+        reading.used,
+    )
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -296,6 +332,8 @@ def _reference_csv(
                     column=empty,
                 )
             texts = [row.get(c.replace("score", "text")) for c in used]
+            if (row.get("judge") or "").strip():
+                record["judge"] = row["judge"]
             record |= {"anchors": [row[c] for c in used], "order": order}
             if all(texts):
                 record["texts"] = texts
@@ -355,6 +393,12 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 reading.dropped[f"responses unscored ({reading.failed[key]})"] += 1
         if lost_windows([response]):
             failed.append(response)
+        for window in (w for v in response["values"].values() for w in v["windows"]):
+            if not is_judged(window):
+                reading.count(window.get("judge"), lost=1)
+        if used_of(response):
+            so_far = {"judges_used": list(reading.used.values())}
+            reading.used = judge_usage([cast(ResponseRecord, so_far), response])
         before = reading.distinct.repeated
         for record in window_records(measured([reading.distinct.of(response)])):
             yield reading.keep(number, record)

@@ -48,9 +48,9 @@ from valueflow.scorers.records import (
     window_records,
 )
 from valueflow.scorers.summary.cells import CellSummary, cell_summaries, cells_present
+from valueflow.scorers.summary.designs.pairs import pair_parts
+from valueflow.scorers.summary.designs.squares import square_parts
 from valueflow.scorers.summary.dose_response import value_parts
-from valueflow.scorers.summary.pairs import pair_parts
-from valueflow.scorers.summary.squares import square_parts
 
 __all__ = [
     "AVERAGE",
@@ -225,7 +225,7 @@ JUDGE = (
     "wording",
     "vidb_sha256",
     "judge_mode",
-    "panel",
+    "anchor_panel",
 )
 """What makes a judge: the same model asks for another scale, place effect and disagreement with
 texts where it is set or asked otherwise, told otherwise what values mean, or shown other texts."""
@@ -293,9 +293,10 @@ def scale_differences(
 
 
 def _identity(judge: dict[str, Any]) -> str:
-    # Records of the first wording do not say which it is.
-    known = {"wording": "1", **judge}
-    return json.dumps({key: known.get(key) for key in JUDGE}, sort_keys=True, default=str)
+    # Records of the first wording do not say which it is, and earlier ones have the table of
+    # anchors as `panel`.
+    made = {"wording": "1", "anchor_panel": judge.get("panel"), **judge}
+    return json.dumps({key: made.get(key) for key in JUDGE}, sort_keys=True, default=str)
 
 
 def _told(judge: dict[str, Any], key: str) -> str:

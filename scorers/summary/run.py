@@ -11,16 +11,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from valueflow.scorers.estimate.covariance import JointCells
-from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+from valueflow.scorers.estimate.evaluation import (
+    Evaluation,
+    FittedPanel,
+    evaluate,
+    fit_panel,
+    own_estimates,
+)
 from valueflow.scorers.estimate.table import WindowTable
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import (
     ResponseRecord,
+    dropped_judges,
+    dropped_note,
     is_judged,
+    judge_usage,
+    judged_and_lost,
     lost_windows,
     measured,
+    used_of,
     window_records,
 )
+from valueflow.scorers.summary.agreement import PanelSummary, panel_summary
 from valueflow.scorers.summary.cells import (
     CellKey,
     CellSummary,
@@ -29,7 +41,9 @@ from valueflow.scorers.summary.cells import (
     cells_present,
     published_signs,
 )
-from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.designs.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.dose_response import (
     ValueSummary,
     published_summaries,
@@ -37,8 +51,6 @@ from valueflow.scorers.summary.dose_response import (
     steered_orders,
     value_summaries,
 )
-from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
-from valueflow.scorers.summary.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.stability.length import LengthEffect, length_effect
 
 __all__ = [
@@ -52,6 +64,10 @@ __all__ = [
 ]
 
 
+HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
+"""Figures that the tasks show first, each with its standard error."""
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """Everything that a run says.
@@ -62,6 +78,7 @@ class RunSummary:
         counts: responses, refusals, windows, judge calls and what was lost or repaired.
         evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
         length: how the judge takes the length of texts; None where the anchors do not tell.
+        panel: what several judges say of themselves; None where there was one.
     """
 
     cells: list[CellSummary]
@@ -74,13 +91,14 @@ class RunSummary:
     composites: list[CompositeSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     length: LengthEffect | None = None
+    panel: PanelSummary | None = None
 
 
 def summarize(responses: Iterable[ResponseRecord], estimator: str = "population") -> RunSummary:
     """Sums up a run, or as much of one as there is.
 
     Args:
-        responses: records of responses, from one judge, scored or not.
+        responses: records of responses, from one judge or one panel, scored or not.
         estimator: see `evaluate`.
 
     Raises:
@@ -91,12 +109,13 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
     cells = cells_present(given)
     records = sorted(given, key=lambda response: (response["query"], response["item"]))
     kept = list(measured(records))
-    table = WindowTable.from_records(window_records(kept))
-    evaluation = _evaluation(table, cells, estimator)
+    table = _table(kept)
+    fitted = fit_panel(table) if table is not None and estimator == "population" else None
+    evaluation = _evaluation(table, cells, estimator, fitted)
     ranked = any(_ranked(response) for response in records if response["refusal"])
-    with_refusals = WindowTable.from_records(window_records(records)) if ranked else None
-    everything = _evaluation(with_refusals, cells, estimator) if with_refusals else None
-    length = length_effect(table, [response["words"] for response in kept])
+    everything = _evaluation(_table(records), cells, estimator) if ranked else None
+    words = [response["words"] for response in kept]
+    length = length_effect(table, words) if table is not None else None
     joint = _joint(evaluation) if evaluation is not None else None
     if joint is not None and estimator == "population":
         orders = steered_orders(cells, joint)
@@ -108,6 +127,10 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         signs = published_signs(queries, cells)
         summaries = cell_summaries(records, cells, evaluation, signs, everything)
         values, overall = published_summaries(summaries, queries)
+    panel = None
+    several = len(judged_and_lost(records)) > 1
+    if several and table is not None and fitted is not None and evaluation is not None:
+        panel = _panel(records, cells, table, fitted, evaluation)
     summary = RunSummary(
         cells=summaries,
         values=values,
@@ -117,27 +140,73 @@ def summarize(responses: Iterable[ResponseRecord], estimator: str = "population"
         notes=[
             *lost_note(records),
             *cut_note(records),
+            *panel_notes(records),
             *target_note(records),
             *(length.notes() if length else []),
             *(evaluation.notes if evaluation else []),
         ],
         length=length,
+        panel=panel,
     )
     if joint is not None and any(key.design != "steer" for key in cells.values()):
         _add_designs(summary, joint)
     return summary
 
 
-def _evaluation(table: WindowTable, cells: dict[str, CellKey], estimator: str) -> Evaluation | None:
+def _table(records: Sequence[ResponseRecord]) -> WindowTable | None:
+    """The windows of a run, without those of judges that were dropped; None where there is none."""
+    table = WindowTable.from_records(window_records(records))
     if not table.windows:
         return None
-    scored = set(table.cells)
+    if out := dropped_judges(judged_and_lost(records)):
+        table = table.of_judges([name for name in table.judges if name not in out])
+    return table
+
+
+def _evaluation(
+    table: WindowTable | None,
+    cells: dict[str, CellKey],
+    estimator: str,
+    fitted: FittedPanel | None = None,
+) -> Evaluation | None:
+    if table is None:
+        return None
+    scored = {table.cells[code] for code in set(table.item_cell[table.item].tolist())}
     baselines = {
         cell: key.default
         for cell, key in cells.items()
         if not key.is_default and cell in scored and key.default in scored
     }
-    return evaluate(table, estimator=estimator, baselines=baselines)
+    return evaluate(table, estimator=estimator, baselines=baselines, fitted=fitted)
+
+
+def _panel(
+    records: Sequence[ResponseRecord],
+    cells: dict[str, CellKey],
+    table: WindowTable,
+    fitted: FittedPanel,
+    evaluation: Evaluation,
+) -> PanelSummary:
+    """The panel, with the averages over values, pairs and so on without each of its judges."""
+    without = {}
+    for name in evaluation.panel:
+        rest = fitted.without(name)
+        others = _evaluation(table.of_judges(rest.names), cells, "population", rest)
+        assert others is not None
+        joint = _joint(others)
+        orders = steered_orders(cells, joint)
+        signs = sign_accuracies(cells, orders)
+        summaries = cell_summaries(records, cells, others, signs, None)
+        values, overall = value_summaries(summaries, joint, orders)
+        part = RunSummary(summaries, values, overall, {}, others)
+        if any(key.design != "steer" for key in cells.values()):
+            _add_designs(part, joint)
+        without[name] = part.overall
+    counts, used = judged_and_lost(records), judge_usage(records)
+    own = own_estimates(table, fitted)
+    return panel_summary(
+        fitted.names, own, table.query_rank, evaluation.shared, counts, used, without
+    )
 
 
 def _ranked(response: ResponseRecord) -> bool:
@@ -185,6 +254,16 @@ def lost_note(records: Iterable[ResponseRecord]) -> list[str]:
         f"{count:,} {'window has' if count == 1 else 'windows have'} no ranking: {told}{others}. "
         "`valueflow repair` asks for them again, and for no other"
     ]
+
+
+def panel_notes(records: Sequence[ResponseRecord]) -> list[str]:
+    """A sentence on each judge of a panel that was left out; none where all were kept."""
+    counts = judged_and_lost(records)
+    notes = []
+    for name in dropped_judges(counts):
+        why = next(iter(lost_windows(records, name)), None)
+        notes.append(dropped_note(name, counts[name], why))
+    return notes
 
 
 def target_note(records: Iterable[ResponseRecord]) -> list[str]:
@@ -238,9 +317,8 @@ def cut_note(records: Iterable[ResponseRecord]) -> list[str]:
 
 def _calls(response: ResponseRecord) -> int:
     """Calls that reached the judge's provider."""
-    used = response.get("judge_used")
-    if used is not None:
-        return used["asked"] + used["failed"]
+    if used := used_of(response):
+        return sum(one["asked"] + one["failed"] for one in used)
     # Earlier records do not tell which of them a cache answered.
     windows = [w for record in response["values"].values() for w in record["windows"]]
     return sum(window["calls"] for window in windows) + ("refusal_raw" in response)
@@ -264,7 +342,7 @@ def run_counts(records: Sequence[ResponseRecord]) -> dict[str, int]:
         "windows": len(windows),
         "windows_failed": sum(not is_judged(window) for window in windows),
         "judge_calls": sum(map(_calls, records)),
-        "judge_cached": sum(r["judge_used"]["cached"] for r in records if "judge_used" in r),
+        "judge_cached": sum(one["cached"] for r in records for one in used_of(r)),
         "judge_retries": sum(max(window["calls"] - 1, 0) for window in windows),
         "judge_repairs": sum(window["repaired"] for window in windows),
         "choice_fallbacks": sum(window.get("fallback") is not None for window in windows),
@@ -336,6 +414,15 @@ def flatten(summary: RunSummary) -> dict[str, float]:
         put("response_words", Figure(summary.length.response_words))
     for figure_name, figure in summary.overall.items():
         put(figure_name, figure)
+    if summary.panel is not None:
+        flat["judges"] = len(summary.panel.judges)
+        flat["judges_dropped"] = sum(judge.dropped for judge in summary.panel.judges)
+        if summary.panel.agreement.alpha is not None:
+            flat["judges alpha"] = summary.panel.agreement.alpha
+        for judge_of_panel in summary.panel.judges:
+            for figure_name in HEADLINES:
+                rest = judge_of_panel.without.get(figure_name)
+                put(f"{figure_name} without {judge_of_panel.name}", rest)
     responses = max(summary.counts["responses"], 1)
     flat["refusal_rate"] = summary.counts["refusals"] / responses
     flat["over_word_limit"] = summary.counts["over_word_limit"] / responses

@@ -70,17 +70,30 @@ def test_another_sampling_leaves_out_what_belonged_to_the_old_one() -> None:
     adaptive = {**SMALLEST, "evaluator": {"sampling": "adaptive", "target_se": 2.0}}
     assert read_sample({SAMPLE_KEY: adaptive}, {"sampling": "random"}).evaluator.target_se is None
     assert read_sample({SAMPLE_KEY: adaptive}, {"windows": 2}).evaluator.target_se == 2.0
-    fixed = read_sample({SAMPLE_KEY: adaptive}, {"panel": "panel.csv"}).evaluator
-    assert (fixed.sampling, fixed.panel, fixed.target_se) == ("fixed", "panel.csv", None)
-    panel = {**SMALLEST, "evaluator": {"sampling": "fixed", "panel": "panel.csv"}}
-    assert read_sample({SAMPLE_KEY: panel}, {"sampling": "bucket"}).evaluator.panel is None
+    fixed = read_sample({SAMPLE_KEY: adaptive}, {"anchor_panel": "panel.csv"}).evaluator
+    assert (fixed.sampling, fixed.anchor_panel, fixed.target_se) == ("fixed", "panel.csv", None)
+    panel = {**SMALLEST, "evaluator": {"sampling": "fixed", "anchor_panel": "panel.csv"}}
+    assert read_sample({SAMPLE_KEY: panel}, {"sampling": "bucket"}).evaluator.anchor_panel is None
+
+
+def test_a_panel_is_one_of_judges_and_a_table_of_that_name_one_of_anchors() -> None:
+    split = read_sample({SAMPLE_KEY: {**SMALLEST, "evaluator": {"panel": "split"}}}).evaluator
+    assert (split.panel, split.anchor_panel, split.sampling) == ("split", None, "bucket")
+    # As logs have it that are older than panels of judges.
+    older = {**SMALLEST, "evaluator": {"sampling": "fixed", "panel": "panel.csv"}}
+    found = read_sample({SAMPLE_KEY: older}).evaluator
+    assert (found.panel, found.anchor_panel, found.sampling) == ("all", "panel.csv", "fixed")
+    older = {**SMALLEST, "evaluator": {"panel": None}}
+    assert read_sample({SAMPLE_KEY: older}).evaluator.panel == "all"
+    with pytest.raises(ValueflowError, match="'splt' is none of all, split"):
+        read_sample({SAMPLE_KEY: {**SMALLEST, "evaluator": {"panel": "splt"}}})
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampling": "fixed"}, "panel: sampling=fixed needs a panel"),
-        ({"panel": "p.csv", "sampling": "bucket"}, "panel: a panel is for sampling=fixed"),
+        ({"sampling": "fixed"}, "anchor_panel: sampling=fixed needs a panel"),
+        ({"panel": "p.csv", "sampling": "bucket"}, "anchor_panel: a panel is for sampling=fixed"),
         ({"judge_mode": "choice", "sampling": "adaptive"}, "judge_mode: choice does not go with"),
         ({"target_se": 1}, "target_se: is for sampling=adaptive"),
     ],
@@ -112,7 +125,11 @@ def test_every_default_of_the_registry_is_an_options_and_can_be_used() -> None:
 def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:
     settings = EvaluatorSettings(vidb_columns={"text": "phrase"}, anchor_length="near")
     assert settings.columns == {"text": "phrase"}
-    assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {"vidb", "vidb_columns"}
+    assert set(settings.as_dict()) == set(EvaluatorSettings.model_fields) - {
+        "vidb",
+        "vidb_columns",
+        "panel",
+    }
 
 
 def test_a_cell_budget_is_shared_evenly_and_never_exceeds_the_windows_of_a_response() -> None:

@@ -9,7 +9,7 @@ from valueflow.scorers.estimate.covariance import CellErrors, JointCells
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import cell_name
 from valueflow.scorers.summary.cells import CellSummary
-from valueflow.scorers.summary.designs import Targets
+from valueflow.scorers.summary.designs.several import Targets
 
 
 def given_cells(

@@ -26,6 +26,7 @@ from valueflow.scorers.judge.asking import (
 )
 from valueflow.scorers.judge.calls.memory import JudgeState, accounting, judge_with
 from valueflow.scorers.judge.calls.spending import MoneyBudget, budget_of
+from valueflow.scorers.judge.panel import Grader
 from valueflow.scorers.judge.questions.ranking import draw_labels
 from valueflow.scorers.judge.questions.rating import RATING_SCALE
 from valueflow.scorers.judge.questions.wordings import Wording, wording_of
@@ -196,8 +197,7 @@ async def _windows(
         epoch=text.epoch,
         sample=text.sample.model_copy(update={"evaluator": evaluator}),
         exemplars=frozenset({text.text}),
-        model=judge.model,
-        named=True,
+        judges=[Grader(judge.model, True, judge.name)],
         without_logprobs=set(),
         # Every judge sees the same windows, so that nothing is learnt of one for the next.
         running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),

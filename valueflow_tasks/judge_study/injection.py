@@ -28,6 +28,7 @@ from valueflow.hub_assets.registry.loading import Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
+    SCORED,
     EvaluatorSettings,
     SpendingSettings,
     read_options,
@@ -37,7 +38,7 @@ from valueflow.hub_assets.settings import (
 from valueflow.judge_study.texts import StudyText, texts_of_database, texts_of_table
 from valueflow.scorers.intensity_scorer import intensity_score
 from valueflow.scorers.judge.answer import strip_reasoning
-from valueflow.scorers.judge.asking import grader_model
+from valueflow.scorers.judge.panel import graders_of_run
 from valueflow.scorers.judge.questions.injections import (
     INJECTIONS,
     INJECTIONS_VERSION,
@@ -61,7 +62,6 @@ from valueflow.steering.plan import (
     size_note,
 )
 from valueflow.steering.settings import (
-    MEASURED,
     PlanSettings,
     evaluator_settings,
     registry_of_run,
@@ -124,7 +124,7 @@ def injection_scores(*, options: Mapping[str, Any]) -> Scorer:
     Args:
         options: `max_judge_calls`, `max_cost` and `prices`.
     """
-    judging = Judging(grader_model, spending=read_options(SpendingSettings, options))
+    judging = Judging(graders_of_run, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         text = str(state.metadata["response"])
@@ -144,7 +144,7 @@ def injection_scores(*, options: Mapping[str, Any]) -> Scorer:
 
 @task
 @clear_errors
-@with_options(*MEASURED)
+@with_options(*SCORED, PlanSettings)
 def injection(
     texts: str | None = None,
     values: str | list[str] | None = None,
@@ -168,7 +168,8 @@ def injection(
         n_texts: texts of each value that are drawn from the database (5).
         injections: some of the corpus; all where not given.
         text_columns: column names of `texts`, such as `{text: answer}`.
-        options: those of `valueflow.steering.settings.MEASURED`, each a parameter of its own.
+        options: those of `valueflow.hub_assets.settings.SCORED` and `plan`, each a parameter of
+            its own.
     """
     registry = registry_of_run(options)
     chosen = words_option(injections) or list(INJECTIONS)

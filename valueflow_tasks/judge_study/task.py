@@ -25,6 +25,7 @@ from valueflow.hub_assets.inputs.options import (
 from valueflow.hub_assets.registry.loading import Value, definitions_hash
 from valueflow.hub_assets.settings import (
     SAMPLE_KEY,
+    SCORED,
     EvaluatorSettings,
     SpendingSettings,
     read_options,
@@ -42,7 +43,6 @@ from valueflow.steering.existing import existing_response
 from valueflow.steering.names import values_option
 from valueflow.steering.plan import CHARACTERS, PlannedSample, costs_of, run_size, size_note
 from valueflow.steering.settings import (
-    MEASURED,
     PlanSettings,
     evaluator_settings,
     registry_of_run,
@@ -60,7 +60,7 @@ N_TEXTS = 10
 
 @task
 @clear_errors
-@with_options(*MEASURED)
+@with_options(*SCORED, PlanSettings)
 def judge_stability(
     texts: str | None = None,
     values: str | list[str] | None = None,
@@ -87,7 +87,8 @@ def judge_stability(
         ways: some of `rating`, `window_rating` and `ranking`; all where not given.
         wordings: some of `standard` and `plain`; all where not given.
         text_columns: column names of `texts`, such as `{label: human_score}`.
-        options: those of `valueflow.steering.settings.MEASURED`, each a parameter of its own.
+        options: those of `valueflow.hub_assets.settings.SCORED` and `plan`, each a parameter of
+            its own.
     """
     registry = registry_of_run(options)
     _check_mode(options)
@@ -240,7 +241,7 @@ class _Planned:
     @property
     def calls(self) -> int:
         """Judge calls of one judge for the whole data set, retries not counted."""
-        return sum(one.windows for pair in self.asked for one in pair)
+        return round(sum(float(one.windows) for pair in self.asked for one in pair))
 
     def tell(self, end: bool) -> None:
         """Prints calls and, where the run is to end here, tokens and money of each judge.

@@ -7,7 +7,8 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -15,9 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from valueflow.hub_assets.settings import SAMPLE_KEY, SpendingSettings, read_sample
-from valueflow.scorers.judge.calls.memory import remembering
+from valueflow.scorers.judge.calls.memory import JudgeState, remembering
 from valueflow.scorers.judge.calls.spending import budget_of
-from valueflow.scorers.judge.model import make_grader
+from valueflow.scorers.judge.model import GraderSpec, grader_specs, make_grader
+from valueflow.scorers.judge.panel import Grader, named_graders
 from valueflow.scorers.judge.scoring import Answer, Judging, score_response
 from valueflow.scorers.records import ResponseRecord, is_judged
 
@@ -60,7 +62,8 @@ class JudgedResponses:
         asked, remembered: questions that the judge answered now, and that it had answered before.
         failed: windows that a provider's error ended; another run asks for them again.
         error: the last such error.
-        gave_up: whether the judge gave errors alone, so that it was not asked for the rest.
+        gave_up: whether the judge (of a panel, every judge) gave errors alone, so that it was not
+            asked for the rest.
     """
 
     records: list[ResponseRecord]
@@ -88,7 +91,7 @@ class JudgedResponses:
 
 def judge_responses(
     responses: Sequence[GivenResponse],
-    grader: Mapping[str, Any],
+    grader: GraderSpec,
     connections: int,
     spending: SpendingSettings,
 ) -> JudgedResponses:
@@ -96,7 +99,7 @@ def judge_responses(
 
     Args:
         responses: all responses of a run.
-        grader: from `grader_spec`.
+        grader: from `grader_spec`: a judge, or a panel.
         connections: most questions in flight.
         spending: what the judge may cost.
 
@@ -118,17 +121,26 @@ def judge_responses(
 
 async def _judge(
     responses: Sequence[GivenResponse],
-    grader: Mapping[str, Any],
+    grader: GraderSpec,
     connections: int,
     spending: SpendingSettings,
 ) -> JudgedResponses:
-    made = make_grader(grader, connections)
+    specs = grader_specs(grader)
+    made = named_graders([(role, make_grader(spec, connections)) for role, spec in specs.items()])
     records: list[ResponseRecord | None] = [None] * len(responses)
     screen = Console(stderr=True)
     progress = Progress(console=screen, transient=True, disable=not screen.is_terminal)
-    with remembering(made, connections, budget_of(spending, made)) as (model, state), progress:
+    with ExitStack() as stack, progress:
+        states: list[JudgeState] = []
+        asked: list[Grader] = []
+        for judge in sorted(made, key=lambda one: one.name):  # Files are locked in one order.
+            budget = budget_of(spending, judge.model, len(made))
+            model, state = stack.enter_context(remembering(judge.model, connections, budget))
+            states.append(state)
+            asked.append(replace(judge, model=model))
+        asked.sort(key=lambda one: one.role)
         bar = progress.add_task("Judging", total=len(responses))
-        judging = Judging(lambda: (model, True), spending=spending)
+        judging = Judging(lambda: asked, spending=spending)
         limit = anyio.CapacityLimiter(connections)
 
         async def judge_one(place: int) -> None:
@@ -139,7 +151,8 @@ async def _judge(
         async with anyio.create_task_group() as group:
             for place in range(len(responses)):
                 group.start_soon(judge_one, place)
-    await made.api.aclose()
+    for judge in made:
+        await judge.model.api.aclose()
     found = [record for record in records if record is not None]
     failed = sum(
         window["failure"] == "provider error"
@@ -147,7 +160,14 @@ async def _judge(
         for value in record["values"].values()
         for window in value["windows"]
     )
-    return JudgedResponses(found, state.asked, state.found, failed, state.last_error, state.gone)
+    return JudgedResponses(
+        found,
+        sum(state.asked for state in states),
+        sum(state.found for state in states),
+        failed,
+        next((state.last_error for state in states if state.last_error), None),
+        all(state.gone for state in states),
+    )
 
 
 async def _record(response: GivenResponse, judging: Judging) -> ResponseRecord:

@@ -22,6 +22,7 @@ from valueflow.lm_eval.survey import record_of
 from valueflow.lm_eval.tables import read_responses, read_samples, write_opinion_tables
 from valueflow.scorers.judge.calls.memory import check_cache_folder
 from valueflow.scorers.judge.model import check_grader
+from valueflow.scorers.judge.panel import check_panel
 from valueflow.scorers.survey.accuracy import flatten_options, summarize_options
 from valueflow.scorers.survey.records import OptionRecord
 
@@ -48,7 +49,7 @@ def judge_later(
     spec = grader_spec(grader)
     if spec is None:
         raise OptionError("--grader", "names no judge; give PROVIDER/MODEL")
-    check_grader(spec)
+    check_panel(check_grader(spec))
     check_cache_folder()
     given = read_responses(path)
     if len({response.doc["run"] for response in given}) > 1:

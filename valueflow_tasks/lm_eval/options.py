@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+import string
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -25,6 +26,7 @@ from valueflow.hub_assets.inputs.options import number_option, words_option, yes
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.lm_eval.leaves import Leaf
 from valueflow.scorers.judge.model import DEFAULT_CONNECTIONS, GRADER, KEYS
+from valueflow.scorers.judge.panel import is_grader_role
 from valueflow.steering.conditions import (
     Condition,
     five_value_conditions,
@@ -328,17 +330,19 @@ def output_folder(named: str | None, given: Mapping[str, Any]) -> Path | None:
 
 
 def grader_spec(raw: object) -> dict[str, Any] | None:
-    """Reads which judge a run has: a model of Inspect, or a mapping like Inspect's model roles.
+    """Reads which judges a run has: models of Inspect, or mappings like Inspect's model roles.
 
-    It is named in `--metadata '{"valueflow_grader": ...}'` or in the variable `VALUEFLOW_GRADER`:
-    `openai/gpt-5`, or `{"model": "valueflow/judge", "model_args": {"scale": 0.3}}`, in which
-    fields of the model's configuration (`"max_tokens": 4000`) may stand too.
+    They are named in `--metadata '{"valueflow_grader": ...}'` or in the variable
+    `VALUEFLOW_GRADER`: `openai/gpt-5`, or `{"model": "valueflow/judge", "model_args": {"scale":
+    0.3}}`, in which fields of the model's configuration (`"max_tokens": 4000`) may stand too. A
+    panel is a list of such judges, whose roles are then grader, grader_b, grader_c and so on.
 
     Args:
         raw: what the user gave, or None: the variable `VALUEFLOW_GRADER` is read then.
 
     Returns:
-        A mapping with the key `model`, and what else was given; None for `none`.
+        A mapping with the key `model`, and what else was given; of a panel, a mapping from roles to
+        such mappings; None for `none`.
 
     Raises:
         OptionError: no judge is named, or the mapping cannot be read.
@@ -353,13 +357,18 @@ def grader_spec(raw: object) -> dict[str, Any] | None:
             f'\'{{"{GRADER}": "PROVIDER/MODEL"}}\'. To generate now and judge later, give '
             f'"{NO_GRADER}" or --predict_only',
         )
-    if isinstance(given, str) and given.lstrip().startswith("{"):
+    if isinstance(given, str) and given.lstrip().startswith(("{", "[")):
         try:
             given = json.loads(given)
         except ValueError as error:
             raise OptionError(GRADER, f"is not valid JSON ({error})") from None
     if isinstance(given, str):
         return None if given.strip().lower() == NO_GRADER else {"model": given.strip()}
+    if isinstance(given, list):
+        return _panel_spec(given)
+    if isinstance(given, Mapping) and given and all(map(is_grader_role, map(str, given))):
+        # A panel that was read before.
+        return _panel_spec(list(given.values()))
     if not isinstance(given, Mapping) or not isinstance(given.get("model"), str):
         raise OptionError(
             GRADER, f'{given!r} names no model; write "PROVIDER/MODEL" or {{"model": ...}}'
@@ -377,3 +386,20 @@ def grader_spec(raw: object) -> dict[str, Any] | None:
     if not isinstance(spec.get("model_args", {}), Mapping):
         raise OptionError(GRADER, "model_args must be a mapping of names")
     return spec
+
+
+def _panel_spec(given: list[Any]) -> dict[str, Any]:
+    """A panel's judges by role; one alone is no panel."""
+    found = []
+    for one in given:
+        if isinstance(one, list) or (spec := grader_spec(one)) is None or "model" not in spec:
+            raise OptionError(GRADER, f"{one!r} is no judge of a panel; each names one model")
+        found.append(spec)
+    if not found:
+        raise OptionError(GRADER, "is an empty list; name at least one judge")
+    if len(found) == 1:
+        return found[0]
+    if len(found) > len(string.ascii_lowercase):
+        raise OptionError(GRADER, f"names {len(found)} judges, and 26 are the most")
+    letters = string.ascii_lowercase[1:]
+    return {f"grader_{letters[n - 1]}" if n else "grader": spec for n, spec in enumerate(found)}

@@ -32,7 +32,8 @@ from valueflow.lm_eval.options import (
     read_options,
 )
 from valueflow.scorers.judge.calls.memory import check_cache_folder
-from valueflow.scorers.judge.model import check_grader
+from valueflow.scorers.judge.model import check_grader, grader_specs
+from valueflow.scorers.judge.panel import check_panel, check_panel_mode
 from valueflow.solvers.steering_solver import steered_prompt
 from valueflow.steering.design import RunDesign, sample_settings, steering_design, topics_line
 from valueflow.steering.settings import registry_of_run
@@ -66,7 +67,8 @@ def documents(**given: Any) -> dict[str, Dataset]:
     design = steering_design(registry, conditions_of(registry, leaf, options), options.run)
     connections = max_connections(options)
     if grader is not None:
-        check_grader(grader)
+        check_panel(check_grader(grader))
+        check_panel_mode(design.settings.panel, len(grader_specs(grader)))
         check_cache_folder()
     folder = output_folder(options.output, rest)
     run = {
@@ -86,7 +88,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "system_sha256": design.system_sha256,
         "topics": design.topics,
     }
-    _print_plan(leaf.name, design, grader is not None)
+    _print_plan(leaf.name, design, 0 if grader is None else len(grader_specs(grader)))
     return {"test": Dataset.from_list(_rows(design, run))}
 
 
@@ -120,9 +122,9 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _print_plan(task: str, design: RunDesign, judged: bool) -> None:
-    planned = design.planned
-    calls = f"{planned['judge_calls']:,} judge calls" if judged else "no judge calls"
+def _print_plan(task: str, design: RunDesign, judges: int) -> None:
+    planned = design.planned(judges if design.settings.panel == "all" else 1)
+    calls = f"{planned['judge_calls']:,} judge calls" if judges else "no judge calls"
     say(
         task,
         f"{planned['queries']} queries under {len(design.conditions)} conditions: "

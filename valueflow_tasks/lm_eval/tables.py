@@ -19,6 +19,7 @@ from valueflow.lm_eval.aggregation import digest_of
 from valueflow.lm_eval.judging import GivenResponse
 from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.scorers.records import ResponseRecord, measured, window_records
+from valueflow.scorers.summary.agreement import PanelJudge
 from valueflow.scorers.summary.cells import CellSummary
 from valueflow.scorers.summary.run import RunSummary, flatten
 from valueflow.scorers.survey.records import OptionRecord
@@ -65,6 +66,8 @@ def write_tables(
 ) -> list[Path]:
     """Writes `cells_TASK_TIME.csv`, `figures_TASK_TIME.csv` and `windows_TASK_TIME.jsonl`.
 
+    Of a panel of judges `panel_TASK_TIME.csv` too: what each judge took, and figures without it.
+
     The figures are those of Inspect's log, by the same names. The windows are rankings that
     `valueflow score` reads.
 
@@ -84,7 +87,26 @@ def write_tables(
         for window in window_records(measured(records))
     )
     write_text(windows, "".join(lines))
-    return [cells, figures, windows]
+    more = []
+    if summary.panel is not None:
+        more = [folder / f"panel_{task}_{time}.csv"]
+        judges = [_judge_row(judge) for judge in summary.panel.judges]
+        write_csv(more[0], list(dict.fromkeys(name for row in judges for name in row)), judges)
+    return [cells, figures, windows, *more]
+
+
+def _judge_row(judge: PanelJudge) -> dict[str, Any]:
+    """What a judge of a panel judged and took, and the figures without it."""
+    row: dict[str, Any] = {
+        "judge": judge.name,
+        "judged": judge.judged,
+        "lost": judge.lost,
+        "dropped": judge.dropped,
+        **{n: c for n, c in (judge.used or {}).items() if n != "model"},
+    }
+    for name, figure in judge.without.items():
+        row |= {f"{name} without it": figure.value, f"{name} without it_se": figure.se}
+    return row
 
 
 def _write_figures(path: Path, flat: Mapping[str, float]) -> Path:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from valueflow.results.frames import Frames, load
+    from valueflow.results.steering.frames import Frames, load
 
 __all__ = ["Frames", "load"]
 
 __getattr__ = lazy_exports(
-    __name__, {"Frames": "valueflow.results.frames", "load": "valueflow.results.frames"}
+    __name__,
+    {"Frames": "valueflow.results.steering.frames", "load": "valueflow.results.steering.frames"},
 )

@@ -8,6 +8,7 @@ from inspect_ai.log import EvalLog
 
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.scorers.intensity_scorer import summary_of
+from valueflow.scorers.judge.panel import forget_dead
 from valueflow.scorers.records import METADATA_KEY, ResponseRecord
 from valueflow.scorers.saved.logs import ScoredLog
 from valueflow.scorers.summary.overview import overview, overview_text
@@ -22,6 +23,7 @@ class EndOfRun(Hooks):
 
     async def on_task_end(self, data: TaskEnd) -> None:
         """See `Hooks.on_task_end`."""
+        forget_dead()
         location = data.log.location.removeprefix("file://")
         try:
             records = _records(data.log)

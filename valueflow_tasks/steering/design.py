@@ -43,6 +43,7 @@ from valueflow.steering.plan import (
     check_spending,
     counts_in,
     end_with_plan,
+    judges_of_run,
     run_size,
     size_note,
 )
@@ -172,11 +173,14 @@ class RunDesign:
             "left_out": off if self.relevant else 0,
         }
 
-    @property
-    def planned(self) -> dict[str, int]:
-        """Planned counts of queries, generations and judge calls, retries not counted."""
+    def planned(self, judges: int = 1) -> dict[str, int]:
+        """Planned counts of queries, generations and judge calls, retries not counted.
+
+        Args:
+            judges: how many judge every window.
+        """
         generations = len(self.asked)
-        calls = sum(
+        calls = judges * sum(
             len(one.condition.score_on) * self.settings.windows_of(one.index, len(self.queries))
             for one in self.asked
         )
@@ -355,7 +359,7 @@ def steering_task(
             "queries": source.reference,
             "queries_revision": source.revision,
             "queries_sha256": source.sha256[:16],
-            "planned": design.planned,
+            "planned": design.planned(judges_of_run(design.settings)),
             "relevant": design.relevant,
             "topics": design.topics,
             "evaluator": design.settings.model_dump(),
@@ -479,7 +483,7 @@ def _print_plan(design: RunDesign) -> None:
     names = ", ".join(value.name for value in design.values)
     settings, size = design.settings, run_size()
     samples = planned_samples(design)
-    generations, calls = counts_in(size.of(samples))
+    generations, calls = counts_in(size.of(samples), judges_of_run(settings))
     count = len(design.values)
     lines = [
         f"valueflow: {count} {'value' if count == 1 else 'values'} ({names}), levels "

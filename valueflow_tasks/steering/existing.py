@@ -30,6 +30,7 @@ from valueflow.hub_assets.settings import (
 )
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
+from valueflow.scorers.judge.panel import is_grader_role
 from valueflow.scorers.records import cell_name
 from valueflow.steering.before import judge_answers, listed
 from valueflow.steering.plan import (
@@ -38,6 +39,7 @@ from valueflow.steering.plan import (
     check_spending,
     counts_in,
     end_with_plan,
+    judges_of_run,
     run_size,
     size_note,
 )
@@ -69,7 +71,8 @@ def existing_response() -> Solver:
     """Takes the response from the sample's metadata; no model is called."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if str(state.model).split("/")[0] == "none" and GRADER_ROLE not in model_roles():
+        judged = any(map(is_grader_role, model_roles()))
+        if str(state.model).split("/")[0] == "none" and not judged:
             raise ValueflowError(
                 f"there is no model to judge with: give --model-role {GRADER_ROLE}=PROVIDER/MODEL"
             )
@@ -122,10 +125,11 @@ def score(
     samples = _samples(rows, more)
     planned = _planned(samples, settings, asked=more["refusal_check"] == "judge")
     size = run_size()
-    calls = counts_in(planned)[1]
+    judges = judges_of_run(settings)
+    calls = counts_in(planned, judges)[1]
     print(
         f"valueflow: {len(samples):,} responses, planned {'at most ' if settings.target_se else ''}"
-        f"{counts_in(size.of(planned))[1]:,} judge calls ({settings.sampling} windows of "
+        f"{counts_in(size.of(planned), judges)[1]:,} judge calls ({settings.sampling} windows of "
         f"{settings.window_size}; retries not counted{size_note(size, len(samples))})",
         file=sys.stderr,
         flush=True,

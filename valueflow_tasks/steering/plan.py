@@ -7,7 +7,7 @@ alone, and the plan says so.
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -17,8 +17,13 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Vidb
 from valueflow.hub_assets.inputs.prices import Price
 from valueflow.hub_assets.settings import EvaluatorSettings, SpendingSettings
-from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.scorers.judge.calls.spending import price_of
+from valueflow.scorers.judge.panel import (
+    Grader,
+    check_panel_mode,
+    graders_of_run,
+    is_grader_role,
+)
 from valueflow.scorers.windows.plan import FENCE_TOKENS, PROMPT_TOKENS
 
 __all__ = [
@@ -29,6 +34,7 @@ __all__ = [
     "costs_of",
     "counts_in",
     "end_with_plan",
+    "judges_of_run",
     "run_size",
     "size_note",
 ]
@@ -51,13 +57,14 @@ class PlannedSample:
 
     Attributes:
         prompt: characters of its prompt; None where nothing is generated.
-        windows: most windows that its response is judged in, over all values.
+        windows: most windows that its response is judged in, over all values, by one judge or by
+            judges that share them.
         response: tokens of its response, about.
         refusal: whether the judge is asked if the response declines.
     """
 
     prompt: int | None
-    windows: int
+    windows: float
     response: float
     refusal: bool
 
@@ -109,11 +116,34 @@ def run_size() -> RunSize:
     )
 
 
-def counts_in(samples: Iterable[PlannedSample]) -> tuple[int, int]:
-    """Generations and most judge calls of some samples, retries not counted."""
+def counts_in(samples: Iterable[PlannedSample], judges: int = 1) -> tuple[int, int]:
+    """Generations and most judge calls of some samples, retries not counted.
+
+    Args:
+        samples: what is run.
+        judges: how many judge every window.
+    """
     samples = list(samples)
     generations = sum(sample.prompt is not None for sample in samples)
-    return generations, sum(sample.windows + sample.refusal for sample in samples)
+    return generations, round(sum(judges * s.windows + s.refusal for s in samples))
+
+
+def judges_of_run(settings: EvaluatorSettings) -> int:
+    """How many judges every window has, as far as Inspect's command line tells; at least 1.
+
+    Raises:
+        OptionError: two judges are the same, or windows are to be shared and there is one judge.
+    """
+    if not run_size().known:
+        return 1
+    judges = len(_judges()) or 1
+    check_panel_mode(settings.panel, judges)
+    return judges if settings.panel == "all" else 1
+
+
+def _judges() -> list[Grader]:
+    """The judges that the task at hand is made for; none where no role names one."""
+    return graders_of_run() if any(map(is_grader_role, model_roles())) else []
 
 
 def size_note(size: RunSize, samples: int) -> str:
@@ -186,7 +216,8 @@ def costs_of(
         model, judge: None where not known.
         prices: a table of the user's.
     """
-    generations, calls = counts_in(samples)
+    generations = counts_in(samples)[0]
+    calls = round(sum(sample.windows + sample.refusal for sample in samples))
     read = written = 0.0
     if settings is not None and vidb is not None:
         texts = [anchor.text for anchors in vidb.anchors.values() for anchor in anchors]
@@ -209,13 +240,28 @@ def costs_of(
     )
 
 
-def _active() -> tuple[Model | None, Model | None]:
-    """The model that the task is made for, and its judge; None where they are not known yet."""
+def _active() -> tuple[Model | None, list[Model]]:
+    """The model that the task is made for, and its judges; none where they are not known yet."""
     if not run_size().known:
-        return None, None
+        return None, []
     model = get_model()
-    judge = model_roles().get(GRADER_ROLE, model)
-    return model, judge[0] if isinstance(judge, list) else judge
+    return model, [judge.model for judge in _judges()] or [model]
+
+
+def _of_judge(
+    samples: Sequence[PlannedSample], settings: EvaluatorSettings | None, number: int, judges: int
+) -> list[PlannedSample]:
+    """What one judge is asked: its windows, and of the first whether responses decline."""
+    shared = judges if settings is not None and settings.panel == "split" else 1
+    return [
+        replace(
+            one,
+            prompt=one.prompt if number == 0 else None,
+            windows=one.windows / shared,
+            refusal=one.refusal and number == 0,
+        )
+        for one in samples
+    ]
 
 
 def check_spending(
@@ -234,29 +280,29 @@ def check_spending(
     """
     if spending.max_cost is None:
         return spending
-    model, judge = _active()
-    if model is None or judge is None:
+    model, judges = _active()
+    if model is None:
         return spending
-    size = run_size()
-    costs = costs_of(
-        size.of(samples), settings, vidb, model=model, judge=judge, prices=spending.prices
-    )
-    for name, money in ((model, costs.money), (judge, costs.judge_money)):
-        if money is None:
-            raise OptionError(
-                "max_cost",
-                f"needs the price of {name}, which is in no table: give -T prices=FILE with the "
-                "columns model, input and output (US dollars per million tokens), or Inspect's "
-                "--model-cost-config",
-            )
-    assert costs.money is not None
-    if costs.money >= spending.max_cost:
+    run = run_size().of(samples)
+    money = 0.0
+    for number, judge in enumerate(judges):
+        own = _of_judge(run, settings, number, len(judges))
+        costs = costs_of(own, settings, vidb, model=model, judge=judge, prices=spending.prices)
+        for name, sum_of in ((model, costs.money), (judge, costs.judge_money)):
+            if sum_of is None:
+                raise OptionError(
+                    "max_cost",
+                    f"needs the price of {name}, which is in no table: give -T prices=FILE with "
+                    "the columns model, input and output (US dollars per million tokens), or "
+                    "Inspect's --model-cost-config",
+                )
+        money += costs.money or 0.0
+    if money >= spending.max_cost:
         raise OptionError(
             "max_cost",
-            f"the generations alone cost about ${costs.money:.2f}; -T plan=true shows what a run "
-            "costs",
+            f"the generations alone cost about ${money:.2f}; -T plan=true shows what a run costs",
         )
-    return spending.model_copy(update={"max_cost": spending.max_cost - costs.money})
+    return spending.model_copy(update={"max_cost": spending.max_cost - money})
 
 
 def end_with_plan(
@@ -278,36 +324,41 @@ def end_with_plan(
         click.exceptions.Exit: always, with status 0.
     """
     size = run_size()
-    active, judge = _active()
+    active, named = _active()
+    if settings is not None:
+        judges_of_run(settings)
     run = size.of(samples)
     names: list[str | Model | None] = list(size.models) or [active]
     total: float | None = 0.0
     sources: dict[str, None] = {}
     for name in names:
-        own = judge if GRADER_ROLE in model_roles() else name
-        costs = costs_of(run, settings, vidb, model=name, judge=own, prices=prices)
-        for price in (costs.price, costs.judge_price):
-            if price is not None and price.source:
-                sources[price.source] = None
-        both = (costs.money, costs.judge_money)
-        total = None if total is None or None in both else total + sum(m or 0.0 for m in both)
-        rows = [
-            (f"{name or 'the model'}", costs.generations, "generations", costs.read, costs.written),
-            (
-                f"judge {own or 'of the run'}",
-                costs.calls,
-                "calls",
-                costs.judge_read,
-                costs.judge_written,
-            ),
-        ]
-        for (who, count, what, read, written), money in zip(rows, both, strict=True):
-            if what == "calls" and settings is None:
-                continue
-            _say(
-                f"{who}: {count:,} {what}, about {read:,.0f} tokens in and {written:,.0f} out, "
-                + ("no price known" if money is None else f"${money:,.2f}")
-            )
+        judges: list[str | Model | None] = [*named] if _judges() else [name]
+        for number, judge in enumerate(judges):
+            own = _of_judge(run, settings, number, len(judges))
+            costs = costs_of(own, settings, vidb, model=name, judge=judge, prices=prices)
+            for price in (costs.price, costs.judge_price):
+                if price is not None and price.source:
+                    sources[price.source] = None
+            lines = [
+                (
+                    f"judge {judge or 'of the run'}",
+                    f"{costs.calls:,} calls",
+                    (costs.judge_read, costs.judge_written),
+                    costs.judge_money,
+                )
+            ]
+            if settings is None:
+                lines = []
+            if number == 0:
+                made = (costs.read, costs.written)
+                count = f"{costs.generations:,} generations"
+                lines.insert(0, (f"{name or 'the model'}", count, made, costs.money))
+            for who, count, (read, written), money in lines:
+                total = None if total is None or money is None else total + money
+                _say(
+                    f"{who}: {count}, about {read:,.0f} tokens in and {written:,.0f} out, "
+                    + ("no price known" if money is None else f"${money:,.2f}")
+                )
     told = (
         "no price known for all of it; give -T prices=FILE" if total is None else f"${total:,.2f}"
     )

@@ -8,7 +8,7 @@ same judge, in the same words.
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.scorers.judge.calls.memory import Budget, JudgeState, Used, judge_with
 from valueflow.scorers.judge.model import make_grader
+from valueflow.scorers.judge.panel import Grader
 from valueflow.scorers.judge.scoring import Judging, repair_response
 from valueflow.scorers.records import (
     METADATA_KEY,
@@ -40,7 +41,7 @@ from valueflow.scorers.saved.logs import ScoredLog
 __all__ = ["Repaired", "repair_log"]
 
 
-_OF_THE_SCORER = ("judge_mode", "judge_attempts", "seed")
+_OF_THE_SCORER = ("judge_mode", "judge_attempts", "seed", "panel")
 """Settings that decide how a window is asked about, which `inspect score` may have changed."""
 
 
@@ -96,39 +97,64 @@ def repair_log(
     failed = sum(lost_windows(record for _, record in lost).values())
     if not failed:
         return Repaired(0, {}, None, Used())
-    made, named = _judge(log, lost[0][1], grader, connections, path)
+    judges = _judges(log, lost[0][1], grader, connections, path)
     budget = Budget(max_calls)
-    before = judge_usage(record for _, record in lost).get(str(made))
-    stopped = anyio.run(_repair, made, named, lost, budget, connections)
+    before = judge_usage(record for _, record in lost)
+    stopped = anyio.run(_repair, judges, lost, budget, connections)
     for sample, record in lost:
         _put(sample, record)
     if log.results is not None:
         recompute_metrics(log)
     log.eval.metadata = {**(log.eval.metadata or {}), "repaired_windows": failed}
     _write(log, output)
-    after = judge_usage(record for _, record in lost).get(str(made))
     used = Used()
-    if after is not None:
+    for name, after in judge_usage(record for _, record in lost).items():
+        earlier = before.get(name)
         names = ("asked", "cached", "failed", "tokens_in", "tokens_out", "cost")
-        spent = {n: after[n] - (before[n] if before else 0) for n in names}  # type: ignore[literal-required]
-        used = Used(**spent)
+        spent = {n: after[n] - (earlier[n] if earlier else 0) for n in names}  # type: ignore[literal-required]
+        used.plus(Used(**spent))
     left = lost_windows(record for _, record in lost)
-    return Repaired(failed, dict(left), str(made), used, stopped)
+    asked = " + ".join(judge.name for judge in judges)
+    return Repaired(failed, dict(left), asked, used, stopped)
 
 
-def _judge(
+def _judges(
     log: EvalLog,
     record: ResponseRecord,
     grader: Mapping[str, Any] | None,
     connections: int,
     path: Path,
-) -> tuple[Model, bool]:
-    """The judge of a log, and whether it was named by its role."""
+) -> list[Grader]:
+    """The judges of a log, each as it was."""
     told = record.get("judge")
     if told is None:
         raise InputFileError(path, "does not say who judged it")
+    if "judges" not in told:
+        model, named = _judge(log, told, GRADER_ROLE, grader, connections)
+        return [Grader(model, named, str(model))]
+    if grader is not None:
+        raise OptionError(
+            "grader",
+            f"the log has a panel of judges ({told['model']}), and each is asked for its own "
+            "windows; leave --grader out",
+        )
+    found = []
+    for one in told["judges"]:
+        model, _ = _judge(log, {**one, "is_evaluated_model": False}, one["role"], None, connections)
+        found.append(Grader(model, True, one["name"], one["role"]))
+    return found
+
+
+def _judge(
+    log: EvalLog,
+    told: Mapping[str, Any],
+    role: str,
+    grader: Mapping[str, Any] | None,
+    connections: int,
+) -> tuple[Model, bool]:
+    """A judge of a log, and whether it was named by its role."""
     named = not told["is_evaluated_model"]
-    spec = dict(grader) if grader is not None else _logged(log, told["model"], named)
+    spec = dict(grader) if grader is not None else _logged(log, told["model"], role, named=named)
     if spec is None:
         raise OptionError(
             "grader",
@@ -159,29 +185,34 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [name for name in names if one.get(name) != other.get(name)]
 
 
-def _logged(log: EvalLog, judge: str, named: bool) -> dict[str, Any] | None:
+def _logged(log: EvalLog, judge: str, role: str, *, named: bool) -> dict[str, Any] | None:
     """How the log says that its judge was made, where it is the one that judged."""
     if not named:
         own = log.eval.model_generate_config.model_dump(exclude_none=True)
         args = {"model_args": log.eval.model_args, "base_url": log.eval.model_base_url}
         return {"model": log.eval.model, **args, **own} if log.eval.model == judge else None
-    role = (log.eval.model_roles or {}).get(GRADER_ROLE)
-    if role is None or isinstance(role, list) or role.model != judge:
+    name, _, place = role.partition("#")
+    held = (log.eval.model_roles or {}).get(name)
+    listed = held if isinstance(held, list) else [held]
+    one = listed[int(place or 1) - 1] if int(place or 1) <= len(listed) else None
+    if one is None or one.model != judge:
         return None
-    config = role.config.model_dump(exclude_none=True)
-    return {"model": role.model, "model_args": role.args, "base_url": role.base_url, **config}
+    config = one.config.model_dump(exclude_none=True)
+    return {"model": one.model, "model_args": one.args, "base_url": one.base_url, **config}
 
 
 async def _repair(
-    made: Model,
-    named: bool,
+    judges: list[Grader],
     lost: list[tuple[EvalSample, ResponseRecord]],
     budget: Budget,
     connections: int,
 ) -> bool:
-    state = JudgeState(budget=budget, limit=anyio.CapacityLimiter(connections))
-    judge = judge_with(made, state)
-    judging = Judging(lambda: (judge, named))
+    limits = [anyio.CapacityLimiter(connections) for _ in judges]
+    asked = [
+        replace(judge, model=judge_with(judge.model, JudgeState(budget=budget, limit=limit)))
+        for judge, limit in zip(judges, limits, strict=True)
+    ]
+    judging = Judging(lambda: asked)
     limit = anyio.CapacityLimiter(connections)
 
     async def one(sample: EvalSample, record: ResponseRecord) -> None:
@@ -197,7 +228,8 @@ async def _repair(
     async with anyio.create_task_group() as group:
         for sample, record in lost:
             group.start_soon(one, sample, record)
-    await made.api.aclose()
+    for judge in judges:
+        await judge.model.api.aclose()
     return budget.spent()
 
 

@@ -165,7 +165,8 @@ def evaluator_settings(
     settings = read_options(EvaluatorSettings, {**({"vidb": own} if own else {}), **options})
     settings.check_cell(responses)
     table = load_vidb(settings.vidb, settings.columns, registry)
-    panel = load_vidb(settings.panel, settings.columns, registry) if settings.panel else None
+    given = settings.anchor_panel
+    panel = load_vidb(given, settings.columns, registry) if given else None
     size, sampling = settings.window_size, settings.sampling
     for value in values:
         if panel is None:
@@ -174,7 +175,8 @@ def evaluator_settings(
             check_anchors(panel.of(value), value, size, sampling)
     for note in (*table.notes, *(panel.notes if panel else ())):
         print(f"valueflow: anchors: {note}", file=sys.stderr)
-    read = {"vidb": table.source.reference, "panel": panel.source.reference if panel else None}
+    read = {"vidb": table.source.reference}
+    read |= {"anchor_panel": panel.source.reference} if panel else {}
     return settings.model_copy(update=read)
 
 

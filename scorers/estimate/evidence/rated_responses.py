@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from valueflow.scorers.estimate.evidence.ratings import END, RatingJudge, Ratings
-from valueflow.scorers.estimate.responses import BATCH, LIMIT, by_group, grid_moments
+from valueflow.scorers.estimate.evidence.views import product_of, view_powers
+from valueflow.scorers.estimate.responses import BATCH, LIMIT, by_group
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -130,10 +131,7 @@ def view_weights(
 ) -> tuple[Array, Array]:
     """Powers (n,) and (n,) at which two views of one response enter their joint likelihood.
 
-    Two normal views with variances v and w and correlated errors tell together what the best
-    linear combination tells; raised to these powers, the product of their likelihoods has its mean
-    and variance.  1 and 1 for independent errors, 1 / (1 + r) each for equal variances, 0 for a
-    view that adds nothing.
+    See :func:`.views.view_powers`.
 
     Args:
         ranked: likelihood (n, G) of the rankings on ``grid`` (G,).
@@ -142,20 +140,9 @@ def view_weights(
         ranked_text_sd: spread of the judge's disagreement with single texts when it ranks.
         rated_text_sd: the same when it rates.
     """
-    flat = [np.ptp(view, axis=1) < 1e-12 for view in (ranked, rated)]
-    spread = [
-        grid_moments(view / view.sum(axis=1, keepdims=True), grid)[1] for view in (ranked, rated)
-    ]
-    v, w = (np.maximum(one, 1e-3) ** 2 for one in spread)
-    shares = np.minimum(ranked_text_sd**2 / v, 1) * np.minimum(rated_text_sd**2 / w, 1)
-    r = VIEW_CORRELATION * np.sqrt(shares)
-    ratio = np.sqrt(v / w)
-    first = np.clip((1 - r * ratio) / (1 - r**2), 0, 1)
-    second = np.clip((1 - r / ratio) / (1 - r**2), 0, 1)
-    # A view that adds nothing leaves the other one whole.
-    first, second = np.where(second == 0, 1.0, first), np.where(first == 0, 1.0, second)
-    alone = flat[0] | flat[1]
-    return np.where(alone, 1.0, first), np.where(alone, 1.0, second)
+    correlation = np.array([[1.0, VIEW_CORRELATION], [VIEW_CORRELATION, 1.0]])
+    powers, _ = view_powers((ranked, rated), grid, (ranked_text_sd, rated_text_sd), correlation)
+    return powers[0], powers[1]
 
 
 def both_views(ranked: Array, rated: Array, weights: tuple[Array, Array]) -> Array:
@@ -166,6 +153,4 @@ def both_views(ranked: Array, rated: Array, weights: tuple[Array, Array]) -> Arr
         rated: likelihood (n, G) of the ratings.
         weights: powers (n,) and (n,).
     """
-    logs = weights[0][:, None] * np.log(np.maximum(ranked, 1e-300))
-    logs += weights[1][:, None] * np.log(np.maximum(rated, 1e-300))
-    return np.asarray(np.exp(logs - logs.max(axis=1, keepdims=True)))
+    return product_of((ranked, rated), np.stack(weights))

@@ -95,7 +95,8 @@ class RatingScale:
             ]
             raise ValueError(
                 f"mixed scales: earlier records name {told[0]} and this one {told[1]}. Ratings on "
-                "two scales are answers of two judges; score them on their own"
+                "two scales are answers of two judges; name these in 'judge', or score each "
+                "scale's windows on their own"
             )
         self.named = ends
         if ends is not None and not ends[0] <= low <= high <= ends[1]:

@@ -40,18 +40,42 @@ DERIVED = 0.99
 which the orders count as made from the ratings."""
 
 
-class ValueWindows:
-    """The windows and items of one value, numbered from 0.
+class ValueItems:
+    """The items of one value that have a window, numbered from 0.
 
-    ``orders`` holds the ranked windows, and ``item`` their items; ``rated`` are the table's numbers
-    of the rated ones, each judgement once.
+    ``items`` are their numbers in the table, ``counts`` their windows, and ``members`` the items of
+    each cell.
     """
 
     def __init__(self, table: WindowTable, code: int) -> None:
         self.name, self.code = table.values[code], code
-        windows = np.flatnonzero(table.item_value[table.item] == code)
-        self.items, item = np.unique(table.item[windows], return_inverse=True)
-        self.counts = np.bincount(item, minlength=len(self.items))
+        self.windows: IntArray = np.flatnonzero(table.item_value[table.item] == code)
+        self.items: IntArray = np.unique(table.item[self.windows])
+        self._count(table)
+        cells = table.item_cell[self.items]
+        by_cell = np.argsort(cells, kind="stable")
+        starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
+        self.members: list[IntArray] = np.split(by_cell, starts[1:]) if len(cells) else []
+
+    def _count(self, table: WindowTable) -> None:
+        self._item = np.searchsorted(self.items, table.item[self.windows])
+        self.counts = np.bincount(self._item, minlength=len(self.items))
+
+
+class ValueWindows(ValueItems):
+    """The windows and items of one value.
+
+    ``orders`` holds the ranked windows, and ``item`` their items; ``rated`` are the table's numbers
+    of the rated ones, each judgement once.  With ``shared``, the items are those of a panel, of
+    which the table holds one judge's windows, and some may have none here.
+    """
+
+    def __init__(self, table: WindowTable, code: int, shared: ValueItems | None = None) -> None:
+        super().__init__(table, code)
+        if shared is not None and len(shared.items) > len(self.items):
+            self.items, self.members = shared.items, shared.members
+            self._count(table)
+        windows, item = self.windows, self._item
         ranked = table.ranked[windows]
         self.orders: Orders = read_orders(table, windows[ranked])
         self.item = self.orders.by_window(item[ranked])
@@ -62,10 +86,6 @@ class ValueWindows:
         first, repeats = _repeats(table, rated)
         self.rated: IntArray = rated[first]
         self.ratings_repeated = len(rated) - len(first)
-        cells = table.item_cell[self.items]
-        by_cell = np.argsort(cells, kind="stable")
-        starts = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
-        self.members: list[IntArray] = np.split(by_cell, starts[1:]) if len(cells) else []
 
     def count_choices(self, weight: float) -> None:
         """Let a choice distribution, if there are any, count for ``weight`` drawn choices."""
@@ -124,7 +144,8 @@ class Evidence:
     ``both_sides``, pairs one standard error below and above in each direction, else those above.
     ``level`` and ``tilt`` are errors of the level and the slope of the scale, in points and as a
     share of an intensity, that no direction has.  ``beyond`` tells which responses (N,) stand
-    above, and which below, every anchor of all their windows.
+    above, and which below, every anchor of all their windows.  ``text_sd``, in points, is the
+    spread of the judge's disagreement with single texts, which is in the likelihood.
     """
 
     grid: Array
@@ -134,10 +155,27 @@ class Evidence:
     level: float
     tilt: float
     beyond: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    text_sd: float = 0.0
+
+
+def grid_of(value: ValueWindows, fitted: FittedJudge | None, rated: RatedWindows | None) -> Array:
+    """Intensities (G,) on which to look at the windows of a value; see :func:`evidence_of`."""
+    grids = []
+    if fitted is not None:
+        texts = float(value.orders.present.sum(axis=1).max())
+        grids.append(intensity_grid(fitted.model.scale, texts, value.evidence))
+    if rated is not None:
+        grids.append(rating_grid(rated.judge, float(value.counts.max())))
+    return max(grids, key=len)
 
 
 def evidence_of(
-    value: ValueWindows, fitted: FittedJudge | None, rated: RatedWindows | None
+    value: ValueWindows,
+    fitted: FittedJudge | None,
+    rated: RatedWindows | None,
+    grid: Array | None = None,
+    *,
+    both_sides: bool | None = None,
 ) -> Evidence:
     """What the ranked and the rated windows of a value say together.
 
@@ -145,20 +183,18 @@ def evidence_of(
         value: the windows and items.
         fitted: the judge as it ranks; None where no window is ranked.
         rated: the rated windows; None where there are none.
+        grid: intensities (G,); by default as fine as these windows need.
+        both_sides: whether judges one standard error off are looked at on either side; by default,
+            where the windows are few.
 
     Raises:
         ValueError: neither is given.
     """
     if fitted is None and rated is None:
         raise ValueError(f"{value.name}: no window is ranked or rated")
-    grids = []
-    if fitted is not None:
-        texts = float(value.orders.present.sum(axis=1).max())
-        grids.append(intensity_grid(fitted.model.scale, texts, value.evidence))
-    if rated is not None:
-        grids.append(rating_grid(rated.judge, float(value.counts.max())))
-    grid = max(grids, key=len)
-    both_sides = int(value.counts.sum()) <= ONE_SIDED
+    grid = grid_of(value, fitted, rated) if grid is None else grid
+    if both_sides is None:
+        both_sides = int(value.counts.sum()) <= ONE_SIDED
     if rated is None and fitted is not None:
         return _ranked(value, fitted, grid, both_sides)
     assert rated is not None
@@ -188,7 +224,7 @@ def _ranked(value: ValueWindows, fitted: FittedJudge, grid: Array, both_sides: b
     level, tilt = _anchor_error(value.orders, model.text_sd)
     likelihood = under(model, value.orders)
     beyond = beyond_anchors(value)
-    return Evidence(grid, likelihood, others, both_sides, level, tilt, beyond)
+    return Evidence(grid, likelihood, others, both_sides, level, tilt, beyond, model.text_sd)
 
 
 def _rated(count: int, rated: RatedWindows, grid: Array, both_sides: bool) -> Evidence:
@@ -208,7 +244,7 @@ def _rated(count: int, rated: RatedWindows, grid: Array, both_sides: bool) -> Ev
     judge = rated.judge
     level, tilt = judge.scale_error if judge.follows else (0.0, 0.0)
     beyond = rated_beyond(rated.ratings, count)
-    return Evidence(grid, under(judge), others, both_sides, level, tilt, beyond)
+    return Evidence(grid, under(judge), others, both_sides, level, tilt, beyond, judge.text_sd)
 
 
 def _joint(ranked: Evidence, rated: Evidence, ranked_sd: float, rated_sd: float) -> Evidence:
@@ -229,6 +265,7 @@ def _joint(ranked: Evidence, rated: Evidence, ranked_sd: float, rated_sd: float)
         max(ranked.level, rated.level),
         max(ranked.tilt, rated.tilt),
         (ranked.beyond[0] & rated.beyond[0], ranked.beyond[1] & rated.beyond[1]),
+        max(ranked_sd, rated_sd),
     )
 
 

@@ -125,6 +125,11 @@ class Used:
             self.tokens_out += output.usage.output_tokens
             self.cost += getattr(output.usage, "total_cost", None) or 0.0
 
+    def plus(self, other: "Used") -> None:
+        """Adds another account."""
+        for name in ("asked", "cached", "failed", "tokens_in", "tokens_out", "cost"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 _open_entries: ContextVar[tuple[Used, ...]] = ContextVar("entries", default=())
 

@@ -67,8 +67,13 @@ class MoneyBudget(Budget):
         super().take()
 
 
-def budget_of(settings: SpendingSettings, model: Model) -> Budget | None:
+def budget_of(settings: SpendingSettings, model: Model, judges: int = 1) -> Budget | None:
     """The budget of a judge; None where nothing limits it.
+
+    Args:
+        settings: what all judges of a run may cost.
+        model: the judge.
+        judges: how many there are; each has an equal share, whatever the others leave of theirs.
 
     Raises:
         OptionError: its money is limited, and its price is not known.
@@ -85,4 +90,9 @@ def budget_of(settings: SpendingSettings, model: Model) -> Budget | None:
                 "columns model, input and output (US dollars per million tokens), or Inspect's "
                 "--model-cost-config",
             )
-    return MoneyBudget(settings.max_judge_calls, most_cost=settings.max_cost, price=price)
+    calls, cost = settings.max_judge_calls, settings.max_cost
+    return MoneyBudget(
+        None if calls is None else calls // judges,
+        most_cost=None if cost is None else cost / judges,
+        price=price,
+    )

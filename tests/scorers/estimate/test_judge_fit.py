@@ -10,8 +10,8 @@ import pytest
 
 from simulated_windows import Anchors, Judge, draw_anchors, simulate
 from valueflow.scorers.estimate.evaluation import Evaluation, evaluate
+from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge_fit import notes_on_judge
-from valueflow.scorers.estimate.population import ValueWindows
 
 
 def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Evaluation:

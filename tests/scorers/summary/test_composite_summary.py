@@ -3,7 +3,7 @@
 import pytest
 
 from tests.scorers.design_truth import at, given_cells
-from valueflow.scorers.summary.composites import CompositeSummary, composite_summaries
+from valueflow.scorers.summary.designs.composites import CompositeSummary, composite_summaries
 
 PARENTS = {"resources": "power", "dominance": "power"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.scorers.design_truth import at, given_cells
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.summary.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.designs.pairs import PairSummary, pair_summaries
 
 
 def pair(

@@ -7,7 +7,7 @@ import pytest
 from tests.scorers.design_truth import at, given_cells
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.summary.squares import SquareSummary, square_summaries
+from valueflow.scorers.summary.designs.squares import SquareSummary, square_summaries
 
 VALUES = ("benevolence", "universalism", "conformity", "tradition", "security")
 ROWS = load_registry().five_value_squares["pvq"].rows(load_registry().defaults.five_values.levels)

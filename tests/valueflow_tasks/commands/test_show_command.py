@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from tests.study_runs import Page, changed, records_in, run_log
 from valueflow.cli import main
-from valueflow.results.steering.shown import RESPONSE, shown_cell
+from valueflow.results.steering.texts.shown import RESPONSE, shown_cell
 from valueflow.steering.tasks import steer
 
 

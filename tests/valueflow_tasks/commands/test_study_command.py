@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -63,21 +64,27 @@ def test_every_model_runs_every_task_and_defaults_are_asked_and_judged_once(
     assert {(h.eval.task, h.eval.model_args["seed"]) for h in headers} == {
         (task, seed) for task in ("valueflow/steer", "valueflow/steer_pair") for seed in (1, 2)
     }
+    # A judge's memory knows a question by its words, so equal windows of equal responses cost
+    # nothing twice (simulated judges have no memory, and answer alike).
+    defaults: dict[tuple[int, str], list[Any]] = {}
     for header, log in zip(headers, logs, strict=True):
-        records = list(ScoredLog(log).records())
-        cached = sum(record["judge_used"]["cached"] for record in records)
-        asked = sum(record["judge_used"]["asked"] for record in records)
-        if header.eval.task.endswith("pair"):
-            assert (cached, asked) == (8, 8)
-        else:
-            assert (cached, asked) == (0, 24)
-    texts = {}
-    for log in logs:
         for sample, record in ScoredLog(log).samples():
             if record is not None and str(sample.id).endswith("/default"):
-                seed = read_eval_log(str(log), header_only=True).eval.model_args["seed"]
-                texts.setdefault((seed, sample.id), set()).add(sample.output.completion)
-    assert all(len(found) == 1 for found in texts.values())
+                windows = [
+                    [value["value"], window["texts"], window["shown"], window["labels"]]
+                    for value in record["values"].values()
+                    for window in value["windows"]
+                ]
+                key = (header.eval.model_args["seed"], str(sample.id))
+                told = [sample.output.completion, sorted(map(str, windows))]
+                defaults.setdefault(key, []).append(told)
+    assert len(defaults) == 2 * 4
+    for both in defaults.values():
+        assert len(both) == 2
+        assert both[0] == both[1]
+    texts = {key: both[0][0] for key, both in defaults.items()}
+    # Two models of one name that differ in their options do not answer for one another.
+    assert all(texts[1, sample] != texts[2, sample] for _, sample in texts)
 
 
 def test_it_ends_with_the_comparison_and_the_report(done: tuple[Path, Result]) -> None:

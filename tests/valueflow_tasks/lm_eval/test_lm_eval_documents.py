@@ -145,7 +145,7 @@ def test_keys_of_the_harness_and_of_models_are_passed_over() -> None:
         ({"n_queries": 0}, "valueflow_n_queries"),
         ({"method": "charm"}, "valueflow_method: 'charm'"),
         ({"queries": "nowhere.csv"}, "no such file"),
-        ({"sampling": "fixed"}, "valueflow_panel: .*valueflow_panel=FILE"),
+        ({"sampling": "fixed"}, "valueflow_anchor_panel: .*valueflow_anchor_panel=FILE"),
         ({"singles": "perhaps"}, "valueflow_singles"),
     ],
 )

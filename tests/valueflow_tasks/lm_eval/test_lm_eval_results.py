@@ -1,5 +1,6 @@
 """Judging and summing up under lm-eval, with the harness played by hand."""
 
+import csv
 import json
 import math
 import pickle
@@ -23,6 +24,7 @@ from tests.lm_eval_models import (
     shown_in,
 )
 from valueflow.cli import main
+from valueflow.hub_assets.errors import ValueflowError
 from valueflow.lm_eval.figures import numbers_of
 from valueflow.scorers.summary.run import flatten
 from valueflow.steering.tasks import steer, steer_five, steer_pair
@@ -437,3 +439,39 @@ def test_an_empty_response_is_unscored_not_zero() -> None:
     numbers = run_task("valueflow_steer_pvq", SMALL, respond_to=lambda _: "  ")
     assert numbers["unscored_share"] == 1
     assert math.isnan(numbers["shift_up"])
+
+
+def test_a_panel_of_judges_has_its_figures_and_its_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [{"model": "valueflow/judge", "model_args": {"scale": n, "seed": int(n)}} for n in (1, 2)]
+    options = {**SMALL, "values": ["power"], "grader": own, "output": str(tmp_path)}
+    numbers = run_task("valueflow_steer_pvq", options)
+    assert "15 generations and 60 judge calls" in capsys.readouterr().err
+    assert numbers["range"] > 2
+    (table,) = tmp_path.glob("panel_valueflow_steer_pvq_*.csv")
+    first, second = csv.DictReader(table.read_text().splitlines())
+    assert first["judge"] == "valueflow/judge [grader]"
+    assert (first["judged"], first["asked"], second["lost"]) == ("30", "30", "0")
+    assert float(second["range without it"]) != pytest.approx(numbers["range"])
+    (windows,) = tmp_path.glob("windows_*.jsonl")
+    done = CliRunner().invoke(main, ["score", str(windows), "-o", str(tmp_path / "scores")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "scores" / "agreement.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("grader", "options", "message"),
+    [
+        ([{"model": "valueflow/judge"}] * 2, {}, "grader and grader_b are the same judge"),
+        ([], {}, "names at least one|is an empty list"),
+        (["valueflow/judge", ["x"]], {}, "is no judge of a panel"),
+        ("valueflow/judge", {"panel": "split"}, "split shares the windows among several judges"),
+        ("valueflow/judge", {"panel": "splt"}, "'splt' is none of all, split"),
+    ],
+)
+def test_wrong_panels_are_refused_before_anything_is_generated(
+    grader: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueflowError, match=message):
+        run_task("valueflow_steer_pvq", {**SMALL, **options, "grader": grader})

@@ -332,7 +332,7 @@ def test_each_style_puts_the_persona_in_its_place(style: str) -> None:
         ({"n_queries": 1000}, "give 1 to 120, or 'all'"),
         ({"queries": "nowhere.csv"}, "no such file"),
         ({"vidb": "vidb-mega"}, "vidb-mini"),
-        ({"sampling": "fixed"}, "-T panel=FILE"),
+        ({"sampling": "fixed"}, "-T anchor_panel=FILE"),
         ({"judge_mode": "vote"}, "ranking, rating, placement, choice"),
         ({"judge_mode": "placement", "window_size": 2}, "at least 3 texts"),
         ({"judge_mode": "choice", "sampling": "adaptive"}, "does not go with"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -19,7 +19,7 @@ from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.scorers.records import baseline_name
 
 if TYPE_CHECKING:
-    from valueflow.scorers.estimate.evaluation import Evaluation
+    from valueflow.scorers.estimate.evaluation import Evaluation, FittedPanel
     from valueflow.scorers.saved.rankings import SavedRankings
 
 __all__ = ["default_baselines", "score_command", "score_rankings"]
@@ -86,6 +86,32 @@ RATING_COLUMNS = [
 ]
 DISAGREEMENT_COLUMNS = ["value", "anchor", "intensity", "mean_rating", "disagreement"]
 FIT_COLUMNS = ["value", "distance_from", "distance_to", "pairs", "observed", "expected"]
+PANEL_COLUMNS = [
+    "judge",
+    "judged",
+    "lost",
+    "dropped",
+    "calls",
+    "cached",
+    "failed",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+]
+PAIR_COLUMNS = [
+    "first",
+    "second",
+    "responses",
+    "correlation",
+    "correlation_se",
+    "lower",
+    "upper",
+    "together",
+    "together_se",
+    "together_used",
+    "anchors",
+]
+WITHOUT_COLUMNS = ["cell", "value", "without", "intensity", "se", "shift", "shift_se"]
 CONTRADICTING_COLUMNS = ["value", "anchor", "points", "se"]
 
 
@@ -136,7 +162,8 @@ def score_command(
     responses counts. Fields of a line: item, cell, value, anchors, order,
     position; optionally shown and query. In order, a nested list is a tie, and texts that are not
     named come after those that are. Beside order or in its place a line may have ratings: the
-    judge's numbers, the response's first, and rating_scale, the ends of their scale.
+    judge's numbers, the response's first, and rating_scale, the ends of their scale. Where several
+    judges judged, every line names its judge in the field judge (in a table, a column judge).
     """
     with Console(stderr=True).status("Reading and estimating ..."):
         found, saved = score_rankings(
@@ -172,7 +199,9 @@ def score_rankings(
     their intensities say, by how many points) and `run.json` (versions, options, what was left
     out, how the judge takes the length of texts); where the judge rated, `rating_judges.csv` and
     `disagreements.csv` (the anchors that it rates farthest from what their intensities make one
-    expect).
+    expect). Of a panel also `panel.csv` (what each judge judged and took), `agreement.csv` (every
+    two judges) and `without_judge.csv` (every cell without each judge); Krippendorff's alpha stands
+    in `run.json`.
 
     Args:
         paths: rankings, see `valueflow.scorers.saved.rankings`.
@@ -185,7 +214,7 @@ def score_rankings(
         InputFileError: a file cannot be read, or none of its windows has a ranking.
     """
     # Imported here: SciPy takes a second, and `valueflow list` needs none of it.
-    from valueflow.scorers.estimate.evaluation import evaluate
+    from valueflow.scorers.estimate.evaluation import evaluate, fit_panel
     from valueflow.scorers.saved.rankings import read_rankings
     from valueflow.scorers.summary.stability.length import length_effect
 
@@ -196,12 +225,16 @@ def score_rankings(
             ", ".join(map(str, paths)),
             f"holds no window with a ranking{': ' + lost if lost else ''}",
         )
+    baselines = default_baselines(saved.table.cells)
+    fitted = fit_panel(saved.table) if estimator == "population" else None
     found = evaluate(
         saved.table,
         estimator=estimator,
-        baselines=default_baselines(saved.table.cells),
+        baselines=baselines,
         confidence=confidence,
+        fitted=fitted,
     )
+    found.notes[:0] = saved.notes
     extras = list(dict.fromkeys(name for fields in saved.extra.values() for name in fields))
     items = [{**saved.extra.get((e.item, e.cell), {}), **asdict(e)} for e in found.items] + [
         {"item": item, "cell": c, "value": v, "windows": 0, "unscored": why}
@@ -220,6 +253,9 @@ def score_rankings(
     _write_judges(folder, found)
     if found.rating_judges:
         _write_rating_judges(folder, found, saved.table.anchor_names)
+    panel = None
+    if fitted is not None and len(saved.judges) > 1:
+        panel = _write_panel(folder, saved, found, fitted, baselines)
     run = {
         "valueflow": version("valueflow"),
         "rankings": [str(path) for path in paths],
@@ -229,6 +265,7 @@ def score_rankings(
         "left_out": dict(saved.dropped),
         "length": None if length is None else asdict(length),
         "notes": found.notes,
+        **({"panel": panel} if panel else {}),
     }
     write_text(folder / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     return found, saved
@@ -247,12 +284,12 @@ def _words(saved: SavedRankings) -> dict[str, list[int]]:
 def _write_judges(folder: Path, found: Evaluation) -> None:
     """The judge of each value, how it follows the model, and the anchors that it contradicts."""
     judges = [
-        {"value": name, "fit_p_value": found.fit[name].p_value, **asdict(judge)}
+        {**_named(found, name), "fit_p_value": found.fit[name].p_value, **asdict(judge)}
         for name, judge in found.judges.items()
     ]
     bands = [
         {
-            "value": name,
+            **_named(found, name),
             "distance_from": low,
             "distance_to": high,
             "pairs": pairs,
@@ -265,28 +302,103 @@ def _write_judges(folder: Path, found: Evaluation) -> None:
         )
     ]
     contradicting = [
-        {"value": name, "anchor": anchor, "points": points, "se": se}
+        {**_named(found, name), "anchor": anchor, "points": points, "se": se}
         for name, fit in found.fit.items()
         for anchor, points, se in fit.disagreements
     ]
-    write_csv(folder / "judges.csv", JUDGE_COLUMNS, judges)
-    write_csv(folder / "fit.csv", FIT_COLUMNS, bands)
-    write_csv(folder / "contradicting_anchors.csv", CONTRADICTING_COLUMNS, contradicting)
+    more = ["judge"] if found.panel else []
+    write_csv(folder / "judges.csv", JUDGE_COLUMNS + more, judges)
+    write_csv(folder / "fit.csv", FIT_COLUMNS + more, bands)
+    write_csv(folder / "contradicting_anchors.csv", CONTRADICTING_COLUMNS + more, contradicting)
+
+
+def _named(found: Evaluation, key: str) -> dict[str, str]:
+    """The value, and of a panel the judge, that a key of an evaluation's judges is about."""
+    value, judge = found.named[key]
+    return {"value": value, "judge": judge} if judge else {"value": value}
+
+
+def _write_panel(
+    folder: Path,
+    saved: SavedRankings,
+    found: Evaluation,
+    fitted: FittedPanel,
+    baselines: dict[str, str],
+) -> dict[str, Any]:
+    """Who judged how much, how far judges agree, and every cell without each of them.
+
+    Returns:
+        Krippendorff's alpha with its interval, for `run.json`.
+    """
+    from valueflow.scorers.estimate.evaluation import evaluate, own_estimates
+    from valueflow.scorers.summary.agreement import panel_summary
+
+    without = []
+    for name in found.panel:
+        rest = fitted.without(name)
+        table = saved.table.of_judges(rest.names)
+        there = {table.cells[code] for code in set(table.item_cell[table.item].tolist())}
+        known = {cell: base for cell, base in baselines.items() if {cell, base} <= there}
+        others = evaluate(table, baselines=known, fitted=rest)
+        shifts = {shift.cell: shift for shift in others.shifts}
+        for cell in others.cells:
+            row: dict[str, Any] = {"cell": cell.cell, "value": cell.value, "without": name}
+            row |= {"intensity": cell.intensity, "se": cell.se}
+            if cell.cell in shifts:
+                row |= {"shift": shifts[cell.cell].shift, "shift_se": shifts[cell.cell].se}
+            without.append(row)
+    summary = panel_summary(
+        fitted.names,
+        own_estimates(saved.table, fitted),
+        saved.table.query_rank,
+        found.shared,
+        saved.judges,
+        saved.used,
+        {},
+    )
+    judges = []
+    for judge in summary.judges:
+        used = dict(judge.used or {})
+        used["calls"] = used.pop("asked", None)
+        counted: dict[str, Any] = {"judge": judge.name, "judged": judge.judged, "lost": judge.lost}
+        judges.append({**counted, "dropped": judge.dropped, **used})
+    pairs = [
+        {
+            **asdict(pair),
+            "correlation": pair.correlation.value,
+            "correlation_se": pair.correlation.se,
+            "lower": pair.correlation.lower,
+            "upper": pair.correlation.upper,
+            "together": pair.together.value,
+            "together_se": pair.together.se,
+            "together_used": pair.used,
+        }
+        for pair in summary.pairs
+    ]
+    write_csv(folder / "panel.csv", PANEL_COLUMNS, judges)
+    write_csv(folder / "agreement.csv", PAIR_COLUMNS, pairs)
+    write_csv(folder / "without_judge.csv", WITHOUT_COLUMNS, without)
+    return asdict(summary.agreement)
 
 
 def _write_rating_judges(folder: Path, found: Evaluation, anchors: Sequence[str]) -> None:
     """How the judge rates, by value, and the anchors that it rates unlike their intensities."""
     judges = [
-        {"value": name, **{column: getattr(judge, column) for column in RATING_COLUMNS[1:]}}
+        {
+            **_named(found, name),
+            **{column: getattr(judge, column) for column in RATING_COLUMNS[1:]},
+        }
         for name, judge in found.rating_judges.items()
     ]
     disagreements = [
-        dict(zip(DISAGREEMENT_COLUMNS, (name, anchors[key], *numbers), strict=True))
+        _named(found, name)
+        | dict(zip(DISAGREEMENT_COLUMNS[1:], (anchors[key], *numbers), strict=True))
         for name, judge in found.rating_judges.items()
         for key, *numbers in judge.contradicting
     ]
-    write_csv(folder / "rating_judges.csv", RATING_COLUMNS, judges)
-    write_csv(folder / "disagreements.csv", DISAGREEMENT_COLUMNS, disagreements)
+    more = ["judge"] if found.panel else []
+    write_csv(folder / "rating_judges.csv", RATING_COLUMNS + more, judges)
+    write_csv(folder / "disagreements.csv", DISAGREEMENT_COLUMNS + more, disagreements)
 
 
 def default_baselines(cells: Sequence[str]) -> dict[str, str]:

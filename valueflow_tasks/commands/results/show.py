@@ -43,7 +43,7 @@ def show_command(log: Path, cell: str, most: int, raw: bool, output: Path | None
     deviations. Each window shows the texts in the judge's order, most supporting first, with the
     anchors' intensities, and the response as <<response>>.
     """
-    from valueflow.results.steering.shown import page_of, shown_cell
+    from valueflow.results.steering.texts.shown import page_of, shown_cell
 
     with Console(stderr=True).status("Reading and estimating ..."):
         found = shown_cell(log, cell)

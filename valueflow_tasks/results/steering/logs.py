@@ -176,7 +176,10 @@ def _settings(
         if name not in CALL_SETTINGS:
             found[f"judge {name.replace('_', ' ')}"] = setting
     named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
-    skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model"}
+    skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model", "judges"}
+    for one in drawn.get("judges", ()):
+        config = {n: c for n, c in one["config"].items() if n not in CALL_SETTINGS}
+        found[f"judge {one['name']}"] = " ".join(f"{n}={shown(c)}" for n, c in config.items())
     for name, setting in drawn.items():
         if name not in skipped:
             found[named.get(name, name.replace("_", " "))] = setting
@@ -187,7 +190,8 @@ def _judge_arguments(roles: Mapping[str, Any], judge: Mapping[str, Any]) -> str 
     """The judge's model arguments, readable where the log's header still has those that were used
     (scoring again leaves the first judge's there), else as the hash that the record keeps."""
     known = judge.get("model_args")
-    grader = roles.get("grader")
+    held = roles.get("grader")
+    grader = held[0] if isinstance(held, list) else held
     arguments = dict(grader.args or {}) if grader is not None else {}
     for candidate in (arguments, {}):
         text = json.dumps(candidate, sort_keys=True, default=str)

@@ -27,6 +27,8 @@ from valueflow.scorers.records import measured
 from valueflow.scorers.summary.run import Figure
 
 __all__ = [
+    "agreement_rows",
+    "bounded",
     "cell_rows",
     "composite_rows",
     "count_row",
@@ -34,6 +36,7 @@ __all__ = [
     "fit_rows",
     "judge_rows",
     "pair_rows",
+    "panel_rows",
     "put",
     "ranking_rows",
     "rated_anchors",
@@ -44,6 +47,7 @@ __all__ = [
     "square_rows",
     "study_row",
     "value_rows",
+    "without_rows",
 ]
 
 FIGURES = ("up", "down", "range", "asymmetry", "room_up", "room_down", "monotonicity", "slope")
@@ -262,9 +266,9 @@ def judge_rows(study: Study) -> list[Row]:
     rows = [
         {
             "study": study.label,
-            "judge": study.judge.get("model", ""),
-            "theory": theories.get(value, ""),
-            "value": value,
+            "judge": _judged_by(study, key)["judge"],
+            "theory": theories.get(_judged_by(study, key)["value"], ""),
+            "value": _judged_by(study, key)["value"],
             "windows": judge.windows,
             "scale": judge.scale,
             "scale_se": judge.scale_se,
@@ -272,11 +276,92 @@ def judge_rows(study: Study) -> list[Row]:
             "place_effect_se": judge.place_effect_se,
             "text_sd": judge.text_sd,
             "lapse_rate": judge.lapse_rate,
-            "fit_p_value": evaluation.fit[value].p_value,
+            "fit_p_value": evaluation.fit[key].p_value,
         }
-        for value, judge in evaluation.judges.items()
+        for key, judge in evaluation.judges.items()
     ]
     return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
+
+
+def _judged_by(study: Study, key: str) -> dict[str, str]:
+    """The value and the judge that a key of an evaluation's judges is about."""
+    assert study.summary.evaluation is not None
+    value, judge = study.summary.evaluation.named[key]
+    return {"value": value, "judge": judge or str(study.judge.get("model", ""))}
+
+
+def panel_rows(study: Study) -> list[Row]:
+    """One row per judge of a panel: what it judged and took."""
+    panel = study.summary.panel
+    rows: list[Row] = []
+    for judge in panel.judges if panel else ():
+        used = judge.used
+        rows.append(
+            {
+                "study": study.label,
+                "judge": judge.name,
+                "windows": judge.judged + judge.lost,
+                "without_judgement": judge.lost,
+                "dropped": "yes" if judge.dropped else "no",
+                "calls": used["asked"] + used["failed"] if used else None,
+                "cached_calls": used["cached"] if used else None,
+                "tokens_in": used["tokens_in"] if used else None,
+                "tokens_out": used["tokens_out"] if used else None,
+                "us_dollars": used["cost"] if used and used["cost"] else None,
+            }
+        )
+    return rows
+
+
+def agreement_rows(study: Study) -> list[Row]:
+    """One row per two judges of a panel, and one for all of them."""
+    panel = study.summary.panel
+    if panel is None:
+        return []
+    every = panel.agreement
+    rows: list[Row] = [
+        {
+            "study": study.label,
+            "judges": "all",
+            "responses": every.compared,
+            "figure": "Krippendorff's alpha",
+            "value": every.alpha,
+            "lower": every.low,
+            "upper": every.high,
+            "note": every.note,
+        }
+    ]
+    for pair in panel.pairs:
+        both = f"{pair.first} and {pair.second}"
+        for figure, found, count in (
+            ("correlation of responses", pair.correlation, pair.responses),
+            ("correlation of disagreements with anchors", pair.together, pair.anchors),
+        ):
+            lower, upper = found.interval
+            row: Row = {"study": study.label, "judges": both, "responses": count}
+            rows.append(row | {"figure": figure, "value": found.value} | bounded(lower, upper))
+    return rows
+
+
+def bounded(lower: float, upper: float) -> Row:
+    """The ends of an interval of a correlation."""
+    return {"lower": max(lower, -1.0), "upper": min(upper, 1.0)}
+
+
+def without_rows(study: Study) -> list[Row]:
+    """One row per figure of the run: with all judges, and without each of them."""
+    panel = study.summary.panel
+    rows: list[Row] = []
+    for name, figure in study.summary.overall.items() if panel else ():
+        row: Row = {"study": study.label, "figure": name, "without": "nobody"}
+        put(row, "value", figure)
+        rows.append(row)
+        for judge in panel.judges if panel else ():
+            if name in judge.without:
+                row = {"study": study.label, "figure": name, "without": judge.name}
+                put(row, "value", judge.without[name])
+                rows.append(row)
+    return rows
 
 
 def rating_judge_rows(study: Study) -> list[Row]:
@@ -286,9 +371,9 @@ def rating_judge_rows(study: Study) -> list[Row]:
     rows = [
         {
             "study": study.label,
-            "judge": study.judge.get("model", ""),
-            "theory": theories.get(value, ""),
-            "value": value,
+            "judge": _judged_by(study, key)["judge"],
+            "theory": theories.get(_judged_by(study, key)["value"], ""),
+            "value": _judged_by(study, key)["value"],
             "ratings": judge.ratings,
             "anchors": judge.texts,
             "slope": judge.slope,
@@ -302,7 +387,7 @@ def rating_judge_rows(study: Study) -> list[Row]:
             "lapse_rate": judge.lapse_rate,
             "correlation": judge.correlation,
         }
-        for value, judge in (evaluation.rating_judges.items() if evaluation else ())
+        for key, judge in (evaluation.rating_judges.items() if evaluation else ())
     ]
     return sorted(rows, key=lambda row: value_rank(str(row["theory"]), str(row["value"])))
 
@@ -338,14 +423,14 @@ def fit_rows(study: Study) -> list[Row]:
     return [
         {
             "study": study.label,
-            "value": value,
+            **_judged_by(study, key),
             "distance_from": low,
             "distance_to": high,
             "pairs": pairs,
             "observed": observed,
             "expected": expected,
         }
-        for value, fit in (evaluation.fit.items() if evaluation else ())
+        for key, fit in (evaluation.fit.items() if evaluation else ())
         for low, high, pairs, observed, expected in zip(
             fit.distance[:-1],
             fit.distance[1:],

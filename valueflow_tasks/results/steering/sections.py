@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.page import Section
-from valueflow.results.steering.evidence import evidence_of
 from valueflow.results.steering.figures.designs import composite_curves, pair_planes, square_maps
 from valueflow.results.steering.figures.judge import (
     judge_fits,
@@ -13,19 +12,21 @@ from valueflow.results.steering.figures.judge import (
     judge_ratings,
 )
 from valueflow.results.steering.figures.models import refusal_rates, refusal_shifts, steerability
+from valueflow.results.steering.figures.panel import panel_figures
 from valueflow.results.steering.figures.values import (
     bars_by_model,
     bars_by_value,
     dose_response_curves,
 )
-from valueflow.results.steering.findings import findings, self_judged_text
 from valueflow.results.steering.rows import (
+    agreement_rows,
     cell_rows,
     composite_rows,
     count_row,
     fit_rows,
     judge_rows,
     pair_rows,
+    panel_rows,
     ranking_rows,
     rating_judge_rows,
     refusals_by_level,
@@ -33,9 +34,12 @@ from valueflow.results.steering.rows import (
     square_rows,
     study_row,
     value_rows,
+    without_rows,
 )
 from valueflow.results.steering.series import MODERATE, STRONG, Series, series_of
 from valueflow.results.steering.studies import Studies, Study
+from valueflow.results.steering.texts.evidence import evidence_of
+from valueflow.results.steering.texts.findings import findings, self_judged_text
 from valueflow.results.tables import Table, log_rows, setting_rows, table_of, usage_rows
 
 __all__ = [
@@ -83,12 +87,20 @@ def sections_of(found: Studies) -> list[Section]:
         Section("judges", "Judges", [], judge_fits(studies) + judge_parameters(studies)
                 + judge_ratings(studies),
                 some("judges", "rating_judges", "judge_fit")),
+        Section("panel", "Panel of judges", [_PANEL] if "panel" in tables else [],
+                panel_figures(studies), some("panel", "agreement", "without_judge")),
         Section("cost", "Counts and cost", [_COST], [],
                 some("counts", "cost")),
         Section("settings", "Settings", [], [], some("settings")),
         Section("logs", "Logs", [], [], some("studies", "logs")),
     ]  # fmt: skip
 
+
+_PANEL = (
+    "Several judges judged these responses. Each has a scale of its own, and its view of a text is "
+    "its own too, so that where judges differ the difference is in the errors. What is shown "
+    "without a judge was estimated from the others' windows alone."
+)
 
 NO_REFUSAL = "No response was refused at any level."
 
@@ -122,6 +134,13 @@ def cautions(found: Studies) -> list[str]:
         )
     told += [f"{name}: {note}" for name, note in demonstration_assets(found.studies).items()]
     for study in found.studies:
+        if panel := study.summary.panel:
+            told += [
+                f"{study.label}: {judge.name} was dropped from the panel of judges, since "
+                f"{judge.lost:,} of its {judge.judged + judge.lost:,} windows have no judgement."
+                for judge in panel.judges
+                if judge.dropped
+            ]
         if study.judge.get("is_evaluated_model"):
             told.append(self_judged_text(study.label))
         lost = study.counts["planned"] - len(study.records)
@@ -179,6 +198,13 @@ def tables_of(found: Studies, series: Sequence[Series]) -> list[Table]:
             "rating_judges",
             "Judges' ratings per value",
             [r for s in studies for r in rating_judge_rows(s)],
+        ),
+        table_of("panel", "Judges of the panel", [r for s in studies for r in panel_rows(s)]),
+        table_of(
+            "agreement", "Agreement of judges", [r for s in studies for r in agreement_rows(s)]
+        ),
+        table_of(
+            "without_judge", "Without each judge", [r for s in studies for r in without_rows(s)]
         ),
         table_of("judge_fit", "Orders by distance", [r for s in studies for r in fit_rows(s)]),
         table_of("counts", "Counts", [count_row(s) for s in studies]),

@@ -82,7 +82,9 @@ class Study(LoggedStudy[StudyLog]):
     @property
     def is_simulated(self) -> bool:
         """Whether the model or the judge is one of this package's simulations."""
-        return any(n.startswith("valueflow/") for n in (self.model, str(self.judge.get("model"))))
+        judges = [str(one["model"]) for one in self.judge.get("judges", ())]
+        names = (self.model, str(self.judge.get("model")), *judges)
+        return any(name.startswith("valueflow/") for name in names)
 
 
 Studies = LoggedStudies[Study]

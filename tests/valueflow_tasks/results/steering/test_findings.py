@@ -10,10 +10,10 @@ import pytest
 from tests.study_runs import Page, changed, read_studies, run_log
 from valueflow.results.page import Verbatim
 from valueflow.results.report import write_report
-from valueflow.results.steering.evidence import enclosing, evidence_of, median_estimate
-from valueflow.results.steering.findings import findings
 from valueflow.results.steering.series import series_of
 from valueflow.results.steering.studies import Studies
+from valueflow.results.steering.texts.evidence import enclosing, evidence_of, median_estimate
+from valueflow.results.steering.texts.findings import findings
 from valueflow.scorers.figures import Figure
 from valueflow.steering.tasks import steer
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from valueflow.results.steering.figures.designs import pair_planes
 from valueflow.results.steering.rows import pair_rows
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.summary.pairs import PairPoint, PairSummary
+from valueflow.scorers.summary.designs.pairs import PairPoint, PairSummary
 
 
 def study(values: tuple[str, ...], names: list[str]) -> SimpleNamespace:

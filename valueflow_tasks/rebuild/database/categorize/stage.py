@@ -104,15 +104,20 @@ def categorize(recipe: TextsRecipe, folder: Path, budget: Budget) -> dict[str, A
     if spec.values != "given":
         path = folder / "categorize" / "judgements.jsonl"
         with open_store(path) as store:
+            # In other company, or on the way down from other groups, a text is another question.
+            company = {"texts_per_prompt", "start", "descend"}
             settings = Settings(
                 {
                     "judges": [seat.model_dump(mode="json") for seat in spec.panel()],
                     "version of the question": recipe.registry.sentences.version_of("category"),
                     "wording": recipe.wording,
                     "definitions": own,
+                    **spec.model_dump(mode="json", include=company),
                 },
                 {
-                    **spec.model_dump(mode="json", exclude={"judges", "human", "attempts"}),
+                    **spec.model_dump(
+                        mode="json", exclude={"judges", "human", "attempts", *company}
+                    ),
                     "seed": recipe.seed,
                     "texts": len(texts),
                     "values": [key_of(value) for value in recipe.wanted()],

@@ -42,6 +42,7 @@ class Estimate:
 
     Attributes:
         least, expected, most: calls, from beginning to end.
+        calls: those of a panel that agrees, where all is asked that may be.
         known: calls of these that were made already.
         tokens_in, tokens_out: of the expected calls.
         models: who is asked, one name a seat.
@@ -57,6 +58,7 @@ class Estimate:
     tokens_out: int
     models: tuple[str, ...]
     basis: str
+    calls: int
 
     @property
     def left(self) -> int:
@@ -125,7 +127,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     judge = (recipe.rank.judge.model,)
     least = expected if curated else 0
     sums = (least, expected, most, known, round(read), round(written))
-    found.append(Estimate("rank", *sums, judge, basis))
+    found.append(Estimate("rank", *sums, judge, basis, most))
     if recipe.flag.panel() and recipe.flag.ask != "none":
         found.append(_flag(recipe, folder, rows, share))
     return found
@@ -152,7 +154,7 @@ def _flag(
     least = most if share == 1 else 0
     models = tuple(seat.model for seat in recipe.flag.panel())
     calls = (least, expected, most, known)
-    return Estimate("flag", *calls, round(share * read), expected, models, basis)
+    return Estimate("flag", *calls, round(share * read), expected, models, basis, most)
 
 
 def _panel(recipe: Recipe, folder: Path, texts: Sequence[Mapping[str, Any]]) -> list[Estimate]:
@@ -221,4 +223,4 @@ def _step(
     models = tuple(seat.model for seat in spec.panel()[:first])
     most = 2 * calls * seats // first
     name = f"categorize, {step.name}"
-    return Estimate(name, least, expected, most, done, *tokens, models, basis)
+    return Estimate(name, least, expected, most, done, *tokens, models, basis, calls)

@@ -11,7 +11,7 @@ from valueflow.hub_assets.files import write_csv, write_text
 from valueflow.hub_assets.registry.loading import Registry, load_registry
 from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import Decisions, QueueName
-from valueflow.scorers.agreement import Level, agreement
+from valueflow.scorers.summary.agreement import Level, agreement
 
 __all__ = ["AGREEMENT", "agreement_rows", "write_agreement"]
 

@@ -16,7 +16,7 @@ from valueflow.rebuild.database.recipe import key_of
 from valueflow.rebuild.database.review.decisions import checked_answer, read_decisions
 from valueflow.rebuild.database.review.directions import settle_directions
 from valueflow.rebuild.database.review.table import filled_rows
-from valueflow.scorers.agreement import Agreement, agreement
+from valueflow.scorers.summary.agreement import Agreement, agreement
 
 __all__ = [
     "Gathered",

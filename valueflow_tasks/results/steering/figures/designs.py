@@ -24,9 +24,9 @@ from valueflow.results.style import (
     wrapped,
 )
 from valueflow.scorers.figures import Figure
-from valueflow.scorers.summary.composites import CompositeSummary
-from valueflow.scorers.summary.pairs import PairSummary
-from valueflow.scorers.summary.squares import SquareSummary
+from valueflow.scorers.summary.designs.composites import CompositeSummary
+from valueflow.scorers.summary.designs.pairs import PairSummary
+from valueflow.scorers.summary.designs.squares import SquareSummary
 
 __all__ = ["composite_curves", "pair_planes", "square_maps"]
 

@@ -155,7 +155,9 @@ def judge_ratings(studies: Sequence[Study]) -> list[Drawing]:
 
     A panel a value where there is one study with ratings, else a panel a study.
     """
-    found = [(study, rated) for study in studies if (rated := rated_anchors(study))]
+    # A panel's judges each have a scale of their own; they stand in the table.
+    alone_judged = [study for study in studies if study.summary.panel is None]
+    found = [(study, rated) for study in alone_judged if (rated := rated_anchors(study))]
     if not found:
         return []
     alone = len(found) == 1

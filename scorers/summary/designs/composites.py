@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from valueflow.scorers.estimate.covariance import JointCells, Part, average_of
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
-from valueflow.scorers.summary.designs import DesignCells
+from valueflow.scorers.summary.designs.several import DesignCells
 
 __all__ = ["CompositePoint", "CompositeSummary", "composite_summaries"]
 

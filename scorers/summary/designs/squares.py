@@ -26,7 +26,7 @@ from valueflow.hub_assets.settings import condition_name
 from valueflow.scorers.estimate.covariance import JointCells, Part, average_of
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
-from valueflow.scorers.summary.designs import DesignCells, Targets
+from valueflow.scorers.summary.designs.several import DesignCells, Targets
 
 __all__ = ["SquareRow", "SquareSummary", "square_parts", "square_summaries"]
 

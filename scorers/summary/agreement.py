@@ -5,18 +5,35 @@ number of reviewers, and items that only some of them judged; items with one ans
 agreement and are left out. 1 is full agreement, 0 what chance would give, and below 0 is less than
 that. Intervals are those of a percentile bootstrap (Efron and Tibshirani 1993) over items, or over
 the clusters, such as queries, that items belong to.
+
+What a panel of judges says of itself: who judged how much, and how far the judges agree on the same
+responses, each by its own estimates, calibrated by the anchors of its own windows, so that a judge
+that uses the scale in its own way is not a judge that disagrees.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.scorers.figures import Figure
+from valueflow.scorers.records import JudgeUsed
 
-__all__ = ["Agreement", "agreement", "agreement_of_numbers", "correlation_of_numbers"]
+if TYPE_CHECKING:
+    from valueflow.scorers.estimate.evidence.panel import Shared
+
+__all__ = [
+    "Agreement",
+    "JudgePair",
+    "PanelJudge",
+    "PanelSummary",
+    "agreement",
+    "agreement_of_numbers",
+    "correlation_of_numbers",
+    "panel_summary",
+]
 
 Level = Literal["interval", "nominal"]
 Floats = NDArray[np.float64]
@@ -252,3 +269,112 @@ def _resampled(sums: Floats, seed: int, draws: int) -> Floats:
     generator = np.random.default_rng(seed)
     n = len(sums)
     return np.array([sums[generator.integers(n, size=n)].sum(axis=0) for _ in range(draws)])
+
+
+@dataclass(frozen=True)
+class PanelJudge:
+    """One judge of a panel.
+
+    Attributes:
+        name: its name.
+        judged, lost: windows that it judged, and those of its windows that have no judgement.
+        dropped: whether it was left out of the figures, since most are lost.
+        used: calls, tokens and money; None where the records do not tell.
+        without: the figures of the run without this judge, by name; empty where it was dropped.
+    """
+
+    name: str
+    judged: int
+    lost: int
+    dropped: bool = False
+    used: JudgeUsed | None = None
+    without: dict[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JudgePair:
+    """How far two judges agree.
+
+    Attributes:
+        first, second: their names.
+        responses: responses' values that both judged.
+        correlation: of their estimates of these.
+        together: the correlation of their disagreements with the anchors that both saw, with its
+            standard error; `used` is what of it the estimates of responses take for granted.
+        anchors: how many anchors both saw.
+    """
+
+    first: str
+    second: str
+    responses: int
+    correlation: Figure
+    together: Figure
+    used: float
+    anchors: int
+
+
+@dataclass(frozen=True)
+class PanelSummary:
+    """A panel of judges.
+
+    Attributes:
+        judges: in the order of their roles.
+        agreement: Krippendorff's alpha (interval) of the judges' estimates of responses.
+        pairs: every two judges that were not dropped.
+    """
+
+    judges: list[PanelJudge]
+    agreement: Agreement
+    pairs: list[JudgePair]
+
+
+def panel_summary(
+    names: Sequence[str],
+    own: Floats,
+    query: Integers,
+    shared: "Shared | None",
+    counts: Mapping[str, tuple[int, int]],
+    used: Mapping[str, JudgeUsed],
+    without: Mapping[str, Mapping[str, Figure]],
+) -> PanelSummary:
+    """Sums up a panel.
+
+    Args:
+        names: its judges, without those that were dropped.
+        own: (N, J), what each of them says of each response on its own, from `own_estimates`.
+        query: (N,), numbers of the responses' queries.
+        shared: how far their disagreements with anchors go together; None for one judge.
+        counts: windows judged and lost, by judge, of those that were dropped too.
+        used: what each judge took.
+        without: the run's figures without each judge.
+    """
+    pairs = []
+    for b in range(len(names)):
+        for a in range(b):
+            both = ~np.isnan(own[:, [a, b]]).any(axis=1)
+            together, kept, anchors = Figure(float("nan")), 0.0, 0
+            if shared is not None:
+                together = Figure(float(shared.estimate[a, b]), float(shared.se[a, b]))
+                kept, anchors = float(shared.correlation[a, b]), int(shared.anchors[a, b])
+            pairs.append(
+                JudgePair(
+                    names[a],
+                    names[b],
+                    int(both.sum()),
+                    correlation_of_numbers(own[:, a], own[:, b], query),
+                    together,
+                    kept,
+                    anchors,
+                )
+            )
+    judges = [
+        PanelJudge(
+            name,
+            *counts.get(name, (0, 0)),
+            dropped=name not in names,
+            used=used.get(name),
+            without=dict(without.get(name, {})),
+        )
+        for name in dict.fromkeys([*counts, *names])
+    ]
+    return PanelSummary(judges, agreement_of_numbers(own, query), pairs)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from valueflow.scorers.agreement import (
+from valueflow.scorers.summary.agreement import (
     _alpha,
     _sums,
     agreement,

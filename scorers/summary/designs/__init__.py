@@ -1,0 +1,1 @@
+"""Figures of studies with several targets: pairs, squares, composites."""
