@@ -80,7 +80,9 @@ def run(folder: Path, *command: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--judge", help="an Inspect model; simulated where not given")
     parser.add_argument("--model", help="the model to steer; simulated where not given")

@@ -27,8 +27,9 @@ from valueflow.hub_assets.inputs.options import TaskOptionError
 from valueflow.scorers.database.panel.prompts import is_panel_prompt
 from valueflow.scorers.judge.questions.choice import is_choice_prompt
 from valueflow.scorers.judge.questions.ranking import read_fences
-from valueflow.scorers.judge.questions.rating import is_placement_prompt, is_rating_prompt
+from valueflow.scorers.judge.questions.rating import is_placement_prompt
 from valueflow.scorers.judge.questions.refusals import is_refusal_prompt
+from valueflow.scorers.judge.questions.wordings import asks_for_numbers
 from valueflow.simulated.judge import (
     JudgeOptions,
     KnownAnchors,
@@ -97,7 +98,7 @@ class SimulatedModel(ModelAPI):
                 text = panel_answer(question, conversation, self.judge, self.known)
             elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
-            elif is_rating_prompt(question) or is_placement_prompt(question):
+            elif asks_for_numbers(question) or is_placement_prompt(question):
                 text = judge_ratings(question, conversation, self.judge, self.known)
             else:
                 text = judge_answer(question, conversation, self.judge, self.known)

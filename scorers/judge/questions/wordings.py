@@ -17,11 +17,19 @@ from valueflow.scorers.judge.questions.ranking import fenced, judge_prompt
 from valueflow.scorers.judge.questions.rating import (
     RATING_SCALE,
     Rated,
+    is_rating_prompt,
     rating_prompt,
     read_ratings,
 )
 
-__all__ = ["STANDARD", "WORDINGS", "Wording", "read_single_rating", "wording_of"]
+__all__ = [
+    "STANDARD",
+    "WORDINGS",
+    "Wording",
+    "asks_for_numbers",
+    "read_single_rating",
+    "wording_of",
+]
 
 Question = Callable[[Value, Theory, Sequence[str], Sequence[str], Sentences | None], str]
 """From a value, its theory, texts in shown order, their codes and the sentences of a language to a
@@ -153,6 +161,15 @@ WORDINGS: Mapping[str, Wording] = {
 
 SINGLE_PROMPT_VERSION = "1"
 """Of the standard question for one text."""
+
+
+_NUMBERS = ("Rate one text by ", "Rate these ", "Rate this text: ")
+"""How the questions for numbers begin that are no sentences of a language's file."""
+
+
+def asks_for_numbers(prompt: str) -> bool:
+    """Whether a question asks for a number for each text, in any wording; for simulated judges."""
+    return is_rating_prompt(prompt) or prompt.startswith(_NUMBERS)
 
 
 def wording_of(name: str) -> Wording:
