@@ -14,7 +14,12 @@ from valueflow.hub_assets.lazy import need
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-NOT_OURS = {"inspect_ai": "inspect-ai", "huggingface_hub": "huggingface-hub", "yaml": "pyyaml"}
+NOT_OURS = {
+    "inspect_ai": "inspect-ai",
+    "huggingface_hub": "huggingface-hub",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+}
 
 
 def name_of(requirement: str) -> str:

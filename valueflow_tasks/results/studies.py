@@ -31,6 +31,7 @@ LABELLED = 3
 # Settings that no label needs where another one says the same.
 _FOLLOWING = {
     "anchors revision": "anchors",
+    "judge wording": "wording",
     "queries revision": "queries",
     "data revision": "data",
     "data hash": "data",

@@ -20,7 +20,8 @@ from tests.study_runs import (
 )
 from valueflow.cli import main
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.survey.questions import load_opinions
+from valueflow.hub_assets.survey import profiles
+from valueflow.hub_assets.survey.questions import load_opinions, text_hash
 from valueflow.hub_assets.survey.sample import OPINION_KEY, OpinionSample, Pass
 from valueflow.results.report import Report, write_report
 from valueflow.results.survey.logs import AskedQuestion
@@ -308,7 +309,11 @@ def test_the_methods_name_what_a_paper_must(mini: Report) -> None:
 
 
 @pytest.mark.usefixtures("not_drawn")
-def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -> None:
+def test_a_published_profile_on_such_data_is_marked_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = frozenset(text_hash(f"Is {n} <b>so</b> & $5 to $9?") for n in range(4))
+    monkeypatch.setattr(profiles, "_texts", lambda file: known)
     data = str(survey(tmp_path))
     task = opinionqa(data=data, threshold=0)
     log = run_log(tmp_path / "logs", task, judge=None, opinion_data=data)
@@ -323,7 +328,7 @@ def test_a_published_profile_on_such_data_is_marked_everywhere(tmp_path: Path) -
     assert "Rows of the data left out: 1 one option only" in methods
     # A question's text stands as it is: no markup, no formula.
     assert "b" not in page.tags
-    assert "Is 1 <b>so</b> & $5 to $9?" in page.text
+    assert any(f"Is {n} <b>so</b> & $5 to $9?" in page.text for n in range(4))
 
 
 @pytest.mark.usefixtures("not_drawn")

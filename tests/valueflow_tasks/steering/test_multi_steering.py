@@ -60,7 +60,7 @@ def test_pairs_of_an_additive_respondent_add_even_where_targets_oppose_each_othe
     assert near(found, f"{both} retained_power", 0.7)
     assert near(found, f"{against} retained_power", 1.24)
     assert found[f"{both} cosine"] > 0.98
-    assert near(found, "power+2 | universalism/0 shift", -1.5)
+    assert near(found, "power+2 | universalism/0 shift", -1.5, most=0.9)
 
 
 def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() -> None:

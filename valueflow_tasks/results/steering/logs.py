@@ -175,7 +175,12 @@ def _settings(
     for name, setting in (drawn.get("config") or {}).items():
         if name not in CALL_SETTINGS:
             found[f"judge {name.replace('_', ' ')}"] = setting
-    named = {"vidb": "anchors", "vidb_revision": "anchors revision", "vidb_sha256": "anchors hash"}
+    named = {
+        "vidb": "anchors",
+        "vidb_revision": "anchors revision",
+        "vidb_sha256": "anchors hash",
+        "wording": "judge wording",
+    }
     skipped = {"model", "model_args", "config", "prompt_version", "is_evaluated_model", "judges"}
     for one in drawn.get("judges", ()):
         config = {n: c for n, c in one["config"].items() if n not in CALL_SETTINGS}

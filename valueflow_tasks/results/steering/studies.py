@@ -42,6 +42,7 @@ _COMPARABILITY = (
     "refusal prompt version",
     "refusal phrases version",
     "wording",
+    "judge wording",
     "form",
     "baseline",
     "language",
