@@ -150,6 +150,7 @@ def test_a_cell_of_one_query_has_the_error_of_one_query() -> None:
     assert cluster_factor(np.array([0.5, -0.5, 1.0, -1.0]), np.zeros(4, dtype=int)) == 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "place_effect"),
     [

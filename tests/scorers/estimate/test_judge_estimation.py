@@ -39,6 +39,7 @@ def test_scale_and_place_effect_are_found_within_their_errors(
     assert model.scale_se < 0.1 * scale
 
 
+@pytest.mark.slow
 def test_the_stated_error_of_the_scale_is_that_over_runs() -> None:
     fits = [judged(seed, Judge(1.0), 100)[0].model for seed in range(60)]
     spread = np.std([np.log(fit.scale) for fit in fits])

@@ -21,6 +21,7 @@ def judged(seed: int, judge: Judge, windows: int = 600, texts: int = 500) -> Eva
     return evaluate(simulate(generator, judge, truth, 1, anchors=anchors))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scale",
     [pytest.param(0.3, marks=pytest.mark.slow), 1.0, pytest.param(3.0, marks=pytest.mark.slow)],

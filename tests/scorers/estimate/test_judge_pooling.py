@@ -35,6 +35,7 @@ def test_values_without_information_leave_the_weak_prior() -> None:
     assert sd == pytest.approx(WEAK[1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_pooling_makes_scales_from_few_windows_more_accurate() -> None:
     scales = np.exp(np.random.default_rng(0).normal(np.log(0.4), 0.2, 12)).tolist()
     alone, together = [], []

@@ -65,6 +65,7 @@ def test_what_the_judge_does_to_both_cells_alike_cancels() -> None:
     assert opposite == pytest.approx(np.sqrt(2 + 36))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
 def test_intervals_of_shifts_hold_the_truth_as_often_as_they_say(correlation: float) -> None:
     held, widths = [], []

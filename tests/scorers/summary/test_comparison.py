@@ -58,6 +58,7 @@ def test_where_nothing_differs_single_tests_err_at_their_level_and_holm_less_oft
         assert 0.925 <= found.coverage <= 0.985
 
 
+@pytest.mark.slow
 def test_a_model_that_goes_farther_is_found_where_it_does() -> None:
     design = Design(values=SMALL.values, queries=30, gain=tuple(GAIN.tolist()))
     comparisons = replicated(design, 12)

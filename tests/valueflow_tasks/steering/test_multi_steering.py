@@ -82,6 +82,7 @@ def test_where_the_strongest_wins_it_dominates_and_the_weaker_keeps_nothing() ->
     assert near(found, f"{first} retained_power", 1)
 
 
+@pytest.mark.slow
 def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
     found = run(
         steer_five(n_queries=4, singles=True, figures="all", wording=1),
@@ -98,6 +99,7 @@ def test_a_square_shows_how_much_of_negative_targets_is_left() -> None:
     assert log_additive["five rank_agreement"] > 0.85
 
 
+@pytest.mark.slow
 def test_the_order_of_the_samples_changes_no_figure_of_a_pair_or_square() -> None:
     for task in (
         steer_pair(pairs="power+universalism", n_queries=3, singles=True, figures="all", wording=1),

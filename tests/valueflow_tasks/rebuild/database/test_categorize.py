@@ -260,6 +260,7 @@ def test_seats_that_cannot_be_read_are_counted_and_are_no_votes(tmp_path: Path) 
         assert 2 <= votes <= 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["values", "top"])
 def test_stopped_after_any_call_it_goes_on_without_repeating_one(
     tmp_path: Path, start: str
