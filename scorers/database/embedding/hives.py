@@ -12,7 +12,7 @@ in no other form, and a model's own code is never run.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,9 @@ def load(
     need("loading an embedding model", "hives", "sentence_transformers", "torch")
     place = find_model(model, offline=offline)
     check_device(device)
-    return _loaded(place.name, place.folder, model_hash(place.folder), device)
+    found = _loaded(place.name, place.folder, model_hash(place.folder), device)
+    # Figures may be written into a manifest after its model was loaded.
+    return replace(found, manifest=check_model_folder(place.folder))
 
 
 def check_device(device: str | None) -> None:
