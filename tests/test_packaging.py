@@ -145,7 +145,8 @@ def test_a_wheel_holds_the_package_and_nothing_else(
         for kind in ("*.py", "*.jinja")
         for path in ROOT.glob(f"{room}/**/{kind}")
     }
-    expected |= {"valueflow/py.typed", "valueflow/hub_assets/registry.yaml"}
+    expected |= {"valueflow/py.typed", "valueflow/eval.yaml"}
+    expected |= {"valueflow/hub_assets/registry.yaml"}
     expected |= {"lm_eval/valueflow-tasks.txt"} | {
         f"lm_eval/tasks/valueflow/{path.name}"
         for path in ROOT.glob("valueflow_tasks/lm_eval/harness_tasks/*.yaml")
@@ -153,7 +154,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(
     data = [
         path
         for path in (ROOT / "hub_assets" / "data").rglob("*")
-        if path.suffix in (".csv", ".jsonl") or path.name == "LICENSE"
+        if path.suffix in (".csv", ".jsonl", ".yaml") or path.name == "LICENSE"
     ]
     expected |= {f"valueflow/{path.relative_to(ROOT).as_posix()}" for path in data}
     assert names == expected

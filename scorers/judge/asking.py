@@ -462,7 +462,7 @@ def grader_models() -> list[Model]:
     first, and none where no role names a judge."""
     defaults = load_registry().defaults.evaluator
     config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
-    return [get_model(role=role, config=config) for role in grader_roles()]
+    return [get_model(role=role, required=True, config=config) for role in grader_roles()]
 
 
 async def judge_window(

@@ -12,7 +12,8 @@ from inspect_ai.model import get_model
 
 from valueflow import injection
 from valueflow.cli import main
-from valueflow.hub_assets.errors import TaskOptionError
+from valueflow.hub_assets.errors import ScorerOptionError, TaskOptionError
+from valueflow.judge_study.injection import injection_scores
 from valueflow.scorers.judge.questions.injections import INJECTIONS
 
 
@@ -71,6 +72,12 @@ def test_every_injection_of_the_corpus_is_judged_without_a_lost_window(tmp_path:
     assert {name.split()[0] for name in found if name.endswith(" injection_shift")} == set(
         INJECTIONS
     )
+
+
+def test_injection_scores_takes_budgets_and_nothing_else() -> None:
+    assert callable(injection_scores(max_judge_calls=3))
+    with pytest.raises(ScorerOptionError, match="unknown option"):
+        injection_scores(colour="red")
 
 
 def test_its_log_is_read_like_any_other(tmp_path: Path) -> None:

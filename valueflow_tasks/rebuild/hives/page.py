@@ -2,6 +2,7 @@
 
 import base64
 import html
+import importlib
 import importlib.util
 import io
 from pathlib import Path
@@ -64,9 +65,9 @@ def value_map(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
     """Places of value vectors in the plane, shape (values, 2), and how they were found: by umap
     where it is installed and there are enough values, else by principal components."""
     if len(vectors) > 15 and importlib.util.find_spec("umap") is not None:
-        import umap  # type: ignore[import-not-found]
-
-        made = umap.UMAP(n_components=2, random_state=0, metric="cosine", n_neighbors=5)
+        made = importlib.import_module("umap").UMAP(
+            n_components=2, random_state=0, metric="cosine", n_neighbors=5
+        )
         return np.asarray(made.fit_transform(vectors), dtype=float), "umap"
     centred = vectors - vectors.mean(axis=0)
     left, scale, _ = np.linalg.svd(centred, full_matrices=False)
