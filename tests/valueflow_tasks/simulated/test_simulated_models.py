@@ -67,7 +67,8 @@ def test_a_default_answer_states_all_theories_and_a_steered_one_its_own() -> Non
     # Other tests of the process may have opened catalogues of their own.
     assert len(values) == 32
     assert values <= set(told)
-    assert len(read_trailer(answer(steered("Why?", ("power", 1)), RespondentOptions())) or {}) == 12
+    told = read_trailer(answer(steered("Why?", ("power", 1)), RespondentOptions())) or {}
+    assert values & set(told) == {v.name for v in load_registry().theories["pvq"].values}
 
 
 def test_answers_depend_on_prompt_and_seed_alone() -> None:
