@@ -223,6 +223,19 @@ def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
         First derivative, and negative second derivative, of each row's log-likelihood.
     """
     score = orders.picks.astype(np.float64)
+    if worths.worth is not None and worths.rest is not None:
+        # What an anchor's chances at all stages that it saw sum to, and their squares.
+        share = score / worths.rest
+        square = share / worths.rest
+        for column in range(1, score.shape[1]):
+            share[:, column] += share[:, column - 1]
+            square[:, column] += square[:, column - 1]
+        share *= worths.worth
+        score -= share
+        square *= worths.worth
+        square *= worths.worth
+        share -= square
+        return score, share
     curvature = np.zeros(score.shape)
     for stage in range(score.shape[1]):
         chance = worths.chances(stage)
@@ -245,6 +258,18 @@ def judge_information(orders: Orders, worths: LogWorths, error: Array) -> Array:
     x = np.where(orders.present, orders.intensity + error, 0.0)
     p = orders.place
     result = np.zeros((len(x), 3))
+    if worths.worth is not None and worths.rest is not None:
+        products = [x, p, x * x, x * p, p * p]
+        left = np.zeros((5, len(x)))
+        for stage in range(x.shape[1] - 1, -1, -1):
+            for number, product in enumerate(products):
+                left[number] += worths.worth[:, stage] * product[:, stage]
+            mean_x, mean_p, *squares = left / worths.rest[:, stage]
+            picked = orders.picks[:, stage]
+            pairs = (mean_x * mean_x, mean_x * mean_p, mean_p * mean_p)
+            for number, (square, mean) in enumerate(zip(squares, pairs, strict=True)):
+                result[:, number] += picked * (square - mean)
+        return result
     for stage in range(x.shape[1]):
         chance = worths.chances(stage) * orders.picks[:, stage, None]
         later_x, later_p = x[:, stage:], p[:, stage:]

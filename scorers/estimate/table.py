@@ -264,7 +264,8 @@ class _Reader:
             self.choices[len(self.item) - 1] = _choice(number, record, size)
             self.ranks.append([TAIL] * size)
         self.places.append(_places(number, record, size))
-        self.keys.append([self.anchors((value, name)) for name in names])
+        code = self.anchors.code
+        self.keys.append([code.setdefault((value, name), len(code)) for name in names])
         if len(self.keys) == BLOCK:
             self._pack()
 
@@ -385,17 +386,22 @@ def _intensities(number: int, anchors: Any, most: float) -> list[float]:
     try:
         if isinstance(anchors, str | bytes | Mapping):
             raise TypeError
-        values = [_number(anchor) for anchor in anchors]
+        plain = isinstance(anchors, list) and {*map(type, anchors)} <= _NUMBERS
+        values = [float(anchor) if plain else _number(anchor) for anchor in anchors]
     except (TypeError, ValueError, OverflowError) as error:
         raise WindowRecordError(number, "anchors", "must be a list of numbers") from error
     if not values:
         raise WindowRecordError(number, "anchors", "a window needs at least one anchor")
     if not all(map(math.isfinite, values)):
         raise WindowRecordError(number, "anchors", "an intensity is not finite")
-    if outside := [value for value in values if not -most <= value <= most]:
+    if not -most <= min(values) <= max(values) <= most:
+        outside = [value for value in values if not -most <= value <= most]
         problem = f"the intensity {outside[0]:g} is outside [-{most:g}, {most:g}]; rescale them"
         raise WindowRecordError(number, "anchors", problem)
     return values
+
+
+_NUMBERS = {int, float}
 
 
 def _number(raw: Any) -> float:
@@ -404,7 +410,22 @@ def _number(raw: Any) -> float:
     return float(raw)
 
 
+def _places_in(order: Any, size: int) -> list[int] | None:
+    """Place of each index in a list that holds all of them once, as nearly all do; else None."""
+    if type(order) is not list or len(order) != size or {*map(type, order)} != {int}:
+        return None
+    if sorted(order) != list(range(size)):
+        return None
+    places = [0] * size
+    for place, index in enumerate(order):
+        places[index] = place
+    return places
+
+
 def _ranks(number: int, order: Any, size: int) -> list[int]:
+    strict = _places_in(order, size)
+    if strict is not None:
+        return strict
     ranks = [TAIL] * size
     if not isinstance(order, Sequence) or isinstance(order, str) or not order:
         raise WindowRecordError(number, "order", "must be a list that names at least one text")
@@ -446,6 +467,9 @@ def _places(number: int, record: Mapping[str, Any], size: int) -> list[int]:
         raise WindowRecordError(number, "position", problem)
     if shown is None:
         return [PAD if position is None else int(position)] + [PAD] * (size - 1)
+    whole = _places_in(shown, size)
+    if whole is not None and position in (None, whole[0]):
+        return whole
     places = [PAD] * size
     if isinstance(shown, str) or not isinstance(shown, Sequence | np.ndarray):
         raise WindowRecordError(number, "shown", "must be a list of all indices in shown order")

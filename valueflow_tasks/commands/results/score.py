@@ -236,7 +236,8 @@ def score_rankings(
     )
     found.notes[:0] = saved.notes
     extras = list(dict.fromkeys(name for fields in saved.extra.values() for name in fields))
-    items = [{**saved.extra.get((e.item, e.cell), {}), **asdict(e)} for e in found.items] + [
+    # Not `asdict`, which copies each of what may be a million numbers.
+    items = [{**saved.extra.get((e.item, e.cell), {}), **vars(e)} for e in found.items] + [
         {"item": item, "cell": c, "value": v, "windows": 0, "unscored": why}
         for (item, c, v), why in saved.without.items()
     ]
