@@ -309,8 +309,11 @@ class _Propagation:
         self.orders, self.prior, self.turned = orders, prior, turned(orders)
         present = orders.present
         self.keys, local = np.unique(orders.key[present], return_inverse=True)
-        self.key = np.full(present.shape, len(self.keys))
+        self.key = np.full(present.shape, len(self.keys), order="F")
         self.key[present] = local
+        # Column by column, as all that is computed of the orders lies in memory.
+        self.flat = self.key.T.ravel()
+        self.uses = np.bincount(self.flat, minlength=len(self.keys) + 1)[:-1]
         self.intensity = np.zeros(len(self.keys))
         self.intensity[local] = orders.intensity[present]
         self.count = np.maximum(present.sum(axis=1), 1)
@@ -320,12 +323,14 @@ class _Propagation:
         self.told = self.weight * (self.random < 0)
         # Texts that a window cannot tell apart, as without their names, learn nothing from it.
         order = np.sort(self.key, axis=1)
-        self.doubled = np.zeros(present.shape, dtype=bool)
-        for row in np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1)):
+        rows = np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1))
+        self.doubled = np.zeros(present.shape, dtype=bool) if len(rows) else None
+        for row in rows:
             _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
             self.doubled[row] = count[code] > 1
-        self.precision = np.zeros(self.key.shape)
-        self.shift = np.zeros(self.key.shape)
+        self.unused = None if present.all() else ~present
+        self.precision = np.zeros(self.key.shape, order="F")
+        self.shift = np.zeros(self.key.shape, order="F")
         self.reach = np.ones(len(self.keys) + 1)
         self.moved = np.zeros(len(self.keys) + 1)
         self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
@@ -348,21 +353,29 @@ class _Propagation:
         """Begin with the messages that each text gets on average in other windows."""
         count = np.zeros(int(max(self.keys.max(initial=0), other.keys.max(initial=0))) + 1)
         sums = {name: count.copy() for name in ("precision", "shift")}
-        count[other.keys] = np.bincount(other.key.ravel())[: len(other.keys)]
+        count[other.keys] = np.bincount(other.flat)[: len(other.keys)]
         for name, total in sums.items():
-            messages = getattr(other, name).ravel()
-            total[other.keys] = np.bincount(other.key.ravel(), messages)[: len(other.keys)]
+            total[other.keys] = other.by_text(getattr(other, name))[:-1]
             mean = np.append((total / np.maximum(count, 1))[self.keys], 0.0)
-            setattr(self, name, mean[self.key])
+            setattr(self, name, self.of_text(mean))
+
+    def by_text(self, values: Array) -> Array:
+        """Sums (texts + 1,) of values (R, A); the last is that of unused columns."""
+        return np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+
+    def of_text(self, values: Array) -> Array:
+        """Values (texts + 1,) in the columns (R, A) of the orders."""
+        return values[self.flat].reshape(self.key.shape[::-1]).T
+
+    def used(self, values: Array) -> Array:
+        """Values (R, A) with 0 in unused columns."""
+        if self.unused is not None:
+            values[self.unused] = 0.0
+        return values
 
     def posterior(self, text_sd: float) -> tuple[Array, Array]:
         """Precision (texts + 1,), and mean times precision; the last is of unused columns."""
-        flat, size = self.key.ravel(), len(self.keys) + 1
-        precision, shift = (
-            np.bincount(flat, messages.ravel(), size).astype(np.float64)
-            for messages in (self.precision, self.shift)
-        )
-        return precision + text_sd**-2.0, shift
+        return self.by_text(self.precision) + text_sd**-2.0, self.by_text(self.shift)
 
     def errors(self, text_sd: float, anchors: int) -> AnchorErrors:
         precision, shift = (values[:-1] for values in self.posterior(text_sd))
@@ -427,12 +440,15 @@ class _Propagation:
 
     def _sweep(self, text_sd: float, state: _State, *, first: bool, known: bool) -> None:
         orders = self.orders
-        total_precision, total_shift = self.posterior(text_sd)
+        total = self.posterior(text_sd)
         # What is known of each anchor without the row: the cavity.
-        precision = np.maximum(total_precision[self.key] - self.precision, text_sd**-2.0)
-        shift = total_shift[self.key] - self.shift
-        variance = np.where(orders.present, 1 / precision, 0.0)
-        mean = np.where(orders.present, shift / precision, 0.0)
+        precision = self.of_text(total[0])
+        precision -= self.precision
+        np.maximum(precision, text_sd**-2.0, out=precision)
+        shift = self.of_text(total[1])
+        shift -= self.shift
+        variance = self.used(1 / precision)
+        mean = shift * variance
         scale, place = float(np.exp(state.parameter[0])), float(state.parameter[1])
         dulled = attenuation(scale, variance.sum(axis=1) / self.count)
         row_scale = scale * dulled
@@ -448,16 +464,15 @@ class _Propagation:
         straight = np.log1p(-state.lapse_rate) + ranked
         mixture = np.logaddexp(straight, np.log(max(state.lapse_rate, 1e-300)) + self.random)
         kept = np.exp(straight - mixture)
-        whole = 0.5 * (total_shift**2 / total_precision - np.log(total_precision * text_sd**2))
-        without = 0.5 * (shift**2 / precision - np.log(precision * text_sd**2))
-        parts = np.where(orders.present, whole[self.key] - without, 0.0).sum()
-        state.log_evidence = float(self.weight @ mixture + whole[:-1].sum() - parts)
+        whole = 0.5 * (total[1] ** 2 / total[0] - np.log(total[0] * text_sd**2))[:-1]
+        without = 0.5 * float((shift * mean).sum() - _sum_of_logs(precision * text_sd**2))
+        state.log_evidence = float(self.weight @ mixture + whole.sum() - whole @ self.uses + without)
         state.log_evidence += self._log_prior(state)
         state.lapses = float(self.told @ (1 - kept))
 
         part, weight = share * kept[orders.window], self.weight[orders.window]
-        self._send(text_sd, score, curvature, part, weight, row_scale, mean, variance)
-        self._centre(text_sd)
+        total = self._send(total, score, curvature, part, weight, row_scale, mean, variance)
+        self._centre(text_sd, total)
         if known:
             return
         if first:
@@ -486,18 +501,26 @@ class _Propagation:
         worths = log_worths(other.orders, scale, place_effect, other.there(mean))
         score, curvature = anchor_scores(other.orders, worths)
         score = other.there(score)
-        curvature = np.take_along_axis(curvature, other.back, axis=1)
+        curvature = other.moved(curvature)
         first = np.log(straight_up) + down[0]
         second = np.log1p(-straight_up) + log_likelihood_of(other.orders, worths)
         logs = np.logaddexp(first, second)
         part = np.exp(first - logs)[:, None]
-        curvature = part * down[2] + (1 - part) * curvature
-        curvature -= part * (1 - part) * (down[1] - score) ** 2
-        return logs, part * down[1] + (1 - part) * score, curvature
+        rest = 1 - part
+        apart = down[1] - score
+        apart *= apart
+        apart *= part * rest
+        found = down[1] * part
+        score *= rest
+        found += score
+        curvature = curvature * rest
+        curvature += part * down[2]
+        curvature -= apart
+        return logs, found, curvature
 
     def _send(
         self,
-        text_sd: float,
+        total: tuple[Array, Array],
         score: Array,
         curvature: Array,
         part: Array,
@@ -505,22 +528,41 @@ class _Propagation:
         scale: Array,
         mean: Array,
         variance: Array,
-    ) -> None:
-        """New messages: those that give the moments of cavity times row (Minka 2001, section 3)."""
-        slope = (weight * part * scale)[:, None] * score
-        bend = (part * scale**2)[:, None] * curvature
-        bend -= (part * (1 - part) * scale**2)[:, None] * score**2
-        slope[self.doubled] = bend[self.doubled] = 0.0
-        bend = np.clip(weight[:, None] * bend, 0.0, _MOST_TOLD / np.maximum(variance, 1e-12))
-        left = 1 - variance * bend
-        precision = _DAMPING * (bend / left - self.precision)
-        shift = _DAMPING * ((bend * mean + slope) / left - self.shift)
-        part_of_step = self._held_back(precision, shift, text_sd)[self.key]
-        self.precision += part_of_step * precision
-        self.shift += part_of_step * shift
+    ) -> tuple[Array, Array]:
+        """New messages: those that give the moments of cavity times row (Minka 2001, section 3).
 
-    def _held_back(self, precision: Array, shift: Array, text_sd: float) -> Array:
-        """Part (texts + 1,) of a change of the messages (R, A) that is taken for each text.
+        Returns the posterior with them, from the ``total`` without.
+        """
+        bend = score * score
+        bend *= -(part * (1 - part) * scale**2 * weight)[:, None]
+        curvature *= (part * scale**2 * weight)[:, None]
+        bend += curvature
+        slope = score * (weight * part * scale)[:, None]
+        if self.doubled is not None:
+            slope[self.doubled] = bend[self.doubled] = 0.0
+        most = np.maximum(variance, 1e-12)
+        np.divide(_MOST_TOLD, most, out=most)
+        np.clip(bend, 0.0, most, out=bend)
+        slope += bend * mean
+        left = variance * bend
+        np.subtract(1, left, out=left)
+        bend /= left
+        slope /= left
+        bend -= self.precision
+        bend *= _DAMPING
+        slope -= self.shift
+        slope *= _DAMPING
+        more = self.by_text(bend), self.by_text(slope)
+        held = self._held_back(total, more)
+        held_here = self.of_text(held)
+        bend *= held_here
+        slope *= held_here
+        self.precision += bend
+        self.shift += slope
+        return total[0] + held * more[0], total[1] + held * more[1]
+
+    def _held_back(self, total: tuple[Array, Array], more: tuple[Array, Array]) -> Array:
+        """Part (texts + 1,) of a change of the messages that is taken for each text.
 
         All windows of a text speak at once, each as if it were the only one.  Where a window is
         sure, it pushes without end (the likelihood is linear there), and together they would push a
@@ -528,31 +570,27 @@ class _Propagation:
         mean moves by no more than its reach, in standard deviations, which halves when it turns
         back (as the steps of resilient propagation do; Riedmiller and Braun 1993).
         """
-        flat, size = self.key.ravel(), len(self.reach)
-        more_precision = np.bincount(flat, precision.ravel(), size)
-        more_shift = np.bincount(flat, shift.ravel(), size)
-        total_precision, total_shift = self.posterior(text_sd)
-        mean = total_shift / total_precision
-        moved = (total_shift + more_shift) / (total_precision + more_precision) - mean
+        mean = total[1] / total[0]
+        moved = (total[1] + more[1]) / (total[0] + more[0]) - mean
         turned = np.sign(moved) * self.moved
         self.reach = np.clip(
             np.where(turned < 0, 0.5, np.where(turned > 0, 1.2, 1.0)) * self.reach, 0.02, 1.5
         )
         self.moved = np.sign(moved)
-        most = self.reach / np.sqrt(total_precision)
+        most = self.reach / np.sqrt(total[0])
         target = mean + np.clip(moved, -most, most)
         with np.errstate(divide="ignore", invalid="ignore"):
-            part = (target * total_precision - total_shift) / (more_shift - target * more_precision)
+            part = (target * total[0] - total[1]) / (more[1] - target * more[0])
         return np.where(np.abs(moved) > most, np.clip(part, 0.0, 1.0), 1.0)
 
-    def _centre(self, text_sd: float) -> None:
+    def _centre(self, text_sd: float, total: tuple[Array, Array]) -> None:
         """Take the errors' level and their slope on intensity out of them.
 
         No order tells their level, and of their slope only what the scale tells already.  Both are
         nothing on average, up to an error that is accounted for with the responses, and moving all
         errors one by one takes long.
         """
-        precision, shift = (values[:-1] for values in self.posterior(text_sd))
+        precision, shift = (values[:-1] for values in total)
         told = np.maximum(1 - text_sd**-2.0 / precision, 0.0)
         if told.sum() < 1:
             return
@@ -560,13 +598,24 @@ class _Propagation:
         away = self.intensity - told @ self.intensity / told.sum()
         level, spread = told @ mean / told.sum(), told @ away**2
         tilt = told @ (away * mean) / spread if spread > told.sum() else 0.0
-        self.shift -= np.append(level + tilt * away, 0.0)[self.key] * self.precision
+        self.shift -= self.of_text(np.append(level + tilt * away, 0.0)) * self.precision
 
     def _log_prior(self, state: _State) -> float:
         distance = state.parameter - self.prior_mean
         a, b = self.prior.lapses
         lapse = a * np.log(max(state.lapse_rate, 1e-300)) + b * np.log1p(-state.lapse_rate)
         return float(lapse - 0.5 * distance @ self.prior_precision @ distance)
+
+
+def _sum_of_logs(values: Array) -> float:
+    """Sum of the logarithms of values (R, A) from about 1 to 1e30, of eight columns at a time."""
+    total = 0.0
+    for start in range(0, values.shape[1], 8):
+        product = values[:, start].copy()
+        for column in range(start + 1, min(start + 8, values.shape[1])):
+            product *= values[:, column]
+        total += float(np.log(product).sum())
+    return total
 
 
 def _information(

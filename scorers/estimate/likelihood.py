@@ -379,16 +379,24 @@ class Turned:
 
     ``orders`` has the rows of the original in their order, *not* sorted by the stages that saw the
     response; intensities and places change their signs.  ``back`` (R, A) are the columns of the
-    original, ``sign`` (R, 1) is -1 for a row that was turned and 1 for one that was not.
+    original, ``sign`` (R, 1) is -1 for a row that was turned and 1 for one that was not.  ``plain``
+    says that every row was turned and has all columns.
     """
 
     orders: Orders
     back: IntArray
     sign: Array
+    plain: bool = False
 
     def there(self, values: Array) -> Array:
         """Values (R, A), of which only order and sign change, from either to the other."""
-        return np.asarray(self.sign * np.take_along_axis(values, self.back, axis=1))
+        return np.asarray(self.sign * self.moved(values))
+
+    def moved(self, values: Array) -> Array:
+        """Values (R, A), of which only the order changes."""
+        if self.plain:
+            return values[:, ::-1]
+        return np.asarray(np.take_along_axis(values, self.back, axis=1))
 
 
 def turned(orders: Orders) -> Turned:
@@ -418,7 +426,7 @@ def turned(orders: Orders) -> Turned:
         chosen=np.where(whole, orders.ahead > 0, orders.chosen),
         place_of_response=sign[:, 0] * orders.place_of_response,
     )
-    return Turned(other, back, sign)
+    return Turned(other, back, sign, bool(inside.all()))
 
 
 def from_the_top(dulled: Array) -> Array:
