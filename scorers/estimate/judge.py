@@ -164,15 +164,6 @@ class AnchorErrors:
         variance = np.where(orders.present, self.variance[key], 0.0).sum(axis=1)
         return mean, np.asarray(variance / np.maximum(orders.present.sum(axis=1), 1))
 
-    def under(self, text_sd: float) -> AnchorErrors:
-        """The errors under another spread, given the same windows."""
-        if self.text_sd <= 0 or text_sd <= 0:
-            return replace(self, text_sd=text_sd)
-        told = 1 / np.maximum(self.variance, 1e-12) - self.text_sd**-2
-        variance = 1 / (text_sd**-2 + np.maximum(told, 0.0))
-        mean = self.mean * variance / np.maximum(self.variance, 1e-12)
-        return AnchorErrors(mean, variance, text_sd)
-
 
 @dataclass(frozen=True)
 class FittedJudge:
@@ -378,9 +369,13 @@ class _Propagation:
         return self.by_text(self.precision) + text_sd**-2.0, self.by_text(self.shift)
 
     def errors(self, text_sd: float, anchors: int) -> AnchorErrors:
+        """What the messages tell of the errors, their level and slope on intensity wholly out."""
+        messages = self.shift.copy()
+        self._centre(text_sd, self.posterior(text_sd), wholly=True)
         precision, shift = (values[:-1] for values in self.posterior(text_sd))
         mean, variance = np.zeros(anchors), np.full(anchors, text_sd**2)
         mean[self.keys], variance[self.keys] = shift / precision, 1 / precision
+        self.shift = messages
         return AnchorErrors(mean, variance, text_sd)
 
     def fit(self, text_sd: float, state: _State, tolerance: float, searches: int) -> _State:
@@ -429,7 +424,9 @@ class _Propagation:
     ) -> None:
         """Sweep at a fixed scale until the evidence moves no more.
 
-        A ``known`` judge's place effect and lapse rate stay as they are.
+        A ``known`` judge's place effect and lapse rate stay as they are, and the errors' level and
+        slope are wholly taken out at each sweep: while a scale is sought, that would hide from the
+        evidence what the windows say of it.
         """
         before = -np.inf
         for sweep in range(most):
@@ -466,13 +463,15 @@ class _Propagation:
         kept = np.exp(straight - mixture)
         whole = 0.5 * (total[1] ** 2 / total[0] - np.log(total[0] * text_sd**2))[:-1]
         without = 0.5 * float((shift * mean).sum() - _sum_of_logs(precision * text_sd**2))
-        state.log_evidence = float(self.weight @ mixture + whole.sum() - whole @ self.uses + without)
+        state.log_evidence = float(
+            self.weight @ mixture + whole.sum() - whole @ self.uses + without
+        )
         state.log_evidence += self._log_prior(state)
         state.lapses = float(self.told @ (1 - kept))
 
         part, weight = share * kept[orders.window], self.weight[orders.window]
         total = self._send(total, score, curvature, part, weight, row_scale, mean, variance)
-        self._centre(text_sd, total)
+        self._centre(text_sd, total, wholly=known)
         if known:
             return
         if first:
@@ -583,7 +582,7 @@ class _Propagation:
             part = (target * total[0] - total[1]) / (more[1] - target * more[0])
         return np.where(np.abs(moved) > most, np.clip(part, 0.0, 1.0), 1.0)
 
-    def _centre(self, text_sd: float, total: tuple[Array, Array]) -> None:
+    def _centre(self, text_sd: float, total: tuple[Array, Array], *, wholly: bool = False) -> None:
         """Take the errors' level and their slope on intensity out of them.
 
         No order tells their level, and of their slope only what the scale tells already.  Both are
@@ -596,8 +595,10 @@ class _Propagation:
             return
         mean = shift / precision
         away = self.intensity - told @ self.intensity / told.sum()
-        level, spread = told @ mean / told.sum(), told @ away**2
-        tilt = told @ (away * mean) / spread if spread > told.sum() else 0.0
+        # What is taken out of the messages changes a mean by the share of it that they told: on the
+        # way a little of both stays, so that what the windows say of the scale is heard.
+        level, spread = (mean.sum() if wholly else told @ mean) / told.sum(), told @ away**2
+        tilt = (away if wholly else told * away) @ mean / spread if spread > told.sum() else 0.0
         self.shift -= self.of_text(np.append(level + tilt * away, 0.0)) * self.precision
 
     def _log_prior(self, state: _State) -> float:
@@ -734,6 +735,9 @@ def fit_judge(
     if log_scale is not None:
         state.parameter[0] = log_scale
     state = work.fit(sd, state, max(5e-3, 2e-5 * few.questions), 10)
+    if few is orders:
+        # The judge being known now, its errors once more.
+        work.settle(sd, state, max(1e-3, 1e-4 * few.questions), most=_SWEEPS_ON_THE_WAY, known=True)
     fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
     if few is orders:
         return fitted

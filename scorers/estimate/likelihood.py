@@ -304,13 +304,23 @@ def log_worths(
         own = np.where(orders.present, own, -np.inf)
     if own.shape[1] and (known := _as_numbers(own, orders.present, whole)) is not None:
         return known
+    return LogWorths(own, left_by_logarithms(own, orders.present))
+
+
+def left_by_logarithms(own: Array, present: NDArray[np.bool_]) -> Array:
+    """Log of the sum over the anchors left at each stage (R, A), without leaving logarithms.
+
+    Args:
+        own: log-worths (R, A), minus infinity in unused columns.
+        present: which columns are used (R, A).
+    """
     left = np.empty_like(own)
     total = np.full(len(own), -np.inf)
     for column in range(own.shape[1] - 1, -1, -1):
         total = np.logaddexp(total, own[:, column])
         left[:, column] = total
     # Where nothing is left, nothing can be picked: any number does, and this one is finite.
-    return LogWorths(own, np.where(orders.present, left, 0.0))
+    return np.where(present, left, 0.0)
 
 
 def _as_numbers(own: Array, present: NDArray[np.bool_], whole: bool) -> LogWorths | None:

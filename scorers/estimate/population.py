@@ -16,6 +16,7 @@ from valueflow.scorers.estimate.cells import (
     cluster_factor,
     few_clusters,
     lone_posteriors,
+    unseen_share,
 )
 from valueflow.scorers.estimate.covariance import Bounded, CellErrors
 from valueflow.scorers.estimate.evidence.value import Evidence, ValueItems
@@ -102,6 +103,13 @@ def population_estimates(
         if error.bounded is not None:
             few = few_clusters(query, tail)
             lower, upper = replace(error.bounded, sd=few * error.bounded.sd).bounds(tail)
+        lower = -LIMIT if posterior.reaches[0] else min(lower, posterior.mean)
+        upper = LIMIT if posterior.reaches[1] else max(upper, posterior.mean)
+        if len(members) > 1:
+            # All may stand at one end: what they do not show may stand at the other.
+            unseen = 2 * LIMIT * unseen_share(len(np.unique(query)), tail)
+            lower = min(lower, LIMIT - unseen) if posterior.reaches[1] else lower
+            upper = max(upper, unseen - LIMIT) if posterior.reaches[0] else upper
         parts[name] = error
         cells.append(
             Cell(
@@ -111,8 +119,8 @@ def population_estimates(
                 intensity=posterior.mean,
                 se=min(se, LARGEST_ERROR),
                 spread=posterior.spread,
-                lower=-LIMIT if posterior.reaches[0] else min(lower, posterior.mean),
-                upper=LIMIT if posterior.reaches[1] else max(upper, posterior.mean),
+                lower=lower,
+                upper=upper,
                 beyond_high=float(high[members].mean()),
                 beyond_low=float(low[members].mean()),
             )
