@@ -28,10 +28,13 @@ def _nobody_looks_on() -> Iterator[None]:
     defaults = task_log.eval_config_defaults
     with pytest.MonkeyPatch.context() as change:
         change.setattr(
-            task_log, "eval_config_defaults", lambda: {**defaults(), "log_realtime": False}
+            task_log,
+            "eval_config_defaults",
+            lambda: {**defaults(), "log_realtime": False, "score_display": False},
         )
         change.setattr(active, "_active_display", LogDisplay())
         change.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
+        change.setenv("INSPECT_EVAL_NO_SCORE_DISPLAY", "true")
         change.setenv("INSPECT_DISPLAY", "log")
         yield
 

@@ -78,6 +78,24 @@ class Study(LoggedStudy[StudyLog]):
     summary: RunSummary
     versions: dict[str, str]
     texts: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    _parts: dict[tuple[str, str], RunSummary] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def part(self, theory: str, group: str) -> RunSummary:
+        """The statistics of one theory's values in one group alone; worked out once."""
+        if (theory, group) not in self._parts:
+            records = []
+            for record in self.records:
+                kept = {
+                    name: value
+                    for name, value in record["values"].items()
+                    if value["theory"] == theory and value["group"] == group
+                }
+                if kept:
+                    records.append({**record, "values": kept})
+            self._parts[theory, group] = summarize(records)  # type: ignore[arg-type]
+        return self._parts[theory, group]
 
     @property
     def is_simulated(self) -> bool:
