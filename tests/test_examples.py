@@ -84,7 +84,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, made.stdout
 
 
-SMALL = "n_queries: 6"
+SMALL = "n_queries: 4"
 
 
 def test_a_study_ranks_the_simulated_models_by_their_gain(done: tuple[Path, str]) -> None:
@@ -101,7 +101,7 @@ def test_results_are_read_as_frames(done: tuple[Path, str]) -> None:
     read = script("read_results.py", folder, "study-logs", "-o", "tables")
     assert read.status == 0, read.stdout + read.stderr
     # A default is a row for each of the two values.
-    assert f"responses: {3 * 6 * (2 + 4)} rows" in read.stdout
+    assert f"responses: {3 * 4 * (2 + 4)} rows" in read.stdout
     assert f"cells: {3 * 6} rows" in read.stdout
     with (folder / "tables" / "cells.csv").open() as stream:
         rows = list(csv.DictReader(stream))
