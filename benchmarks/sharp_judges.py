@@ -7,8 +7,8 @@ Each replicate is a run of five cells of 30 responses (spread 2, centres uniform
 six, 2% lapses, anchors from 44 or from 20,000 texts; the judge's disagreement with anchors and
 responses alike stays the same in all windows of a text.  With 2000 anchors and 160 responses a
 cell, three windows show each anchor six times.  Columns: slope of cells, and the same without what
-chance gave it: the tilts of this run's disagreements with responses and anchors; root mean square error
-of cells against the realised means, coverage of their 95% intervals; coverage of responses'
+chance gave it: the tilts of this run's disagreements with responses and anchors; root mean square
+error of cells against the realised means, coverage of their 95% intervals; coverage of responses'
 intervals in their cell, root mean square error, coverage from their own windows alone; scale, text
 standard deviation and lapse rate found; share of runs that the test of fit rejects at 0.01.
 With ``--data`` (or VALUEFLOW_REAL_DATA) the same of responses for windows that a real judge ranked,
