@@ -52,6 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from valueflow.scorers.estimate.bend import STRAIGHT, bend_told, seen_through
 from valueflow.scorers.estimate.likelihood import (
     LEANING,
     Array,
@@ -81,6 +82,8 @@ class JudgeModel:
     ``lapse_rate`` is the share of windows that are ordered at random.
     Each has a standard error; ``windows`` counts the windows they were estimated from.
     ``covariance`` is the covariance of (log scale, place effect, text sd, lapse rate).
+    ``bend``, with its ``bend_covariance``, is how the judge's view departs from a straight line in
+    intensity (see `valueflow.scorers.estimate.bend`): nothing, unless the anchors told so.
     """
 
     scale: float
@@ -93,6 +96,8 @@ class JudgeModel:
     lapse_rate_se: float = 0.0
     windows: int = 0
     covariance: tuple[tuple[float, ...], ...] | None = None
+    bend: tuple[float, float] = STRAIGHT
+    bend_covariance: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0):
@@ -170,12 +175,13 @@ class FittedJudge:
     """A judge with its errors about anchor texts.
 
     ``expected_lapses`` counts the windows, of ``model.windows``, that were probably ordered at
-    random.
+    random; ``log_evidence`` is the log of the marginal likelihood of those that it was fitted to.
     """
 
     model: JudgeModel
     errors: AnchorErrors
     expected_lapses: float = 0.0
+    log_evidence: float = 0.0
 
     @property
     def marginal(self) -> JudgeModel:
@@ -315,10 +321,11 @@ class _Propagation:
         # Texts that a window cannot tell apart, as without their names, learn nothing from it.
         order = np.sort(self.key, axis=1)
         rows = np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1))
-        self.doubled = np.zeros(present.shape, dtype=bool) if len(rows) else None
+        doubled = np.zeros(present.shape, dtype=bool)
         for row in rows:
             _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
-            self.doubled[row] = count[code] > 1
+            doubled[row] = count[code] > 1
+        self.doubled = doubled if len(rows) else None
         self.unused = None if present.all() else ~present
         self.precision = np.zeros(self.key.shape, order="F")
         self.shift = np.zeros(self.key.shape, order="F")
@@ -352,11 +359,12 @@ class _Propagation:
 
     def by_text(self, values: Array) -> Array:
         """Sums (texts + 1,) of values (R, A); the last is that of unused columns."""
-        return np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+        sums = np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+        return np.asarray(sums, dtype=np.float64)
 
     def of_text(self, values: Array) -> Array:
         """Values (texts + 1,) in the columns (R, A) of the orders."""
-        return values[self.flat].reshape(self.key.shape[::-1]).T
+        return np.asarray(values[self.flat].reshape(self.key.shape[::-1]).T)
 
     def used(self, values: Array) -> Array:
         """Values (R, A) with 0 in unused columns."""
@@ -658,7 +666,11 @@ class TextSdProfile:
 
 
 def text_sd_profile(
-    orders: Orders, anchors: int, evidence: Evidence | None = None, prior: JudgePrior | None = None
+    orders: Orders,
+    anchors: int,
+    evidence: Evidence | None = None,
+    prior: JudgePrior | None = None,
+    bend: tuple[float, float] = STRAIGHT,
 ) -> TextSdProfile:
     """Likelihood of ``text_sd`` for one value, other parameters at their best.
 
@@ -669,12 +681,14 @@ def text_sd_profile(
         anchors: number of anchor texts; the keys of the orders lie below it.
         evidence: log-likelihood of the responses' windows under a judge.
         prior: of the other parameters; weak by default.
+        bend: of the judge's view.
 
     Returns:
         Log-likelihoods at ``TEXT_SD_NODES``, the largest 0, and the scales that are best there.
     """
     if orders.questions > WINDOWS_PROFILED:
         orders = orders.every(-(-orders.questions // WINDOWS_PROFILED))
+    orders = seen_through(orders, bend)
     nodes = len(TEXT_SD_NODES)
     logs, scale = np.full(nodes, -np.inf), np.zeros(nodes)
     work = _Propagation(orders, prior or JudgePrior())
@@ -684,7 +698,8 @@ def text_sd_profile(
         state = work.fit(text_sd, state, 0.02, 8)
         logs[node], scale[node] = state.log_evidence, state.parameter[0]
         if evidence is not None:
-            logs[node] += evidence(_judge(work, text_sd, state, anchors, orders.questions))
+            fitted = _judge(work, text_sd, state, anchors, orders.questions)
+            logs[node] += evidence(replace(fitted, model=replace(fitted.model, bend=bend)))
         return state
 
     # All noise, then half of it standing errors, then on from there to either side: a judge is best
@@ -710,6 +725,7 @@ def fit_judge(
     text_sd: tuple[float, float] | None = None,
     prior: JudgePrior | None = None,
     log_scale: float | None = None,
+    bend: tuple[float, float] = STRAIGHT,
 ) -> FittedJudge:
     """Fit one judge to one value.
 
@@ -720,7 +736,9 @@ def fit_judge(
             default what these windows tell of it.
         prior: what is known of the other parameters.
         log_scale: where the search for the scale begins.
+        bend: of the judge's view.
     """
+    orders = seen_through(orders, bend)
     windows = orders.questions
     if text_sd is None:
         profile = text_sd_profile(orders, anchors, prior=prior)
@@ -735,13 +753,15 @@ def fit_judge(
     if log_scale is not None:
         state.parameter[0] = log_scale
     state = work.fit(sd, state, max(5e-3, 2e-5 * few.questions), 10)
+    evidence = state.log_evidence
     if few is orders:
         # The judge being known now, its errors once more.
         work.settle(sd, state, max(1e-3, 1e-4 * few.questions), most=_SWEEPS_ON_THE_WAY, known=True)
     fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
-    if few is orders:
-        return fitted
-    return replace(fitted, errors=errors_of_known(orders, anchors, fitted.model, work))
+    fitted = replace(fitted, log_evidence=evidence)
+    if few is not orders:
+        fitted = replace(fitted, errors=errors_of_known(orders, anchors, fitted.model, work))
+    return replace(fitted, model=replace(fitted.model, bend=bend))
 
 
 def errors_of_known(
@@ -760,6 +780,7 @@ def errors_of_known(
     Returns:
         Means and variances (anchors,) of the errors; those of no window have the prior's.
     """
+    orders = seen_through(orders, judge.bend)
     if judge.text_sd <= 0:
         return AnchorErrors(np.zeros(anchors), np.zeros(anchors), 0.0)
     if orders.questions > WINDOWS_FOLLOWED:
@@ -823,6 +844,9 @@ def fit_judges(
 ) -> list[FittedJudge]:
     """Fit the judge to each value, with what the other values say as its prior.
 
+    The judge's view bends, in one way for all values, where the marginal likelihood of all values
+    together gains enough by it (see `valueflow.scorers.estimate.bend`).
+
     Args:
         orders: windows of each value.
         anchors: bound of the anchor keys of all orders.
@@ -831,15 +855,56 @@ def fit_judges(
     if not orders:
         return []
     evidence = [None] * len(orders) if evidence is None else evidence
+    alone, text_sd = _fit_alone(orders, anchors, evidence, STRAIGHT)
+    marginal = [
+        (one, fitted.marginal.scale, fitted.marginal.place_effect)
+        for one, fitted in zip(orders, alone, strict=True)
+    ]
+    told = bend_told(marginal)
+    if told is None:
+        return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
+    begin = [float(np.log(one.model.scale)) for one in alone]
+    bent = [
+        fit_judge(one, anchors, sd, log_scale=start, bend=told.bend)
+        for one, sd, start in zip(orders, text_sd, begin, strict=True)
+    ]
+    gain = sum(one.log_evidence for one in bent) - sum(one.log_evidence for one in alone)
+    covariance = told.believed(gain)
+    if covariance is None:
+        return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
+    alone, text_sd = _fit_alone(orders, anchors, evidence, told.bend)
+    fitted = _with_others(orders, anchors, alone, text_sd, told.bend)
+    return [replace(one, model=replace(one.model, bend_covariance=covariance)) for one in fitted]
+
+
+def _fit_alone(
+    orders: Sequence[Orders],
+    anchors: int,
+    evidence: Sequence[Evidence | None],
+    bend: tuple[float, float],
+) -> tuple[list[FittedJudge], list[tuple[float, float]]]:
+    """Each value's judge from its own windows, and text sd with its error from all values'."""
     profiles = [
-        text_sd_profile(one, anchors, own) for one, own in zip(orders, evidence, strict=True)
+        text_sd_profile(one, anchors, own, bend=bend)
+        for one, own in zip(orders, evidence, strict=True)
     ]
     text_sd = pooled_text_sd(profiles)
     start = [profile.best_log_scale(sd) for profile, (sd, _) in zip(profiles, text_sd, strict=True)]
-    alone = [
-        fit_judge(one, anchors, sd, log_scale=begin)
+    fitted = [
+        fit_judge(one, anchors, sd, log_scale=begin, bend=bend)
         for one, sd, begin in zip(orders, text_sd, start, strict=True)
     ]
+    return fitted, text_sd
+
+
+def _with_others(
+    orders: Sequence[Orders],
+    anchors: int,
+    alone: list[FittedJudge],
+    text_sd: list[tuple[float, float]],
+    bend: tuple[float, float],
+) -> list[FittedJudge]:
+    """Each value's judge with what the other values say as its prior."""
     if len(alone) < 2:
         return alone
     weak = JudgePrior()
@@ -861,7 +926,7 @@ def fit_judges(
             lapses=(rate * (a + b), (1 - rate) * (a + b)),
         )
         begin = float(np.log(fitted[index].scale))
-        result.append(fit_judge(one, anchors, text_sd[index], prior, begin))
+        result.append(fit_judge(one, anchors, text_sd[index], prior, begin, bend))
     return result
 
 
@@ -954,7 +1019,7 @@ def choice_dispersion(orders: Orders, judge: JudgeModel) -> float:
     if orders.probability is None or orders.source is None:
         return 1.0
     rows = np.flatnonzero(~np.isnan(orders.probability[orders.window]) & (orders.named == 1))
-    named = orders.take(rows)
+    named = seen_through(orders.take(rows), judge.bend)
     count = named.present.sum(axis=1)
     model = log_worths(named, judge.scale, judge.place_effect).chances(0)[:, 0]
     model = (1 - judge.lapse_rate) * model + judge.lapse_rate / count
