@@ -315,10 +315,11 @@ class _Propagation:
         # Texts that a window cannot tell apart, as without their names, learn nothing from it.
         order = np.sort(self.key, axis=1)
         rows = np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1))
-        self.doubled = np.zeros(present.shape, dtype=bool) if len(rows) else None
+        doubled = np.zeros(present.shape, dtype=bool)
         for row in rows:
             _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
-            self.doubled[row] = count[code] > 1
+            doubled[row] = count[code] > 1
+        self.doubled = doubled if len(rows) else None
         self.unused = None if present.all() else ~present
         self.precision = np.zeros(self.key.shape, order="F")
         self.shift = np.zeros(self.key.shape, order="F")
@@ -352,11 +353,12 @@ class _Propagation:
 
     def by_text(self, values: Array) -> Array:
         """Sums (texts + 1,) of values (R, A); the last is that of unused columns."""
-        return np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+        sums = np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+        return np.asarray(sums, dtype=np.float64)
 
     def of_text(self, values: Array) -> Array:
         """Values (texts + 1,) in the columns (R, A) of the orders."""
-        return values[self.flat].reshape(self.key.shape[::-1]).T
+        return np.asarray(values[self.flat].reshape(self.key.shape[::-1]).T)
 
     def used(self, values: Array) -> Array:
         """Values (R, A) with 0 in unused columns."""
