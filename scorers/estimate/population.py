@@ -49,6 +49,9 @@ def estimates_of(
 LARGEST_ERROR = LIMIT / 3**0.5
 """Standard error of a mean of which nothing is known but that it lies on the scale."""
 
+AT_THE_END = 0.95 * LIMIT
+"""An interval that goes as far is that of a cell that may stand at the end of the scale."""
+
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
 
@@ -106,10 +109,12 @@ def population_estimates(
         lower = -LIMIT if posterior.reaches[0] else min(lower, posterior.mean)
         upper = LIMIT if posterior.reaches[1] else max(upper, posterior.mean)
         if len(members) > 1:
-            # All may stand at one end: what they do not show may stand at the other.
-            unseen = 2 * LIMIT * unseen_share(len(np.unique(query)), tail)
-            lower = min(lower, LIMIT - unseen) if posterior.reaches[1] else lower
-            upper = max(upper, unseen - LIMIT) if posterior.reaches[0] else upper
+            # All seem to stand at one end: what they do not show may stand at the other.
+            unseen = unseen_share(len(np.unique(query)), tail)
+            if upper > AT_THE_END:
+                lower = min(lower, posterior.mean - unseen * (posterior.mean + LIMIT))
+            if lower < -AT_THE_END:
+                upper = max(upper, posterior.mean + unseen * (LIMIT - posterior.mean))
         parts[name] = error
         cells.append(
             Cell(
