@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulated_windows import NOISES, Judge, draw_anchors, simulate
-from valueflow.scorers.estimate import bend
 from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.evidence import bend
 
 Array = NDArray[np.float64]
 TRIPLES = 10

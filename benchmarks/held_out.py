@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from valueflow.scorers.estimate.bend import seen_through
+from valueflow.scorers.estimate.evidence.bend import seen_through
 from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge import (
     FittedJudge,

@@ -52,7 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from valueflow.scorers.estimate.bend import STRAIGHT, bend_told, seen_through
+from valueflow.scorers.estimate.evidence.bend import STRAIGHT, bend_told, seen_through
 from valueflow.scorers.estimate.likelihood import (
     LEANING,
     Array,
@@ -83,7 +83,7 @@ class JudgeModel:
     Each has a standard error; ``windows`` counts the windows they were estimated from.
     ``covariance`` is the covariance of (log scale, place effect, text sd, lapse rate).
     ``bend``, with its ``bend_covariance``, is how the judge's view departs from a straight line in
-    intensity (see `valueflow.scorers.estimate.bend`): nothing, unless the anchors told so.
+    intensity (see `valueflow.scorers.estimate.evidence.bend`): nothing, unless the anchors told so.
     """
 
     scale: float
@@ -845,7 +845,7 @@ def fit_judges(
     """Fit the judge to each value, with what the other values say as its prior.
 
     The judge's view bends, in one way for all values, where the marginal likelihood of all values
-    together gains enough by it (see `valueflow.scorers.estimate.bend`).
+    together gains enough by it (see `valueflow.scorers.estimate.evidence.bend`).
 
     Args:
         orders: windows of each value.

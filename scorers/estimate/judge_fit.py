@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, ndtri, stdtr
 
-from valueflow.scorers.estimate.bend import STRAIGHT, seen_at, seen_through
+from valueflow.scorers.estimate.evidence.bend import STRAIGHT, seen_at, seen_through
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, anchor_scores
 from valueflow.scorers.estimate.likelihood import (
     Array,

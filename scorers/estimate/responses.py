@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from valueflow.scorers.estimate.bend import seen_at, seen_through
+from valueflow.scorers.estimate.evidence.bend import seen_at, seen_through
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, attenuation
 from valueflow.scorers.estimate.likelihood import (
     LEANING,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from simulated_windows import Judge, cells_of_responses, draw_anchors, simulate
-from valueflow.scorers.estimate import bend as bends
-from valueflow.scorers.estimate.bend import STRAIGHT, bend_told, seen_at
 from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.evidence import bend as bends
+from valueflow.scorers.estimate.evidence.bend import STRAIGHT, bend_told, seen_at
 from valueflow.scorers.estimate.judge import fit_judges
 from valueflow.scorers.estimate.likelihood import read_orders
 from valueflow.scorers.estimate.table import WindowTable
@@ -68,7 +68,8 @@ def test_a_straight_judge_is_left_straight(text_sd: float, texts: int) -> None:
         assert model.bend_covariance == ((0.0, 0.0), (0.0, 0.0))
 
 
-def test_what_chance_does_to_few_texts_is_proposed_and_not_believed() -> None:
+def test_what_chance_does_to_few_texts_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bends, "LEAST_SCORE", 0.0)
     orders = read_orders(windows(0, Judge(1.2, text_sd=3.9), 44, 60))
     told = bend_told([(orders, 0.35, 0.0)])
     assert told is not None

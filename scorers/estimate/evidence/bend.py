@@ -5,9 +5,8 @@ It then sees an intensity x at x + side * (|x| - 5) + ends * x * (|x| / 10 - 2/3
 that ratings know too.  Level and slope are the judge's own: no order tells the level, and the slope
 is its scale.  Responses are seen through the same bend.
 
-The bend is one for all values of a judge.  It is proposed by maximum likelihood with all that is
-not known of texts as noise (Plackett-Luce is log-linear in the shapes; Newton's method), and kept
-only if the marginal likelihood, the judge's errors about recurring texts integrated out, gains more
+The bend is one for all values of a judge.  It is proposed, where a score test finds reason to, by
+maximum likelihood with all that is not known of texts as noise (Newton's method), and kept only if the marginal likelihood, the judge's errors about recurring texts integrated out, gains more
 than :data:`LEAST_GAIN` by it.  Few texts that happen to be seen elsewhere look like a bend to the
 first and not to the second, whose gain also says how far the first overstates what it knows.
 """
@@ -37,6 +36,10 @@ STRAIGHT: Bend = (0.0, 0.0)
 
 LEAST_GAIN = 4.0
 """Gain in the log of the marginal likelihood from which a bend is believed."""
+
+LEAST_SCORE = 4.6
+"""Score statistic, clustered by anchor text (Liang and Zeger 1986), below which a bend is looked at
+no further: it is exceeded by one straight judge in ten."""
 
 LEAST_SLOPE = 0.3
 """Least part of its slope that a bend leaves a judge anywhere on the scale."""
@@ -118,8 +121,17 @@ def bend_told(judged: Sequence[tuple[Orders, float, float]]) -> ProposedBend | N
         slope = slopes[:, 1:].sum(axis=0) - (slopes[:, 0] / own) @ cross
         covariance = np.linalg.pinv(information + 1e-6 * np.eye(2))
         if first is None:
-            # The score test, and half as much again for what its quadratic leaves out.
-            if 0.75 * float(slope @ covariance @ slope) < LEAST_GAIN:
+            of_texts = [
+                part[:, 1:] - part[:, :1] * shared / scale
+                for part, shared, scale in zip(
+                    (value.by_text(s) for (value, _), s in zip(values, log_scale, strict=True)),
+                    cross,
+                    own,
+                    strict=True,
+                )
+            ]
+            robust = np.linalg.pinv(sum(part.T @ part for part in of_texts) + 1e-9 * np.eye(2))
+            if float(slope @ robust @ slope) < LEAST_SCORE:
                 return None
             first = log_likelihood
         move = np.clip(covariance @ slope, -0.2, 0.2)
@@ -150,6 +162,20 @@ class _Value:
     def __init__(self, orders: Orders, place_effect: float) -> None:
         self.orders, self.place = orders, place_effect
         self.shapes = shapes(orders.intensity)
+
+    def by_text(self, log_scale: float) -> Array:
+        """Slopes (texts, 3) of a straight judge's log-likelihood that each anchor text makes."""
+        orders, scale = self.orders, float(np.exp(log_scale))
+        worths = log_worths(orders, scale, self.place)
+        _, share = by_window(orders, log_likelihood_of(orders, worths))
+        chances = orders.picks.astype(np.float64)
+        rows = orders.weight[orders.window] * share * scale
+        for stage in range(chances.shape[1]):
+            chances[:, stage:] -= worths.chances(stage) * orders.picks[:, stage, None]
+        _, text = np.unique(orders.key[orders.present], return_inverse=True)
+        own = (chances * rows[:, None])[orders.present]
+        regressors = (orders.intensity[orders.present], *self.shapes[:, orders.present])
+        return np.stack([np.bincount(text, own * part) for part in regressors], axis=1)
 
     def at(self, log_scale: float, bend: Array) -> tuple[float, Array, Array]:
         """Log-likelihood, its slope (3,) and the information (3, 3)."""
