@@ -6,9 +6,10 @@ that ratings know too.  Level and slope are the judge's own: no order tells the 
 is its scale.  Responses are seen through the same bend.
 
 The bend is one for all values of a judge.  It is proposed, where a score test finds reason to, by
-maximum likelihood with all that is not known of texts as noise (Newton's method), and kept only if the marginal likelihood, the judge's errors about recurring texts integrated out, gains more
-than :data:`LEAST_GAIN` by it.  Few texts that happen to be seen elsewhere look like a bend to the
-first and not to the second, whose gain also says how far the first overstates what it knows.
+maximum likelihood with all that is not known of texts as noise (Newton's method), and kept only if
+the marginal likelihood, the judge's errors about recurring texts integrated out, gains more than
+:data:`LEAST_GAIN` by it.  Few texts that happen to be seen elsewhere look like a bend to the first
+and not to the second, whose gain also says how far the first overstates what it knows.
 """
 
 from __future__ import annotations
