@@ -13,6 +13,7 @@ of it reaches `load_registry()` or another run.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -21,8 +22,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.files import parse_mapping, read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.prompts import (
     ENGLISH,
@@ -64,6 +65,8 @@ __all__ = [
     "slug",
 ]
 
+_WANTED = "the keys 'theories', 'levels', ..."
+
 
 @cache
 def registry_path() -> Path:
@@ -81,19 +84,8 @@ def read_registry(path: Path) -> Registry:
             the file and the place in it.
     """
     sentences, texts, place = read_sentences(ENGLISH, WORDING)
-    raw = with_texts(_parsed(path, read_text(path)), texts, ENGLISH, place)
+    raw = with_texts(parse_mapping(path, read_text(path), _WANTED), texts, ENGLISH, place)
     return _validated({**raw, "sentences": sentences}, path)
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
-        raise InputFileError(path, f"is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
-    return raw
 
 
 def _validated(raw: dict[str, Any], path: Path) -> Registry:
@@ -180,10 +172,8 @@ def load_registry(
         None if file is None else str(file) if str(file) in _opened else _absolute(file)
         for file in (catalogue, prompts_file(prompts, language))
     ]
-    for file in files:
-        if file is not None and file not in _opened:
-            _opened[file] = read_text(Path(file))
-    return _kept(files[0], wording, language, files[1])
+    fresh = {file: read_text(Path(file)) for file in files if file and file not in _opened}
+    return _kept(files[0], wording, language, files[1], fresh)
 
 
 def prompts_file(folder: str | Path | None, language: str) -> Path | None:
@@ -215,26 +205,27 @@ def open_catalogue(
     own = None if path is None else _absolute(path)
     said = prompts_file(prompts, language)
     fresh = {file: read_text(Path(file)) for file in (own, said and str(said)) if file}
-    before = {file: _opened[file] for file in fresh if file in _opened}
-    _opened.update(fresh)
-    try:
-        return _kept(own, wording, language, None if said is None else str(said))
-    except ValueflowError:
-        # What cannot be used takes no place of what can.
-        for file in fresh:
-            del _opened[file]
-        _opened.update(before)
-        raise
+    return _kept(own, wording, language, None if said is None else str(said), fresh)
 
 
-def _kept(own: str | None, wording: str, language: str, prompts: str | None) -> Registry:
+def _kept(
+    own: str | None,
+    wording: str,
+    language: str,
+    prompts: str | None,
+    fresh: Mapping[str, str] | None = None,
+) -> Registry:
+    """The catalogue of files that are open; what `fresh` has just been read of them is kept, unless
+    it cannot be used: then it takes no place of what can."""
+    texts = {**_opened, **(fresh or {})}
     found = _load(
         registry_path(),
-        None if own is None else (own, _opened[own]),
+        None if own is None else (own, texts[own]),
         wording,
         language,
-        None if prompts is None else (prompts, _opened[prompts]),
+        None if prompts is None else (prompts, texts[prompts]),
     )
+    _opened.update(fresh or {})
     _in_use[own, wording, language, prompts] = found
     return found
 
@@ -295,7 +286,7 @@ def own_theories_text(registry: Registry) -> str | None:
 
 
 def _own_theories(catalogue: str) -> Any:
-    return _parsed(Path(catalogue), _opened[catalogue]).get("theories")
+    return parse_mapping(Path(catalogue), _opened[catalogue], _WANTED).get("theories")
 
 
 def _absolute(path: str | Path) -> str:
@@ -310,11 +301,11 @@ def _load(
     language: str,
     prompts: tuple[str, str] | None,
 ) -> Registry:
-    raw = _parsed(installed, read_text(installed))
+    raw = parse_mapping(installed, read_text(installed), _WANTED)
     path = installed
     if own is not None:
         path = Path(own[0])
-        raw = {**_merged(raw, _parsed(path, own[1]), path), "catalogue": own[0]}
+        raw = {**_merged(raw, parse_mapping(path, own[1], _WANTED), path), "catalogue": own[0]}
     if wording not in WORDINGS:
         raise OptionError("wording", f"{wording!r} is none of {', '.join(WORDINGS)}")
     sentences, texts, place = read_sentences(language, wording, prompts)
