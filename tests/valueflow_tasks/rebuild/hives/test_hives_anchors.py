@@ -66,7 +66,7 @@ def test_judges_propose_and_vote_and_are_asked_once(tmp_path: Path) -> None:
     instances = rows(tmp_path / "out/anchors/individual.jsonl")
     tied = instances["I cook for the neighbour who broke her leg"]
     assert {node.partition(":")[0] for node in tied} == {"pvq", "duty"}
-    assert counts["individual_anchors"] == len(instances) > 10
+    assert counts["individual_anchors"] == len(instances) > 5
     assert budget.calls > 12
     # A run that finds all done asks nobody, and the corpus takes these anchors.
     assert build_anchors(read, tmp_path / "out", Budget(0)) == counts
