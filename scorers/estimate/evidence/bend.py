@@ -36,8 +36,8 @@ END = 10.0
 STRAIGHT: Bend = (0.0, 0.0)
 
 LEAST_GAIN = 6.0
-"""Gain in the log of the marginal likelihood from which a bend is believed: one straight judge in 400
-gains as much by chance."""
+"""Gain in the log of the marginal likelihood from which a bend is believed: one straight judge in
+400 gains as much by chance."""
 
 LEAST_SCORE = 4.6
 """Score statistic, clustered by anchor text (Liang and Zeger 1986), below which a bend is looked at
