@@ -105,6 +105,8 @@ def adjusted(p_values: Array, correction: str) -> Array:
         raised = np.maximum.accumulate(ranked * np.arange(count, 0, -1))
     else:
         raised = np.minimum.accumulate((ranked * count / np.arange(1, count + 1))[::-1])[::-1]
+        # Times n over n may round to less than it was.
+        raised = np.maximum(raised, ranked)
     result = np.empty(count)
     result[order] = np.minimum(raised, 1.0)
     return result
