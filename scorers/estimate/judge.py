@@ -857,23 +857,24 @@ def fit_judges(
     evidence = [None] * len(orders) if evidence is None else evidence
     alone, text_sd = _fit_alone(orders, anchors, evidence, STRAIGHT)
     marginal = [
-        (one, fitted.marginal.scale, fitted.marginal.place_effect)
+        (
+            one,
+            fitted.marginal.scale,
+            fitted.marginal.place_effect,
+            fitted.marginal.scale / fitted.model.scale,
+        )
         for one, fitted in zip(orders, alone, strict=True)
     ]
     told = bend_told(marginal)
     if told is None:
         return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
-    begin = [float(np.log(one.model.scale)) for one in alone]
-    bent = [
-        fit_judge(one, anchors, sd, log_scale=start, bend=told.bend)
-        for one, sd, start in zip(orders, text_sd, begin, strict=True)
-    ]
+    # With a text sd of its own: what a bend explains is no disagreement with texts.
+    bent, bent_sd = _fit_alone(orders, anchors, evidence, told.bend)
     gain = sum(one.log_evidence for one in bent) - sum(one.log_evidence for one in alone)
     covariance = told.believed(gain)
     if covariance is None:
         return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
-    alone, text_sd = _fit_alone(orders, anchors, evidence, told.bend)
-    fitted = _with_others(orders, anchors, alone, text_sd, told.bend)
+    fitted = _with_others(orders, anchors, bent, bent_sd, told.bend)
     return [replace(one, model=replace(one.model, bend_covariance=covariance)) for one in fitted]
 
 

@@ -21,10 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.scorers.estimate.likelihood import (
+    LEANING,
+    LogWorths,
     Orders,
     by_window,
+    from_the_top,
     log_likelihood_of,
     log_worths,
+    turned,
 )
 
 Array = NDArray[np.float64]
@@ -94,19 +98,19 @@ class ProposedBend:
         return (a, b), (c, d)
 
 
-def bend_told(judged: Sequence[tuple[Orders, float, float]]) -> ProposedBend | None:
+def bend_told(judged: Sequence[tuple[Orders, float, float, float]]) -> ProposedBend | None:
     """The bend that the anchors' orders propose.
 
     Args:
-        judged: of each value the windows, and the scale and place effect of the judge who takes
-            errors about texts for noise.
+        judged: of each value the windows, the scale and place effect of the judge who takes errors
+            about texts for noise, and the factor by which they dull it.
 
     Returns:
         The proposal; None where even this likelihood gains too little to be looked at further.
     """
     values = [
-        (_Value(one.every(max(1, -(-one.questions // MOST_WINDOWS))), place), np.log(scale))
-        for one, scale, place in judged
+        (_Value(one.every(max(1, -(-one.questions // MOST_WINDOWS))), place, dulled), np.log(scale))
+        for one, scale, place, dulled in judged
     ]
     log_scale = np.array([start for _, start in values])
     bend = np.zeros(2)
@@ -159,45 +163,84 @@ def _monotone(bend: Array) -> Array:
 
 
 class _Value:
-    """The windows of one value as a log-linear model of (log scale, side, ends)."""
+    """The windows of one value as a log-linear model of (log scale, side, ends).
 
-    def __init__(self, orders: Orders, place_effect: float) -> None:
+    Normal errors about texts lean to neither side, and to orders told from the top alone would look
+    like a bend: where they are large, the orders are told from both ends, in shares as elsewhere.
+    """
+
+    def __init__(self, orders: Orders, place_effect: float, dulled: float) -> None:
         self.orders, self.place = orders, place_effect
         self.shapes = shapes(orders.intensity)
+        self.down = float(from_the_top(np.array(dulled)))
 
     def by_text(self, log_scale: float) -> Array:
         """Slopes (texts, 3) of a straight judge's log-likelihood that each anchor text makes."""
-        orders, scale = self.orders, float(np.exp(log_scale))
-        worths = log_worths(orders, scale, self.place)
-        _, share = by_window(orders, log_likelihood_of(orders, worths))
-        chances = orders.picks.astype(np.float64)
-        rows = orders.weight[orders.window] * share * scale
-        for stage in range(chances.shape[1]):
-            chances[:, stage:] -= worths.chances(stage) * orders.picks[:, stage, None]
+        orders = self.orders
+        scale = float(np.exp(log_scale))
+        row, score, _, _ = self._told(orders, scale, None)
         _, text = np.unique(orders.key[orders.present], return_inverse=True)
-        own = (chances * rows[:, None])[orders.present]
+        own = (score * (row * scale)[:, None])[orders.present]
         regressors = (orders.intensity[orders.present], *self.shapes[:, orders.present])
         return np.stack([np.bincount(text, own * part) for part in regressors], axis=1)
 
     def at(self, log_scale: float, bend: Array) -> tuple[float, Array, Array]:
         """Log-likelihood, its slope (3,) and the information (3, 3)."""
-        orders = self.orders
         scale = float(np.exp(log_scale))
-        through = seen_through(orders, (float(bend[0]), float(bend[1])))
-        worths = log_worths(through, scale, self.place)
-        logs, share = by_window(orders, log_likelihood_of(orders, worths))
-        weight = orders.weight
-        rows = weight[orders.window] * share
+        through = seen_through(self.orders, (float(bend[0]), float(bend[1])))
         regressors = scale * np.where(
-            orders.present, np.stack([through.intensity, *self.shapes]), 0.0
+            through.present, np.stack([through.intensity, *self.shapes]), 0.0
         )
-        slope, information = np.zeros(3), np.zeros((3, 3))
-        for stage in range(orders.picks.shape[1]):
-            part = rows * orders.picks[:, stage]
-            chance = worths.chances(stage)
-            later = regressors[:, :, stage:]
-            mean = (chance * later).sum(axis=2)
-            slope += (later[:, :, 0] - mean) @ part
-            square = np.einsum("ra,ira,jra->ijr", chance, later, later)
-            information += (square - mean[:, None] * mean) @ part
-        return float(weight @ logs), slope, information
+        row, score, information, logs = self._told(through, scale, regressors)
+        slope = np.einsum("ra,ira,r->i", score, regressors, row)
+        return float(self.orders.weight @ logs), slope, information
+
+    def _told(
+        self, orders: Orders, scale: float, regressors: Array | None
+    ) -> tuple[Array, Array, Array, Array]:
+        """What the orders say.
+
+        Returns:
+            Weights (R,) of the rows, scores (R, A) in the anchors' log-worths, the information
+            (3, 3) on ``regressors`` (3, R, A), and the windows' log-probabilities (W,).
+        """
+        worths = log_worths(orders, scale, self.place)
+        logs, score = log_likelihood_of(orders, worths), _scores(orders, worths)
+        part = np.ones(len(logs))
+        if self.down < LEANING:
+            other = turned(orders)
+            from_below = log_worths(other.orders, scale, self.place)
+            first = np.log(self.down) + logs
+            second = np.log1p(-self.down) + log_likelihood_of(other.orders, from_below)
+            logs = np.logaddexp(first, second)
+            part = np.exp(first - logs)
+            below = other.there(_scores(other.orders, from_below))
+            score = part[:, None] * score + (1 - part)[:, None] * below
+        window, share = by_window(orders, logs)
+        row = orders.weight[orders.window] * share
+        information = np.zeros((3, 3))
+        if regressors is not None:
+            information += _information(orders, worths, regressors, row * part)
+            if self.down < LEANING:
+                moved = np.stack([other.there(one) for one in regressors])
+                information += _information(other.orders, from_below, moved, row * (1 - part))
+        return row, score, information, window
+
+
+def _scores(orders: Orders, worths: LogWorths) -> Array:
+    """Slopes (R, A) of the log-likelihood of rows in the anchors' log-worths."""
+    score = orders.picks.astype(np.float64)
+    for stage in range(score.shape[1]):
+        score[:, stage:] -= worths.chances(stage) * orders.picks[:, stage, None]
+    return score
+
+
+def _information(orders: Orders, worths: LogWorths, regressors: Array, weight: Array) -> Array:
+    """Information (3, 3) of weighted rows (R,) on the coefficients of regressors (3, R, A)."""
+    total = np.zeros((3, 3))
+    for stage in range(orders.picks.shape[1]):
+        chance, later = worths.chances(stage), regressors[:, :, stage:]
+        mean = (chance * later).sum(axis=2)
+        square = np.einsum("ra,ira,jra->ijr", chance, later, later)
+        total += (square - mean[:, None] * mean) @ (weight * orders.picks[:, stage])
+    return total

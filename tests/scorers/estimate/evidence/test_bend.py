@@ -71,15 +71,16 @@ def test_a_straight_judge_is_left_straight(text_sd: float, texts: int) -> None:
 def test_what_chance_does_to_few_texts_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bends, "LEAST_SCORE", 0.0)
     orders = read_orders(windows(0, Judge(1.2, text_sd=3.9), 44, 60))
-    told = bend_told([(orders, 0.35, 0.0)])
+    told = bend_told([(orders, 0.35, 0.0, 0.3)])
     assert told is not None
     assert told.gain > 10
     assert fit_judges([orders], 44)[0].model.bend == STRAIGHT
 
 
-def test_derivatives_agree_with_finite_differences() -> None:
+@pytest.mark.parametrize("dulled", [1.0, 0.3])
+def test_derivatives_agree_with_finite_differences(dulled: float) -> None:
     orders = read_orders(windows(0, Judge(1.0, view=half_below), 300, 10))
-    value, at, step = bends._Value(orders, 0.1), np.array([0.2, 0.1, -0.05]), 1e-5
+    value, at, step = bends._Value(orders, 0.1, dulled), np.array([0.2, 0.1, -0.05]), 1e-5
     _, slope, information = value.at(at[0], at[1:])
     for index in range(3):
         move = step * np.eye(3)[index]
