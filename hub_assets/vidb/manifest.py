@@ -1,6 +1,6 @@
-"""The manifest of a packaged database: which files it has, with rows and hashes, and its version.
+"""The manifest of a packaged asset: which files it has, with rows and hashes, and its version.
 
-It lies beside the data as `valueflow-manifest.json`, is pushed with them, and is what a later pull
+It lies beside the files as `valueflow-manifest.json`, is pushed with them, and is what a later pull
 checks the files against.
 """
 
@@ -55,6 +55,7 @@ class Manifest:
         construction: how the intensities came about, as whoever packaged them says.
         changes: what changed since the version before; empty for a first version.
         columns: name to Arrow type of the tables' columns.
+        kind: of asset, as `valueflow.hub_assets.publish.kind` names it.
     """
 
     version: str
@@ -63,6 +64,7 @@ class Manifest:
     construction: Mapping[str, str] | None = None
     changes: Mapping[str, Any] | None = None
     columns: Mapping[str, str] | None = None
+    kind: str = "vidb"
 
     @property
     def rows(self) -> int:
@@ -101,8 +103,23 @@ def packaged_registry(folder: Path) -> Registry:
     return open_catalogue(own) if own.is_file() else load_registry()
 
 
-def make_manifest(folder: Path, construction: Mapping[str, str] | None = None) -> Manifest:
-    """The manifest of what lies in a folder; hidden files, card and manifest are left out."""
+def make_manifest(
+    folder: Path,
+    construction: Mapping[str, str] | None = None,
+    *,
+    kind: str = "vidb",
+    columns: Mapping[str, str] | None = None,
+) -> Manifest:
+    """The manifest of what lies in a folder; hidden files, card and manifest are left out.
+
+    Args:
+        folder: the packaged one.
+        construction: see `Manifest`.
+        kind: of asset.
+        columns: of its tables; those of a database where not given.
+    """
+    if columns is None:
+        columns = {column.name: column.type for column in COLUMNS}
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -115,7 +132,8 @@ def make_manifest(folder: Path, construction: Mapping[str, str] | None = None) -
         files=files,
         card_sha256=sha256_of(card) if card.is_file() else "",
         construction=construction,
-        columns={column.name: column.type for column in COLUMNS},
+        columns=columns,
+        kind=kind,
     )
 
 
@@ -135,6 +153,7 @@ def manifest_text(manifest: Manifest) -> str:
     """The manifest as it is written to disk: the same text for the same contents."""
     body = {
         "format": _FORMAT,
+        "kind": manifest.kind,
         "version": manifest.version,
         "sha256": manifest.sha256,
         "rows": manifest.rows,
@@ -169,6 +188,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             construction=body["construction"],
             changes=body["changes"],
             columns=body["columns"],
+            kind=str(body.get("kind", "vidb")),
         )
         stated = body["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
