@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from valueflow.hub_assets.publish.markdown import (
+from valueflow.hub_assets.publish.cards.markdown import (
     license_metadata,
     rendered,
     size_category,

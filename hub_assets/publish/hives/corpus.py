@@ -14,15 +14,15 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import read_text, write_text
-from valueflow.hub_assets.publish.changes import changes_between, told_changes
-from valueflow.hub_assets.publish.checks import table_problems
-from valueflow.hub_assets.publish.kind import Kind
-from valueflow.hub_assets.publish.markdown import (
+from valueflow.hub_assets.publish.cards.markdown import (
     license_metadata,
     rendered,
     size_category,
     yaml_text,
 )
+from valueflow.hub_assets.publish.changes import changes_between, told_changes
+from valueflow.hub_assets.publish.checks import table_problems
+from valueflow.hub_assets.publish.kind import Kind
 from valueflow.hub_assets.publish.statistics import read_table
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.hub_assets.vidb.licenses import license_of, terms_of

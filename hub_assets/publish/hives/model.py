@@ -11,13 +11,13 @@ import math
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.hub_assets.files import read_text, write_text
 from valueflow.hub_assets.inputs.model_folder import (
     ENCODED,
@@ -26,14 +26,15 @@ from valueflow.hub_assets.inputs.model_folder import (
     PICKLES,
     VALUE_VECTORS,
     HivesManifest,
+    MetricRecord,
     check_model_folder,
     decides_vectors,
     read_hives_manifest,
     read_value_vectors,
     write_hives_manifest,
 )
+from valueflow.hub_assets.publish.cards.markdown import license_metadata, rendered, yaml_text
 from valueflow.hub_assets.publish.kind import Kind
-from valueflow.hub_assets.publish.markdown import license_metadata, rendered, yaml_text
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.vidb.licenses import License, joint_license, license_of, terms_of
 from valueflow.hub_assets.vidb.manifest import (
@@ -46,9 +47,16 @@ from valueflow.hub_assets.vidb.manifest import (
 )
 from valueflow.hub_assets.vidb.schema import Problem
 
-__all__ = ["KIND", "MODEL", "check_encoded", "package_model"]
+__all__ = ["KIND", "MODEL", "MeasureAgain", "check_encoded", "model_changes", "package_model"]
 
 KIND = "hives"
+
+ValueVectors = Mapping[str, Mapping[str, Sequence[float]]]
+"""Theory, then value, to a vector."""
+
+MeasureAgain = Callable[[str], tuple[Sequence[MetricRecord], ValueVectors]]
+"""A split to figures and value vectors of a version before on its texts."""
+
 _KEPT_OF_JUDGES = ("model", "seats", "config")
 
 
@@ -240,40 +248,71 @@ def _identity(folder: Path, manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
 
 
-def _changes(old: Path, new: Path, since: str) -> dict[str, Any]:
+def model_changes(
+    old: Path, new: Path, since: str, measure_again: MeasureAgain | None = None
+) -> dict[str, Any]:
     """What changed between two versions of a model.
+
+    Args:
+        old: folder with `hives.json` of the version before.
+        new: folder of the new one.
+        since: tag of the version before.
+        measure_again: measures the version before on the texts of a split of the new one, where its
+            own figures are of others.
 
     Returns:
         `since`; whether the weights are the `same_weights`; `figures`, a row a figure of both
         (split, theory, metric, old, new) where they were measured on the same texts; `other_texts`,
-        splits of which they were not; and `value_vectors`, by split and theory the mean over the
-        values of 1 - cosine of the centred value vectors (`moved`, None where dimensions differ),
-        the mean absolute change of the cosines between two values (`turned`), and their number.
+        splits of which they were not, with the reason; and `value_vectors`, by split and theory the
+        mean over the values of 1 - cosine of the centred value vectors (`moved`, None where
+        dimensions differ), the mean absolute change of the cosines between two values (`turned`),
+        and their number.
     """
     before, after = read_hives_manifest(old), _read(new)
     if before is None:
-        return {"since": since, "same_weights": False, "figures": [], "other_texts": []}
-    same = [s for s, texts in after.evaluated.items() if before.evaluated.get(s) == texts]
-    both = {r.split for r in before.metrics} & {r.split for r in after.metrics}
-    then = {(r.split, r.theory, r.metric): r.value for r in before.metrics if r.model == "hives"}
-    figures = [
-        {"split": r.split, "theory": r.theory, "metric": r.metric, "old": then[key], "new": r.value}
-        for r in after.metrics
-        if r.model == "hives" and r.split in same
-        if (key := (r.split, r.theory, r.metric)) in then
-    ]
+        return {"since": since, "same_weights": False, "figures": [], "other_texts": {}}
+    figures: list[dict[str, Any]] = []
     moved: dict[str, Any] = {}
-    vectors = [read_value_vectors(folder) for folder in (old, new)]
-    for split in same:
-        one, other = (held.get(split, {}) for held in vectors)
+    others: dict[str, str] = {}
+    now = read_value_vectors(new)
+    for split, texts in after.evaluated.items():
+        records: Sequence[MetricRecord] = before.metrics
+        vectors: ValueVectors = read_value_vectors(old).get(split, {})
+        if before.evaluated.get(split) != texts:
+            try:
+                if measure_again is None:
+                    raise ValueflowError("figures then and now are of other texts")
+                records, vectors = measure_again(split)
+            except ValueflowError as error:
+                # Its words go into the card: without the folder that they are about.
+                others[split] = getattr(error, "message", str(error))
+                continue
+        then = {
+            (r.theory, r.metric): r.value
+            for r in records
+            if r.model == "hives" and r.split == split
+        }
+        figures += [
+            {
+                "split": split,
+                "theory": r.theory,
+                "metric": r.metric,
+                "old": then[key],
+                "new": r.value,
+            }
+            for r in after.metrics
+            if r.model == "hives" and r.split == split and (key := (r.theory, r.metric)) in then
+        ]
         moved[split] = {
-            theory: _moved(one[theory], other[theory]) for theory in one if theory in other
+            theory: _moved(vectors[theory], found)
+            for theory, found in now.get(split, {}).items()
+            if theory in vectors
         }
     return {
         "since": since,
         "same_weights": before.weights_sha256 == after.weights_sha256,
         "figures": figures,
-        "other_texts": sorted(both - set(same)),
+        "other_texts": others,
         "value_vectors": moved,
     }
 
@@ -394,7 +433,7 @@ MODEL = Kind(
     holds=lambda folder: (folder / HIVES_MANIFEST).is_file(),
     check=_problems,
     card=_card,
-    changes=_changes,
+    changes=model_changes,
     compared=(HIVES_MANIFEST, VALUE_VECTORS),
     told=_told,
     is_read=_is_read,

@@ -414,8 +414,8 @@ def _show_changes(changes: Any) -> None:
                 if found["moved"] is not None:
                     told = "mean change of value vectors (1 − cosine)"
                     table.add_row(theory, split, told, "", f"{found['moved']:.3f}")
-        if changes["other_texts"]:
-            _say(f"Note: figures of {', '.join(changes['other_texts'])} are of other texts now.")
+        for split, reason in changes["other_texts"].items():
+            _say(f"Note: no comparison on the split {split}: {reason}")
         show_tables([table])
         return
     counts = ("added", "removed", changes["changed"], "unchanged")

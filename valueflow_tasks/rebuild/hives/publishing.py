@@ -4,15 +4,27 @@ The corpus goes first, to a dataset repository, and the model names it by tag an
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.inputs.model_folder import HIVES_MANIFEST, check_model_folder
+from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.inputs.model_folder import (
+    HIVES_MANIFEST,
+    HivesManifest,
+    MetricRecord,
+    check_model_folder,
+)
 from valueflow.hub_assets.publish.hives.corpus import CORPUS, package_corpus
-from valueflow.hub_assets.publish.hives.model import MODEL, package_model
+from valueflow.hub_assets.publish.hives.model import (
+    MODEL,
+    ValueVectors,
+    model_changes,
+    package_model,
+)
 from valueflow.hub_assets.publish.push import Plan, plan_push
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import Problem, ProblemsError
@@ -121,13 +133,60 @@ def plan_hives(
         encoded=extras.encoded,
         notes=extras.notes,
     )
+    kind = MODEL
+    if corpus is not None and find_spec("sentence_transformers") is not None:
+        kind = replace(
+            MODEL, changes=partial(_changes, repo_id, read_corpus(corpus), manifest, say)
+        )
     try:
-        plans.append(plan_push(made, repo_id, tag, MODEL, **options))
+        plans.append(plan_push(made, repo_id, tag, kind, **options))
     except ProblemsError as error:
         problems += error.problems
     if problems:
         raise ProblemsError(folder, problems)
     return plans
+
+
+def _changes(
+    repo_id: str,
+    corpus: Corpus,
+    manifest: HivesManifest,
+    say: Callable[[str], None],
+    old: Path,
+    new: Path,
+    since: str,
+) -> dict[str, Any]:
+    """What changed; a version before whose figures are of other texts is measured on the new ones.
+
+    It is refused where it was trained on some of them, as in every evaluation.
+    """
+    from valueflow.rebuild.hives.evaluation import check_unseen, evaluate_vectors
+    from valueflow.scorers.database.embedding.hives import encode, load
+
+    def again(split: str) -> tuple[Sequence[MetricRecord], ValueVectors]:
+        texts = corpus.of(split)
+        if not texts.rows:
+            raise ValueflowError(f"the corpus has no texts in the split '{split}'")
+        before = load(f"{repo_id}@{since}")
+        try:
+            check_unseen(before.folder, texts)
+        except InputFileError:
+            raise ValueflowError(f"{since} was trained on some of its texts or groups") from None
+        say(f"Measuring {since} on the {len(texts.rows):,} texts of the split {split} ...")
+        found = evaluate_vectors(
+            {"hives": encode(before, texts.texts, batch_size=64)}, texts, split
+        )
+        if found.texts != manifest.evaluated[split]:
+            raise ValueflowError(
+                "the recorded figures are of other texts or settings than the split and seed 0"
+            )
+        vectors = {
+            part.theory: dict(zip(part.values, part.value_vectors["hives"].tolist(), strict=True))
+            for part in found.theories
+        }
+        return found.records(), vectors
+
+    return model_changes(old, new, since, again)
 
 
 def _shareable(corpus: Corpus) -> Corpus:
