@@ -55,6 +55,8 @@ def card_text(
         picture=PICTURE if (folder / PICTURE).is_file() else None,
         notes=notes.read_text(encoding="utf-8").strip() if notes.is_file() else "",
         held_out=_lines(folder / "held_out.txt"),
+        provenance=manifest.provenance,
+        recipe=yaml_text((manifest.provenance or {}).get("recipe")),
         repo_id=repo_id,
     )
 

@@ -11,15 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from packaging.version import InvalidVersion, Version
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.files import write_text
+from valueflow.hub_assets.files import read_text, write_text
 from valueflow.hub_assets.publish.database import DATABASE
 from valueflow.hub_assets.publish.kind import Kind, check_folder
+from valueflow.hub_assets.registry.loading import Registry, own_theories_text
 from valueflow.hub_assets.vidb.download import Download, download, without_secrets
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
+    CATALOGUE,
     MANIFEST,
     Manifest,
     manifest_text,
@@ -95,6 +98,8 @@ def plan_push(
     kind: Kind = DATABASE,
     *,
     replace_foreign: bool = False,
+    simulated: bool = False,
+    registry: Registry | None = None,
     offline: bool = False,
     reuse: bool = False,
     say: Say = lambda _: None,
@@ -108,6 +113,9 @@ def plan_push(
         kind: of asset.
         replace_foreign: whether files in the repository that valueflow did not make may be
             overwritten or taken out.
+        simulated: whether a database that a simulated judge made may be pushed.
+        registry: a user's own catalogue that the folder must carry, so that whoever pulls it
+            has the names and definitions that it was made with.
         offline: look at the folder only; no changes are computed.
         reuse: whether a tag that has these very files will do, the highest one or `tag` itself;
             the plan then names it and its commit, and has nothing to push.
@@ -158,6 +166,14 @@ def plan_push(
         )
     elif foreign.told():
         notes.append(f"{repo_id} {foreign.told()}.")
+    if manifest.simulated and not simulated:
+        message = (
+            "was made with a simulated judge, and measures nothing; push it with --simulated where "
+            "that is meant. Its card says so"
+        )
+        problems.insert(0, Problem(str(folder), None, "", message))
+    if registry is not None and (fault := _catalogue_fault(folder, registry)):
+        problems.insert(0, Problem(CATALOGUE, None, "", fault))
     if problems:
         raise ProblemsError(folder, problems)
     changes = None
@@ -189,6 +205,19 @@ def _same(folder: Path, manifest: Manifest, old: Download, kind: Kind) -> bool:
     if old.manifest is None or old.manifest.kind != kind.name:
         return False
     return kind.identity(old.folder, old.manifest) == kind.identity(folder, manifest)
+
+
+def _catalogue_fault(folder: Path, registry: Registry) -> str:
+    """How a folder's catalogue differs from a user's own; empty where it does not."""
+    own, carried = own_theories_text(registry), folder / CATALOGUE
+    if own is None:
+        return f"{registry.catalogue} says nothing of theories and values; leave --catalogue out"
+    again = f"package it again with --catalogue {registry.catalogue}"
+    if not carried.is_file():
+        return f"the folder carries none; {again}"
+    if yaml.safe_load(read_text(carried)) != yaml.safe_load(own):
+        return f"what the folder carries is not what {registry.catalogue} says now; {again}"
+    return ""
 
 
 def _sha256(text: str) -> str:

@@ -55,6 +55,8 @@ class Manifest:
         construction: how the intensities came about, as whoever packaged them says.
         changes: what changed since the version before; empty for a first version.
         columns: name to Arrow type of the tables' columns.
+        provenance: of a database that `valueflow build vidb` made: recipe, judges, versions,
+            counts, neutral points, day, and whether a simulated judge had a hand in it.
         kind: of asset, as `valueflow.hub_assets.publish.kind` names it.
     """
 
@@ -64,7 +66,13 @@ class Manifest:
     construction: Mapping[str, str] | None = None
     changes: Mapping[str, Any] | None = None
     columns: Mapping[str, str] | None = None
+    provenance: Mapping[str, Any] | None = None
     kind: str = "vidb"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated judge had a hand in the numbers, as far as is known."""
+        return bool((self.provenance or {}).get("simulated", False))
 
     @property
     def rows(self) -> int:
@@ -106,6 +114,7 @@ def packaged_registry(folder: Path) -> Registry:
 def make_manifest(
     folder: Path,
     construction: Mapping[str, str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
     *,
     kind: str = "vidb",
     columns: Mapping[str, str] | None = None,
@@ -115,6 +124,7 @@ def make_manifest(
     Args:
         folder: the packaged one.
         construction: see `Manifest`.
+        provenance: see `Manifest`.
         kind: of asset.
         columns: of its tables; those of a database where not given.
     """
@@ -133,6 +143,7 @@ def make_manifest(
         card_sha256=sha256_of(card) if card.is_file() else "",
         construction=construction,
         columns=columns,
+        provenance=provenance,
         kind=kind,
     )
 
@@ -161,6 +172,7 @@ def manifest_text(manifest: Manifest) -> str:
         "files": {path: asdict(record) for path, record in sorted(manifest.files.items())},
         "card_sha256": manifest.card_sha256,
         "construction": manifest.construction,
+        "provenance": manifest.provenance,
         "changes": manifest.changes,
     }
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
@@ -189,6 +201,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             changes=body["changes"],
             columns=body["columns"],
             kind=str(body.get("kind", "vidb")),
+            provenance=_provenance(body.get("provenance")),
         )
         stated = body["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -198,6 +211,12 @@ def read_manifest(folder: Path) -> Manifest | None:
     if manifest.sha256 != stated:
         raise InputFileError(path, "contradicts itself: its files do not give its own hash")
     return manifest
+
+
+def _provenance(body: Any) -> Mapping[str, Any] | None:
+    if body is not None and not isinstance(body, dict):
+        raise ValueError("its provenance is no mapping")
+    return body
 
 
 def check_files(

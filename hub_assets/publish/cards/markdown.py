@@ -1,6 +1,6 @@
 """What cards have in common: their templates, cells of tables, and the metadata of licences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ def rendered(template: str, **parts: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["settings"] = _settings
     return environment.get_template(template).render(**parts)
 
 
@@ -46,8 +47,16 @@ def _cell(text: object) -> str:
     return " ".join(str(text).replace("|", r"\|").split())
 
 
+def _settings(judge: Mapping[str, Any]) -> str:
+    """Arguments and configuration of a judge in a line."""
+    parts = {**judge.get("args", {}), **judge.get("config", {})}
+    return ", ".join(f"{name}: {part}" for name, part in parts.items())
+
+
 def yaml_text(part: Any) -> str:
-    """YAML as it stands in a card."""
+    """YAML as it stands in a card; the empty string for nothing."""
+    if not part:
+        return ""
     return str(yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=100))
 
 

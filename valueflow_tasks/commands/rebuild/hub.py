@@ -239,6 +239,16 @@ def _check_push(dry_run: bool, output: Path | None, offline: bool) -> None:
 )
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_push_options
+@click.option(
+    "--simulated",
+    is_flag=True,
+    help="Push a database that a simulated judge made; it stays marked.",
+)
+@click.option(
+    "--catalogue",
+    type=CATALOGUE_FILE,
+    help="YAML file with values of your own, which FOLDER must carry as it is.",
+)
 def push_vidb_command(
     folder: Path,
     repo: str,
@@ -247,6 +257,8 @@ def push_vidb_command(
     output: Path | None,
     offline: bool,
     replace_foreign: bool,
+    simulated: bool,
+    catalogue: Path | None,
     create_pr: bool,
     private: bool,
 ) -> None:
@@ -258,10 +270,18 @@ def push_vidb_command(
     before. Log in with `hf auth login`.
     """
     from valueflow.hub_assets.publish import push as hub_push
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
     _check_push(dry_run, output, offline)
     plan = hub_push.plan_push(
-        folder, repo, tag, replace_foreign=replace_foreign, offline=offline, say=_say
+        folder,
+        repo,
+        tag,
+        replace_foreign=replace_foreign,
+        simulated=simulated,
+        registry=open_catalogue(catalogue) if catalogue else None,
+        offline=offline,
+        say=_say,
     )
     _carry_out([plan], dry_run, output, private, create_pr)
 
