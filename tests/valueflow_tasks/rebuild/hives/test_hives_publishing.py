@@ -16,8 +16,13 @@ from tests.hub_write_server import CUT, WRITER, WritableHub
 from tests.tiny_encoder import make_tiny, needs_hives, recipe_of, table_of_texts
 from valueflow.cli import main
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.inputs.model_folder import read_hives_manifest, write_hives_manifest
+from valueflow.hub_assets.inputs.model_folder import (
+    MetricRecord,
+    read_hives_manifest,
+    write_hives_manifest,
+)
 from valueflow.hub_assets.publish.hives.corpus import CORPUS, package_corpus
+from valueflow.hub_assets.publish.hives.model import model_changes
 from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.publish.pull import assets_of, pull_asset, wanted_assets
 from valueflow.hub_assets.publish.push import Plan, push, write_plan
@@ -126,6 +131,28 @@ def test_the_next_version_tells_figures_of_the_same_texts_and_how_far_values_mov
     assert changes is not None
     assert changes["figures"] == []
     assert "are of other texts" in changes["other_texts"]["test"]
+
+
+def test_a_version_before_is_measured_on_new_texts_or_the_reason_is_said(tmp_path: Path) -> None:
+    old = make_build(tmp_path / "old", texts="others") / "model"
+    new = make_build(tmp_path / "new", figure=0.7, turn=0.6) / "model"
+
+    def refused(split: str) -> Any:
+        raise InputFileError("/home/me/model", f"was trained on texts of {split}")
+
+    changes = model_changes(old, new, "v1", refused)
+    assert changes["figures"] == []
+    assert changes["other_texts"] == {"test": "was trained on texts of test"}
+
+    def measured(split: str) -> Any:
+        record = MetricRecord(model="hives", metric="rank", theory="pvq", split=split, value=0.4)
+        return [record], {"pvq": {"benevolence": [1.0, 0.0], "conformity": [0.0, 1.0]}}
+
+    changes = model_changes(old, new, "v1", measured)
+    assert changes["other_texts"] == {}
+    [row] = changes["figures"]
+    assert (row["split"], row["old"], row["new"]) == ("test", 0.4, 0.7)
+    assert changes["value_vectors"]["test"]["pvq"]["moved"] == pytest.approx(0.1)
 
 
 def test_the_same_model_is_no_new_version_and_a_tag_is_never_moved(
