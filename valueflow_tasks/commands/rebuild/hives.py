@@ -1,6 +1,7 @@
 """Commands for embedding models: `build hives`, `hives evaluate` and `encode`."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def hives_commands() -> None:
         "valueflow hives evaluate hives/model hives --split test",
         "valueflow hives evaluate hives/model hives --split test -o evaluation --record",
         "valueflow hives evaluate hives/model other.yaml --probe hives",
+        "valueflow hives evaluate ORG/NAME@v1.0 ORG/NAME-corpus@v1.0 --split test",
         "valueflow hives evaluate sentence-transformers/all-MiniLM-L6-v2 hives --split test",
     ),
 )
@@ -105,7 +107,7 @@ def hives_commands() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for a page with pictures, and tables (needs valueflow[report]).",
 )
-@click.option("--record", is_flag=True, help="Write the figures into the model's hives.json.")
+@click.option("--record", is_flag=True, help="Keep figures and pictures in the model's folder.")
 @form_options
 def evaluate_command(
     model: str,
@@ -122,14 +124,15 @@ def evaluate_command(
     """Say how good MODEL is on DATA, beside its base, TF-IDF and random vectors.
 
     MODEL is a folder, an asset (`hives`) or ORG/NAME@REVISION. DATA is the folder of `valueflow
-    build hives` or a recipe whose sources are read. Texts that the model was trained on are
-    refused. Needs pip install 'valueflow[hives]'.
+    build hives`, a corpus on the Hub, or a recipe whose sources are read. Texts that the model was
+    trained on are refused. Needs pip install 'valueflow[hives]'.
     """
     import tempfile
 
+    from valueflow.hub_assets.inputs.model_folder import EVALUATION
     from valueflow.hub_assets.lazy import need
     from valueflow.hub_assets.registry.loading import load_registry
-    from valueflow.rebuild.hives.corpus import read_corpus, rows_of_recipe
+    from valueflow.rebuild.hives.corpus import corpus_folder, read_corpus, rows_of_recipe
     from valueflow.rebuild.hives.evaluation import evaluate_model, record_metrics
     from valueflow.rebuild.hives.recipe import read_hives_recipe
 
@@ -137,6 +140,7 @@ def evaluate_command(
     if output is not None:
         need("the page of an evaluation", "report", "matplotlib", "jinja2")
     names = [load_registry().theory(name).name for name in theories]
+    data = corpus_folder(data)
     if data.suffix in (".yaml", ".yml"):
         if split is not None:
             raise OptionError("split", f"{data} is a recipe, whose texts are not split")
@@ -155,13 +159,17 @@ def evaluate_command(
     if form is None:
         for note in found.notes:
             say(f"note: {note}")
+    pages = [] if output is None else [output]
     if record:
         record_metrics(Path(model), found)
         _say(f"wrote the figures into {Path(model) / 'hives.json'}")
-    if output is not None:
+        # What `valueflow push hives` shows on the model's card.
+        if find_spec("matplotlib") is not None:
+            pages.append(Path(model) / EVALUATION / found.split)
+    for place in pages:
         from valueflow.rebuild.hives.page import write_page
 
-        _say(f"wrote {write_page(found, model, output)}")
+        _say(f"wrote {write_page(found, model, place)}")
 
 
 def evaluation_tables(found: Any) -> list[Table]:

@@ -5,7 +5,7 @@ and groups that it has seen, and an overlap ends the evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from valueflow.hub_assets.inputs.model_folder import (
     model_hash,
     read_trained_on,
     write_hives_manifest,
+    write_value_vectors,
 )
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.rebuild.database.recipe import fingerprint
 from valueflow.rebuild.hives.corpus import Corpus
 from valueflow.scorers.database.embedding.hives import HivesModel, encode, find_model, load
 from valueflow.scorers.database.embedding.labels import LabelTable
@@ -89,11 +91,13 @@ class EvaluatedTheory:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation: its theories, and what a reader must know of it."""
+    """An evaluation: its theories, what a reader must know of it, and the hash of the texts, labels
+    and settings that its figures are of."""
 
     split: str
     theories: tuple[EvaluatedTheory, ...]
     notes: tuple[str, ...] = field(default=())
+    texts: str = ""
 
     def records(self) -> tuple[MetricRecord, ...]:
         """The figures as a manifest keeps them."""
@@ -191,7 +195,7 @@ def evaluate_model(
         held[name], taught[name] = both[: len(texts)], both[len(texts) :]
     learned = None if probe is None else (probe, taught)
     done = evaluate_vectors(held, corpus, split, probe=learned, theories=theories, seed=seed)
-    return Evaluated(done.split, done.theories, (*notes, *done.notes))
+    return replace(done, notes=(*notes, *done.notes))
 
 
 def _encoded(model: HivesModel, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -258,7 +262,10 @@ def evaluate_vectors(
                 "since texts of one group are never compared"
             )
         found.append(_theory(vectors, table, rows, groups, probe, seed))
-    return Evaluated(split, tuple(found), tuple(notes))
+    learned = [] if probe is None else [row["id"] for row in probe[0].rows]
+    labelled = [(row["id"], row["group"], sorted(row["labels"].items())) for row in corpus.rows]
+    texts = fingerprint(sorted(labelled), sorted(learned), seed)
+    return Evaluated(split, tuple(found), tuple(notes), texts)
 
 
 def _theory(
@@ -341,7 +348,8 @@ def _probed(
 
 
 def record_metrics(folder: Path, found: Evaluated) -> None:
-    """Writes an evaluation's figures into a model's `hives.json`, in place of those of its split.
+    """Writes an evaluation's figures into a model's `hives.json`, in place of those of its split,
+    and its value vectors beside them.
 
     Raises:
         InputFileError: the folder has no manifest, or other weights than it was written for.
@@ -351,5 +359,11 @@ def record_metrics(folder: Path, found: Evaluated) -> None:
         raise InputFileError(folder, "has no hives.json to write the figures into")
     kept = tuple(record for record in manifest.metrics if record.split != found.split)
     assert manifest.weights_sha256 == model_hash(folder)
-    changed = manifest.model_copy(update={"metrics": (*kept, *found.records())})
-    write_hives_manifest(folder, changed)
+    write_value_vectors(
+        folder,
+        found.split,
+        {part.theory: (part.values, part.value_vectors["hives"]) for part in found.theories},
+    )
+    evaluated = {**manifest.evaluated, found.split: found.texts}
+    changed = {"metrics": (*kept, *found.records()), "evaluated": evaluated}
+    write_hives_manifest(folder, manifest.model_copy(update=changed))
