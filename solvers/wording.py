@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from valueflow.hub_assets.inputs.chats import Chat, told
 from valueflow.hub_assets.registry.loading import Level, Registry, Value, load_registry
 from valueflow.hub_assets.settings import Baseline
 
@@ -36,15 +37,27 @@ Style = Literal["system", "user", "base"]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is given: an optional system message and a user message."""
+    """What a model is given: an optional system message and a user message.
+
+    Attributes:
+        system: the system message; None where there is none.
+        user: the last message.
+        history: what user and assistant said before it.
+    """
 
     system: str | None
     user: str
+    history: Chat = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All messages in order, the system's first, empty where there is none."""
+        return (self.system or "", *(turn.text for turn in self.history), self.user)
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of an answer, the same in all conditions of a run.
+    """The form of an answer, the same in all conditions of a run, and what comes before a question.
 
     Attributes:
         words: most words that it may have.
@@ -52,6 +65,9 @@ class Form:
         style: where the persona stands; `base` gives a text to be continued.
         baseline: how the default is asked, see `default_prompt`.
         system: a system prompt of the user's own, which stands before the persona.
+        before: the messages before the question, in a conversation; what its system says stands
+            after the user's own system prompt.
+        one_text: whether a conversation is given as one user message.
         registry: the run's catalogue, which holds the sentences; the installation's where None.
     """
 
@@ -61,6 +77,8 @@ class Form:
     baseline: Baseline = "first_person"
     system: str = ""
     registry: Registry | None = None
+    before: Chat = ()
+    one_text: bool = False
 
     def say(self, name: str, **parts: object) -> str:
         """A sentence of steering in the run's language."""
@@ -170,14 +188,21 @@ def _assemble(persona: str, query: str, form: Form) -> Prompt:
     plain = "_plain" if not persona and form.baseline == "plain" else ""
     shape = "_sentence" if form.shape == "sentence" else ""
     asked = form.say(f"form{plain}{shape}", words=form.words)
-    persona = "\n\n".join(part for part in (form.system, persona) if part)
-    if form.style == "base":
+    said = [turn.text for turn in form.before if turn.role == "system"]
+    persona = "\n\n".join(part for part in (form.system, *said, persona) if part)
+    history = tuple(turn for turn in form.before if turn.role != "system")
+    if form.style == "base" or (form.one_text and history):
+        say = (form.registry or load_registry()).sentences.say
+        earlier = [told(turn, say) for turn in history]
         question = form.say("base_question", query=query)
-        parts = [persona, question, asked, form.say("base_answer")]
+        answer = form.say("base_answer") if form.style == "base" else ""
+        parts = [persona, *earlier, question, asked, answer]
         return Prompt(None, "\n\n".join(part for part in parts if part))
     user = f"{query}\n\n{asked}"
-    if not persona:
-        return Prompt(None, user)
-    if form.style == "user":
-        return Prompt(None, f"{persona}\n\n{user}")
-    return Prompt(persona, user)
+    if persona and form.style == "user":
+        if not history:
+            return Prompt(None, f"{persona}\n\n{user}")
+        # Where a model without system messages would read one: before all that is said.
+        first = history[0]._replace(text=f"{persona}\n\n{history[0].text}")
+        return Prompt(None, user, (first, *history[1:]))
+    return Prompt(persona or None, user, history)

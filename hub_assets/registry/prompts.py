@@ -61,6 +61,8 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "steering.form_plain_sentence": (("words",), ()),
     "steering.base_question": (("query",), ()),
     "steering.base_answer": ((), ()),
+    "chat.user": (("text",), ()),
+    "chat.assistant": (("text",), ()),
     "survey.persona": (("group",), ()),
     "survey.profile": (("lines",), ()),
     "survey.profile_line": (("phrase",), ("band", *_VALUE)),

@@ -20,6 +20,7 @@ from inspect_ai.log import HeadlineMetric
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import is_blank, read_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.chats import chat_of
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
@@ -33,7 +34,12 @@ from valueflow.hub_assets.settings import (
 )
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
-from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
+from valueflow.solvers.steering_solver import (
+    as_message,
+    check_method,
+    steer_values,
+    steered_prompt,
+)
 from valueflow.solvers.wording import Style
 from valueflow.steering.before import judge_answers, listed, say_who_judges
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
@@ -311,7 +317,9 @@ def steering_task(
     samples = [
         Sample(
             id=f"{one.query.id}/{one.name}",
-            input=one.query.text,
+            input=[as_message(turn) for turn in one.query.chat]
+            if one.query.before
+            else one.query.text,
             metadata={SAMPLE_KEY: sample_settings(design, one.index, one.condition)},
         )
         for one in design.asked
@@ -405,10 +413,10 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
                 design.method,
                 design.style,
                 design.exemplars,
-                one.query.text,
+                one.query.chat,
                 design.system,
             )
-            length = len(prompt.system or "") + len(prompt.user)
+            length = sum(map(len, prompt.texts))
         windows = design.settings.windows_of(one.index, len(design.queries))
         found.append(
             PlannedSample(
@@ -441,19 +449,23 @@ def planned_of(
         settings, registry = read.evaluator, read.registry
         style = next(s for s in get_args(Style) if s == metadata["style"])
         exemplars = registry.defaults.steer.exemplars
-        question = sample.input if isinstance(sample.input, str) else sample.input[-1].text
         prompt, _ = steered_prompt(
-            read, metadata["method"], style, exemplars, question, metadata.get("system") or ""
+            read,
+            metadata["method"],
+            style,
+            exemplars,
+            chat_of(sample.input),
+            metadata.get("system") or "",
         )
         # User texts are drawn for each sample; the prompt tells which.
-        asked = (prompt.system or "", prompt.user)
+        asked = prompt.texts
         fresh = [v for v in read.score_on if (*asked, *v) not in seen]
         windows = settings.windows_of(read.query_index, read.queries)
         if asked in seen and not fresh:
             continue
         found.append(
             PlannedSample(
-                prompt=None if asked in seen else len(asked[0]) + len(asked[1]),
+                prompt=None if asked in seen else sum(map(len, asked)),
                 windows=windows * len(fresh),
                 response=TOKENS_OF_A_WORD * read.word_limit,
                 refusal=read.refusal_check == "judge" and asked not in seen,

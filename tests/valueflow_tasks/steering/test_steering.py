@@ -1,5 +1,6 @@
 """The task valueflow/steer, run by the real harness on simulated and stand-in models."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.conftest import CountingJudge, inspect_command, mock_model, obedient,
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.results.steering.logs import read_study_log
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.run import summarize
@@ -95,6 +97,32 @@ def test_a_log_says_what_models_were_told_and_asked_for(
         assert ("one plain sentence of at most 18 words" in shown) == (form == "sentence")
         if "-2" in str(sample.id):
             assert target_sentence(power, registry.level(-2), registry) in shown
+
+
+def test_questions_may_be_conversations(tmp_path: Path) -> None:
+    said = ("I lead a team.", "Since when?", "Should I go on?")
+    messages = [
+        {"role": role, "content": text}
+        for role, text in zip(("user", "assistant", "user"), said, strict=True)
+    ]
+    queries = tmp_path / "talks.json"
+    queries.write_text(
+        json.dumps([{"id": "talk", "messages": messages}, {"messages": "Why lead?"}])
+    )
+    log = run(queries=str(queries), levels="2", windows=1, refusal_check="judge")
+    assert log.status == "success"
+    talks = [sample for sample in log.samples or [] if str(sample.id).startswith("talk/")]
+    one = next(sample for sample in talks if sample.messages[0].role == "system")
+    assert [message.role for message in one.messages[:4]] == [
+        "system", "user", "assistant", "user"
+    ]  # fmt: skip
+    assert [message.text for message in one.messages[1:3]] == [*said[:2]]
+    assert one.messages[3].text.startswith(said[2])
+    asked = [e.input[0].text for e in one.events if e.event == "model" and e.role == "grader"]
+    assert any("Question: I lead a team.\n\nAnswer: Since when?" in text for text in asked)
+    assert {record["query"] for record in records_of(log)} == {"talk", "talks-002"}
+    study = read_study_log(log.location)
+    assert "Assistant: Since when?" in next(iter(study.texts.values()))[0]
 
 
 def test_pairs_that_are_off_topic_are_left_out_on_request_and_counted_either_way(

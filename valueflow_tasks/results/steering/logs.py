@@ -93,8 +93,13 @@ def response_text(sample: EvalSample) -> str:
 
 
 def question_text(asked: str | list[ChatMessage]) -> str:
-    """The question of a sample: its text, or the last message of a conversation."""
-    return asked if isinstance(asked, str) else asked[-1].text if asked else ""
+    """The question of a sample: its text, or a conversation with who said what."""
+    if isinstance(asked, str):
+        return asked
+    told = [(message.role, message.text) for message in asked if message.role != "system"]
+    if len(told) == 1:
+        return told[0][1]
+    return "\n".join(f"{role.capitalize()}: {text}" for role, text in told)
 
 
 def _usage(
