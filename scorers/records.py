@@ -119,7 +119,8 @@ class ResponseRecord(TypedDict):
     is known in two logs. `judge` says who judged it and how; of a panel, `judges` in it lists the
     judges. What they took stands in `judge_used`, or for each of a panel in `judges_used`.
     `versions` hold the wording and language of all that models were told, and `form` what a
-    response was asked to be.
+    response was asked to be. `paraphrase` numbers the wording of the persona, where a run has
+    several.
     """
 
     item: str
@@ -143,6 +144,7 @@ class ResponseRecord(TypedDict):
     judges_used: NotRequired[list[JudgeUsed]]
     versions: NotRequired[dict[str, str]]
     form: NotRequired[str]
+    paraphrase: NotRequired[int]
 
 
 def count_words(text: str) -> int:
@@ -328,6 +330,7 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
     Windows without a ranking are left out; they are counted where responses are counted.
     """
     for response in responses:
+        paraphrase = response.get("paraphrase")
         for record in response["values"].values():
             for window in record["windows"]:
                 if not is_judged(window):
@@ -340,5 +343,6 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
                     "cell": record["cell"],
                     "value": record["value"],
                     "query": response["query"],
+                    **({"paraphrase": paraphrase} if paraphrase is not None else {}),
                     **{name: cell for name, cell in window.items() if name not in unused},
                 }

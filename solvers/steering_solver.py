@@ -124,6 +124,7 @@ def steered_prompt(
         registry,
         before=chat[:-1],
         one_text=one_text,
+        paraphrase=sample.paraphrase or 1,
     )
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [

@@ -68,6 +68,7 @@ class Form:
         before: the messages before the question, in a conversation; what its system says stands
             after the user's own system prompt.
         one_text: whether a conversation is given as one user message.
+        paraphrase: the wording of a persona of one value, 1 for the usual one.
         registry: the run's catalogue, which holds the sentences; the installation's where None.
     """
 
@@ -79,11 +80,15 @@ class Form:
     registry: Registry | None = None
     before: Chat = ()
     one_text: bool = False
+    paraphrase: int = 1
 
     def say(self, name: str, **parts: object) -> str:
-        """A sentence of steering in the run's language."""
+        """A sentence of steering in the run's language; the persona's in its wording."""
         registry = self.registry or load_registry()
-        return registry.sentences.say(f"steering.{name}", **parts)
+        section = "steering"
+        if name == "persona" and self.paraphrase > 1:
+            section = f"paraphrase_{self.paraphrase}"
+        return registry.sentences.say(f"{section}.{name}", **parts)
 
 
 def parts_of(value: Value) -> dict[str, str]:
@@ -104,11 +109,18 @@ def parts_of(value: Value) -> dict[str, str]:
     }
 
 
-def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
+def clause_sentence(
+    value: Value, level: Level, registry: Registry | None = None, *, paraphrase: int = 1
+) -> str:
     """The sentence that states the stance, for instance `You are strongly against this value.`
 
     A value of several parts is taken part by part (`Value.object`), at all levels alike: who
     rejects it rejects each of them, and the levels differ in nothing else.
+
+    Args:
+        value, level: the target.
+        registry: the run's catalogue; the installation's where None.
+        paraphrase: the wording of the persona, 1 for the usual one.
 
     Raises:
         ValueError: level 0 has no sentence, and an ancestor has no steering clause.
@@ -117,25 +129,37 @@ def clause_sentence(value: Value, level: Level, registry: Registry | None = None
         raise ValueError(f"{value.name} at level {level.level} has no persona sentence")
     say = (registry or load_registry()).sentences.say
     thing = value.object or say("steering.object")
-    return say("steering.stance", phrase=level.phrase, object=thing, **parts_of(value))
+    section, phrase = "steering", level.phrase
+    if paraphrase > 1:
+        section = f"paraphrase_{paraphrase}"
+        phrase = say(f"{section}.phrase_{level.level:+d}")
+    return say(f"{section}.stance", phrase=phrase, object=thing, **parts_of(value))
 
 
 def target_sentence(
-    value: Value, level: Level, registry: Registry | None = None, *, line: bool = False
+    value: Value,
+    level: Level,
+    registry: Registry | None = None,
+    *,
+    line: bool = False,
+    paraphrase: int = 1,
 ) -> str:
     """What a persona says of one target: the value's meaning, and the stance.
 
     Args:
         value, level: the target.
         registry: the run's catalogue; the installation's where None.
-        line: whether it is one of several.
+        line: whether it is one of several, which have the usual wording alone.
+        paraphrase: the wording of the persona, 1 for the usual one.
 
     Raises:
         ValueError: see `clause_sentence`.
     """
     say = (registry or load_registry()).sentences.say
-    stance = clause_sentence(value, level, registry)
-    return say(f"steering.target{'_line' if line else ''}", stance=stance, **parts_of(value))
+    stance = clause_sentence(value, level, registry, paraphrase=paraphrase)
+    section = "steering" if paraphrase == 1 else f"paraphrase_{paraphrase}"
+    name = f"{section}.target{'_line' if line else ''}"
+    return say(name, stance=stance, **parts_of(value))
 
 
 def default_prompt(query: str, form: Form) -> Prompt:
@@ -162,8 +186,8 @@ def definition_prompt(query: str, targets: Sequence[tuple[Value, Level]], form: 
     if not active:
         return default_prompt(query, form)
     if len(active) == 1:
-        told = target_sentence(*active[0], form.registry)
-        persona = form.say("persona", target=told)
+        target = target_sentence(*active[0], form.registry, paraphrase=form.paraphrase)
+        persona = form.say("persona", target=target)
     else:
         lines = [target_sentence(*target, form.registry, line=True) for target in active]
         persona = form.say("personas", targets="\n".join(lines))

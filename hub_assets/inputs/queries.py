@@ -6,7 +6,8 @@ without a family column gives its own name as the family, so that a folder with 
 source (as the published queries are kept) is drawn from evenly. A question may be a conversation
 (`query`, `messages` or another name of the question's column), whose last message is the question,
 see `valueflow.hub_assets.inputs.chats`. A column `related` may name the values that a
-question gives something to hold on to, parted by `|`; the others of that set are off topic for it.
+question gives something to hold on to, parted by `|` (`none` where there is none); the others of
+that set are off topic for it.
 """
 
 import itertools
@@ -24,7 +25,7 @@ from valueflow.hub_assets.inputs.source import Source, column_map, open_source, 
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.vidb.schema import normalised
 
-__all__ = ["Queries", "Query", "choose_queries", "load_queries"]
+__all__ = ["NO_VALUE", "Queries", "Query", "choose_queries", "load_queries"]
 
 COLUMNS = {
     "query": ("query", "question", "prompt", "instruction", "text", "messages", "conversation"),
@@ -32,6 +33,9 @@ COLUMNS = {
     "family": ("family", "dataset", "category", "source"),
     "related": ("related", "related_values"),
 }
+
+NO_VALUE = "none"
+"""What the column `related` says where no value is."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,11 @@ def _related(
     cell = row.cell(mapping, "related")
     if cell is None or not str(cell).strip():
         return None
+    names = [name.strip() for name in str(cell).split("|") if name.strip()]
+    if names == [NO_VALUE]:
+        return frozenset()
     try:
-        values = [registry.value(name) for name in str(cell).split("|") if name.strip()]
+        values = [registry.value(name) for name in names]
     except UnknownNameError as error:
         raise InputFileError(
             row.file, str(error), row=row.number, column=mapping["related"]

@@ -243,6 +243,8 @@ async def _score_response(
         "versions": judging.versions_of(sample),
         "form": sample.form,
     }
+    if sample.paraphrase is not None:
+        record["paraphrase"] = sample.paraphrase
     if answer.cut:
         record["cut"] = True
         if response and sample.cut == "exclude":

@@ -462,6 +462,7 @@ def _measure(
         ]
     evaluations = [evaluate(table) for table in tables]
     code: dict[str, int] = {}
+    sizes = [max((len(e.wording) for e in one.errors.values()), default=0) for one in evaluations]
     measured = _Measured({}, {}, {})
     for number, (table, evaluation) in enumerate(zip(tables, evaluations, strict=True)):
         recoded = np.array([code.setdefault(query, len(code)) for query in table.queries])
@@ -470,8 +471,12 @@ def _measure(
             errors = evaluation.errors[cell.cell]
             query = recoded[errors.query]
             judge = errors.judge if one_judge else _apart(errors.judge, number)
+            # What one run's wordings do is its own, even where another run has the same.
+            wording = np.zeros(sum(sizes))
+            first = sum(sizes[:number])
+            wording[first : first + len(errors.wording)] = errors.wording
             measured.cells[name, own] = cell
-            measured.errors[name, own] = replace(errors, query=query, judge=judge)
+            measured.errors[name, own] = replace(errors, query=query, judge=judge, wording=wording)
             measured.queries[name, own] = frozenset(query.tolist())
     return evaluations, measured
 

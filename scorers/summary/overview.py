@@ -145,7 +145,8 @@ def overview(summary: RunSummary, records: Sequence[ResponseRecord]) -> Overview
     place = {cell: place for place, cell in enumerate(cells_present(records))}
     cells = sorted(summary.cells, key=lambda cell: place.get(cell.cell, len(place)))
     tables = [table for table in (_values(summary, cells), *_designs(summary)) if table.texts]
-    lines = [*_averages(summary), *_ceilings(tables), *_judge(summary, records), *_counts(summary)]
+    lines = [*_averages(summary), *_ceilings(tables), *_wordings(summary)]
+    lines += [*_judge(summary, records), *_counts(summary)]
     models = {r["judge"]["model"] for r in records if "judge" in r}
     warning = self_judged(", ".join(sorted(models))) if judges_itself(records) else ""
     return Overview(warning, tables, lines)
@@ -246,6 +247,22 @@ def _ceilings(tables: Sequence[OverviewTable]) -> list[str]:
         "▲ ▼: more than a fifth of the responses lie beyond every anchor; the mean is at least, or "
         "at most, what is shown"
     ]
+
+
+def _wordings(summary: RunSummary) -> list[str]:
+    """What the wordings of the persona do, in one line."""
+    told = []
+    for group, found in summary.evaluation.wordings.items() if summary.evaluation else ():
+        which = f" of {group}" if group else ""
+        further = ", ".join(
+            f"{number}: {figure_text(one, 2)}" for number, one in found.strength.items()
+        )
+        told.append(
+            f"{len(found.wordings)} wordings of the persona{which}: a cell's mean differs between "
+            f"them by {figure_text(found.sd, 2, signed=False)} (standard deviation; alike for all "
+            f"values {found.sd_common:.2f}); further than average {further}"
+        )
+    return told
 
 
 def _judge(summary: RunSummary, records: Sequence[ResponseRecord]) -> list[str]:

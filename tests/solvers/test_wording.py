@@ -5,6 +5,7 @@ import pytest
 from valueflow.hub_assets.inputs.chats import Turn
 from valueflow.hub_assets.registry.loading import Level, Value, load_registry
 from valueflow.hub_assets.settings import Baseline
+from valueflow.simulated.respondent import targets_in
 from valueflow.solvers.wording import (
     Form,
     Style,
@@ -186,6 +187,27 @@ def test_an_ancestor_has_no_sentence() -> None:
     growth = REGISTRY.value("growth", kinds=["ancestor"])
     with pytest.raises(ValueError, match=r"growth at level 2 has no persona sentence"):
         clause_sentence(growth, level(2))
+
+
+def test_every_paraphrase_says_the_same_and_levels_differ_in_the_stance_alone() -> None:
+    numbers = range(1, REGISTRY.sentences.wordings_of_persona + 1)
+    assert len(numbers) == 5
+    for node in (n for n in STEERABLE if n.kind == "value"):
+        told = {
+            (number, one.level): target_sentence(node, one, REGISTRY, paraphrase=number)
+            for number in numbers
+            for one in ACTIVE
+        }
+        assert len(set(told.values())) == 5 * 4
+        for number in numbers:
+            own = [told[number, one.level] for one in ACTIVE]
+            assert len({sentence.partition(str(node.clause))[0] for sentence in own}) == 1
+            assert all(str(node.clause) in sentence for sentence in own)
+    for number in numbers:
+        form = Form(paraphrase=number)
+        persona = str(definition_prompt("Why?", [(POWER, level(-1))], form).system)
+        assert targets_in(persona) == [(POWER, -1)]
+        assert default_prompt("Why?", form) == default_prompt("Why?", Form())
 
 
 BEFORE = (Turn("system", "Be kind."), Turn("user", "I lead."), Turn("assistant", "Since when?"))

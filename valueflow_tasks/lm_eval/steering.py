@@ -83,6 +83,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "style": design.style,
         "baseline": design.baseline,
         "wording": registry.sentences.version,
+        "wordings": design.wordings,
         "language": registry.sentences.language,
         "form": design.more["form"],
         "relevant": design.relevant,

@@ -105,6 +105,7 @@ class RunDesign:
         method, style, exemplars: see `steer_values`.
         baseline: how the default is asked.
         system: the user's own system prompt; empty where there is none.
+        wordings: in how many wordings the persona is told.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
         logged: what Inspect's log lists.
@@ -127,6 +128,18 @@ class RunDesign:
     loaded: Queries
     relevant: bool = False
     system: str = ""
+    wordings: int = 1
+
+    def paraphrase_of(self, index: int) -> int | None:
+        """The wording of the persona for query number `index`; None where there is one wording.
+
+        Of as many consecutive queries as there are wordings each has another, in random order.
+        """
+        if self.wordings == 1:
+            return None
+        block, place = divmod(index, self.wordings)
+        generator = generator_for(self.settings.seed, "wordings", block)
+        return int(generator.permutation(self.wordings)[place]) + 1
 
     @property
     def system_sha256(self) -> str | None:
@@ -247,7 +260,9 @@ def steering_design(
         loaded=loaded,
         relevant=made.relevant,
         system=_system(made.system),
+        wordings=made.wordings,
     )
+    _check_wordings(design)
     _check_topics(design)
     return design
 
@@ -264,6 +279,36 @@ def _system(file: str | None) -> str:
     if is_blank(text):
         raise InputFileError(file, "is empty; it should hold a system prompt")
     return text
+
+
+LEAST_IN_WORDING = 2
+"""Questions that each wording of the persona must have, so that questions and wordings can be told
+apart."""
+
+
+def _check_wordings(design: RunDesign) -> None:
+    """Checks that the persona can be told in so many wordings, and that they can be compared.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    wanted, registry = design.wordings, design.registry
+    if wanted == 1:
+        return
+    if design.method != "definition" or any(len(one.targets) > 1 for one in design.conditions):
+        raise OptionError(
+            "wordings", "goes with personas of one value (steer, method=definition); leave it out"
+        )
+    there = registry.sentences.wordings_of_persona
+    if wanted > there:
+        which = f"{registry.sentences.language}, wording {registry.sentences.version}"
+        raise OptionError("wordings", f"{wanted} asked for, but the persona has {there} in {which}")
+    if len(design.queries) < LEAST_IN_WORDING * wanted:
+        raise OptionError(
+            "wordings",
+            f"{wanted} need at least {LEAST_IN_WORDING * wanted} queries, and there are "
+            f"{len(design.queries)}; raise n_queries",
+        )
 
 
 def _check_topics(design: RunDesign) -> None:
@@ -362,6 +407,7 @@ def steering_task(
             "method": design.method,
             "style": design.style,
             "baseline": design.baseline,
+            "wordings": design.wordings,
             "system": design.system or None,
             "system_sha256": design.system_sha256,
             "queries": source.reference,
@@ -391,6 +437,7 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "queries": len(design.queries),
         **design.more,
         "baseline": design.baseline,
+        **({} if design.wordings == 1 else {"paraphrase": design.paraphrase_of(index)}),
         "evaluator": design.settings.model_dump(),
     }
 

@@ -161,6 +161,7 @@ def _settings(
         found["baseline"] = metadata.get("baseline", "first_person")
         found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
         found["system prompt hash"] = metadata.get("system_sha256")
+        found["wordings"] = metadata.get("wordings", 1)
         found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")

@@ -47,6 +47,7 @@ _COMPARABILITY = (
     "baseline",
     "language",
     "system prompt hash",
+    "wordings",
     "own values hash",
     "anchors",
     "anchors hash",
