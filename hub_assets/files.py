@@ -14,6 +14,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from valueflow.hub_assets.errors import InputFileError
 
@@ -24,6 +27,7 @@ __all__ = [
     "check_file",
     "is_blank",
     "not_utf8",
+    "parse_mapping",
     "plain_cell",
     "read_text",
     "sendable",
@@ -102,6 +106,27 @@ def not_utf8(path: Path, error: UnicodeDecodeError) -> InputFileError:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return InputFileError(path, "is UTF-16 text; save it as UTF-8")
     return InputFileError(path, f"is not UTF-8 text (byte {error.start}); save it as UTF-8")
+
+
+def parse_mapping(path: Path, text: str, wanted: str) -> dict[str, Any]:
+    """What a YAML file says, whose top is a mapping.
+
+    Args:
+        path: of the file, for errors.
+        text: that stands in it.
+        wanted: what the mapping holds, for the error.
+
+    Raises:
+        InputFileError: it is not YAML, or its top is no mapping.
+    """
+    try:
+        raw = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
+        raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(raw, dict):
+        raise InputFileError(path, f"must be a mapping with {wanted}")
+    return raw
 
 
 def write_text(path: Path, text: str) -> None:

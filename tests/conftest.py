@@ -28,10 +28,13 @@ def _nobody_looks_on() -> Iterator[None]:
     defaults = task_log.eval_config_defaults
     with pytest.MonkeyPatch.context() as change:
         change.setattr(
-            task_log, "eval_config_defaults", lambda: {**defaults(), "log_realtime": False}
+            task_log,
+            "eval_config_defaults",
+            lambda: {**defaults(), "log_realtime": False, "score_display": False},
         )
         change.setattr(active, "_active_display", LogDisplay())
         change.setenv("INSPECT_EVAL_NO_LOG_REALTIME", "true")
+        change.setenv("INSPECT_EVAL_NO_SCORE_DISPLAY", "true")
         change.setenv("INSPECT_DISPLAY", "log")
         yield
 
@@ -46,10 +49,11 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_catalogues() -> Iterator[None]:
     """Catalogues that a test opens are gone after it."""
-    before = dict(registry._opened)
+    opened, in_use = dict(registry._opened), dict(registry._in_use)
     yield
-    registry._opened.clear()
-    registry._opened.update(before)
+    for kept, before in ((registry._opened, opened), (registry._in_use, in_use)):
+        kept.clear()  # type: ignore[attr-defined]
+        kept.update(before)  # type: ignore[attr-defined]
 
 
 def install_catalogue(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from valueflow.hub_assets.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from valueflow.judge_study.injection import injection
-    from valueflow.judge_study.task import judge_stability
     from valueflow.scorers.database.embedding import hives
     from valueflow.steering.existing import score
+    from valueflow.steering.judge_study.injection import injection
+    from valueflow.steering.judge_study.task import judge_stability
     from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
     from valueflow.survey.task import opinionqa
 
@@ -42,8 +42,8 @@ TASK_MODULES = {
     "steer_composite": "valueflow.steering.tasks",
     "opinionqa": "valueflow.survey.task",
     "score": "valueflow.steering.existing",
-    "injection": "valueflow.judge_study.injection",
-    "judge_stability": "valueflow.judge_study.task",
+    "injection": "valueflow.steering.judge_study.injection",
+    "judge_stability": "valueflow.steering.judge_study.task",
 }
 """The tasks, as they are listed, and the modules that define them."""
 

@@ -1,8 +1,5 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
-from valueflow.judge_study.injection import injection, injection_scores, injection_summary
-from valueflow.judge_study.scorer import judge_stability_scores, stability_summary
-from valueflow.judge_study.task import judge_stability
 from valueflow.scorers.intensity_scorer import intensity, steering_headline, steering_summary
 from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
@@ -10,6 +7,9 @@ from valueflow.solvers.steering_solver import steer_values
 from valueflow.solvers.survey_solver import answer_as_group
 from valueflow.steering.before import judge_answers
 from valueflow.steering.existing import existing_response, score
+from valueflow.steering.judge_study.injection import injection, injection_scores, injection_summary
+from valueflow.steering.judge_study.scorer import judge_stability_scores, stability_summary
+from valueflow.steering.judge_study.task import judge_stability
 from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
 from valueflow.survey.task import opinionqa
 

@@ -22,7 +22,7 @@ import yaml
 from pydantic import ValidationError
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.files import parse_mapping, read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.prompts import (
     ENGLISH,
@@ -64,6 +64,8 @@ __all__ = [
     "slug",
 ]
 
+_WANTED = "the keys 'theories', 'levels', ..."
+
 
 @cache
 def registry_path() -> Path:
@@ -81,19 +83,8 @@ def read_registry(path: Path) -> Registry:
             the file and the place in it.
     """
     sentences, texts, place = read_sentences(ENGLISH, WORDING)
-    raw = with_texts(_parsed(path, read_text(path)), texts, ENGLISH, place)
+    raw = with_texts(parse_mapping(path, read_text(path), _WANTED), texts, ENGLISH, place)
     return _validated({**raw, "sentences": sentences}, path)
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        # Besides wrong YAML: nesting without end, dates that do not exist, numbers of 5,000 digits.
-        raise InputFileError(path, f"is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise InputFileError(path, "must be a mapping with the keys 'theories', 'levels', ...")
-    return raw
 
 
 def _validated(raw: dict[str, Any], path: Path) -> Registry:
@@ -295,7 +286,7 @@ def own_theories_text(registry: Registry) -> str | None:
 
 
 def _own_theories(catalogue: str) -> Any:
-    return _parsed(Path(catalogue), _opened[catalogue]).get("theories")
+    return parse_mapping(Path(catalogue), _opened[catalogue], _WANTED).get("theories")
 
 
 def _absolute(path: str | Path) -> str:
@@ -310,11 +301,11 @@ def _load(
     language: str,
     prompts: tuple[str, str] | None,
 ) -> Registry:
-    raw = _parsed(installed, read_text(installed))
+    raw = parse_mapping(installed, read_text(installed), _WANTED)
     path = installed
     if own is not None:
         path = Path(own[0])
-        raw = {**_merged(raw, _parsed(path, own[1]), path), "catalogue": own[0]}
+        raw = {**_merged(raw, parse_mapping(path, own[1], _WANTED), path), "catalogue": own[0]}
     if wording not in WORDINGS:
         raise OptionError("wording", f"{wording!r} is none of {', '.join(WORDINGS)}")
     sentences, texts, place = read_sentences(language, wording, prompts)

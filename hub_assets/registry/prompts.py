@@ -18,10 +18,8 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import yaml
-
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.files import parse_mapping, read_text
 from valueflow.hub_assets.registry.records import Record
 
 __all__ = [
@@ -104,6 +102,8 @@ for _number in range(2, WORDINGS_OF_PERSONA + 1):
     FIELDS |= {f"paraphrase_{_number}.phrase_{_level:+d}": ((), ()) for _level in (-2, -1, 1, 2)}
 
 _KEYS = ("language", "version", "note", "extends", "versions", "catalogue")
+
+_WANTED = "the keys 'language', 'steering', ..."
 
 
 class Sentences(Record):
@@ -206,7 +206,7 @@ def read_sentences(
     if own is not None:
         path = Path(own[0])
         sha = hashlib.sha256(own[1].encode()).hexdigest()
-        raw = _merged(raw, _parsed(path, own[1]))
+        raw = _merged(raw, parse_mapping(path, own[1], _WANTED))
     said = raw.get("language", language)
     if said != language:
         raise InputFileError(path, f"language: is {said!r}, but the file is of {language!r}")
@@ -227,19 +227,9 @@ def read_sentences(
 
 
 def _with_base(path: Path) -> dict[str, Any]:
-    raw = _parsed(path, read_text(path))
+    raw = parse_mapping(path, read_text(path), _WANTED)
     base = raw.get("extends")
     return raw if base is None else _merged(_with_base(path.with_name(f"{base}.yaml")), raw)
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputFileError(path, f"is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise InputFileError(path, "must be a mapping with the keys 'language', 'steering', ...")
-    return raw
 
 
 def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@
 """
 
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,10 +27,12 @@ __all__ = [
 
 Kind = Literal["ancestor", "value", "child"]
 
+_GAPS = re.compile(r"[\s_/\-–—]+")
+
 
 def slug(name: object) -> str:
     """One spelling of a name: lower case, every run of space, `_`, `/` or dashes one hyphen."""
-    return re.sub(r"[\s_/\-–—]+", "-", str(name).strip().lower()).strip("-")
+    return _GAPS.sub("-", str(name).strip().lower()).strip("-")
 
 
 class Record(BaseModel):
@@ -125,11 +129,16 @@ class Theory(Record):
 
     def find(self, name: object) -> Value | None:
         """The node of that name or alias in any spelling, or None."""
-        wanted = slug(name)
+        return self.spellings.get(slug(name))
+
+    @cached_property
+    def spellings(self) -> Mapping[str, Value]:
+        """The nodes by the slugs of their names and aliases; the first has what several share."""
+        found: dict[str, Value] = {}
         for node in self.nodes.values():
-            if wanted in {slug(node.name), *map(slug, node.aliases)}:
-                return node
-        return None
+            for spelling in (node.name, *node.aliases):
+                found.setdefault(slug(spelling), node)
+        return found
 
 
 class Asset(Record):

@@ -78,8 +78,6 @@ __all__ = [
     "ask",
     "ask_refusal",
     "grader_model",
-    "grader_models",
-    "grader_roles",
     "judge_cache",
     "judge_window",
     "worded",
@@ -449,20 +447,6 @@ def grader_model() -> tuple[Model, bool]:
     if GRADER_ROLE in model_roles():
         return get_model(role=GRADER_ROLE, required=True, config=config), True
     return get_model(), False
-
-
-def grader_roles() -> list[str]:
-    """The roles of a run's judges: `grader`, `grader_b`, and whatever else begins so, in order."""
-    found = [r for r in model_roles() if r == GRADER_ROLE or r.startswith(f"{GRADER_ROLE}_")]
-    return sorted(found, key=lambda role: (role != GRADER_ROLE, role))
-
-
-def grader_models() -> list[Model]:
-    """The models in the roles of `grader_roles`, set as that of `grader_model` is; that of `grader`
-    first, and none where no role names a judge."""
-    defaults = load_registry().defaults.evaluator
-    config = GenerateConfig(temperature=0.0, max_tokens=defaults.judge_max_tokens)
-    return [get_model(role=role, required=True, config=config) for role in grader_roles()]
 
 
 async def judge_window(

@@ -20,7 +20,7 @@ from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import CALL_SETTINGS
-from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model, grader_roles
+from valueflow.scorers.judge.asking import GRADER_ROLE, grader_model
 
 __all__ = [
     "Grader",
@@ -30,8 +30,10 @@ __all__ = [
     "config_of",
     "forget_dead",
     "found_dead",
+    "grader_roles",
     "graders_of_run",
     "is_grader_role",
+    "judges_named",
     "named_graders",
     "turn_of",
     "why_dead",
@@ -60,6 +62,18 @@ class Grader:
 def is_grader_role(role: str) -> bool:
     """Whether a role is a judge's."""
     return role == GRADER_ROLE or role.startswith(f"{GRADER_ROLE}_")
+
+
+def grader_roles() -> list[str]:
+    """The roles of a run's judges, `grader` first and then in the order of their names."""
+    return sorted(
+        filter(is_grader_role, model_roles()), key=lambda role: (role != GRADER_ROLE, role)
+    )
+
+
+def judges_named() -> list[Grader]:
+    """The judges that roles name, see `graders_of_run`; none where no role names one."""
+    return graders_of_run() if grader_roles() else []
 
 
 def graders_of_run() -> list[Grader]:

@@ -1,13 +1,15 @@
-"""Options of commands that are options of the evaluator too: declared once, in its settings."""
+"""Options that several commands have; those of the evaluator are declared once, in its settings."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import click
+import yaml
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.settings import EvaluatorSettings
 
-__all__ = ["default_of", "evaluator_option"]
+__all__ = ["default_of", "evaluator_option", "mapping_option"]
 
 
 def default_of(name: str) -> Any:
@@ -51,3 +53,20 @@ def evaluator_option(
         show_default=otherwise is None and default is not None,
         help=f"{told.rstrip('.')}.",
     )
+
+
+def mapping_option(option: str, text: str | None) -> dict[str, str] | None:
+    """An option of the form `{name: text}`.
+
+    Raises:
+        OptionError: it is of another form.
+    """
+    if text is None:
+        return None
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise OptionError(option, f"{text!r} is not of the form '{{name: text, name: text}}'")
+    return {str(name): str(body) for name, body in found.items()}

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich import box
 from rich.table import Table
 
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.files import parse_mapping, read_text
 
 if TYPE_CHECKING:
     from valueflow.results.compare import Run
@@ -87,12 +86,7 @@ def read_study(path: Path) -> StudyFile:
     Raises:
         InputFileError: it cannot be read, or is no study; the field is named.
     """
-    try:
-        found = yaml.safe_load(read_text(path, MOST_BYTES))
-    except yaml.YAMLError as error:
-        raise InputFileError(path, f"is no YAML ({str(error).splitlines()[0]})") from None
-    if not isinstance(found, dict):
-        raise InputFileError(path, "is no study; it names models, judges and tasks")
+    found = parse_mapping(path, read_text(path, MOST_BYTES), "models, judges and tasks")
     for key in ("models", "judges"):
         if isinstance(found.get(key), list):
             found[key] = [{"model": one} if isinstance(one, str) else one for one in found[key]]

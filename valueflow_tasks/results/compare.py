@@ -324,27 +324,39 @@ def tables(found: Comparison) -> list[Table]:
         rows = found.of(what)
         if not rows:
             continue
-        # Narrow enough for 80 columns; the table that is written has every figure.
-        table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        interval = f"{100 * found.confidence:g}% interval"
-        corrected = CORRECTED_COLUMN[found.correction]
-        table.add_column("  cell", overflow="fold")
-        for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in rows:
-            table.add_row(
-                f"{'*' if row.differs else ' '} {row.cell}",
-                _signed(row.a.value),
-                _signed(row.b.value),
-                _signed(row.difference),
-                f"{_signed(row.lower)} to {_signed(row.upper)}",
-                str(row.shared),
-                _chance(row.p_value),
-                *([_chance(row.p_adjusted)] if corrected else []),
-                style="bold" if row.differs else None,
-            )
-        made.append(table)
+        made.append(_table_of(title, "cell", [(row.cell, row.shared, row) for row in rows], found))
     return made
+
+
+def _table_of(
+    title: str,
+    of: str,
+    rows: Sequence[tuple[str, int, CellDifference | FigureDifference]],
+    found: Comparison | FigureComparison,
+) -> Table:
+    """Differences of A and B as a table: what each is of, how many queries it rests on, itself.
+
+    Narrow enough for 80 columns; the table that is written has every figure.
+    """
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    interval = f"{100 * found.confidence:g}% interval"
+    corrected = CORRECTED_COLUMN[found.correction]
+    table.add_column(f"  {of}", overflow="fold")
+    for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, shared, row in rows:
+        table.add_row(
+            f"{'*' if row.differs else ' '} {name}",
+            _signed(row.a.value),
+            _signed(row.b.value),
+            _signed(row.difference),
+            f"{_signed(row.lower)} to {_signed(row.upper)}",
+            str(shared),
+            _chance(row.p_value),
+            *([_chance(row.p_adjusted)] if corrected else []),
+            style="bold" if row.differs else None,
+        )
+    return table
 
 
 def _signed(number: float) -> str:
@@ -500,28 +512,10 @@ def _letter(number: int) -> str:
 
 def _difference_tables(found: FigureComparison) -> list[Table]:
     """The differences of two runs, A and B."""
-    corrected = CORRECTED_COLUMN[found.correction]
-    interval = f"{100 * found.confidence:g}% interval"
     made = []
     for what in dict.fromkeys(one.what for one in found.differences):
-        rows = [one for one in found.differences if one.what == what]
-        table = Table(title=f"{what}, A − B", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        table.add_column("  of", overflow="fold")
-        for name in ("A", "B", "A − B", interval, "n", "p", *corrected):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in rows:
-            table.add_row(
-                f"{'*' if row.differs else ' '} {row.unit}",
-                _signed(row.a.value),
-                _signed(row.b.value),
-                _signed(row.difference),
-                f"{_signed(row.lower)} to {_signed(row.upper)}",
-                str(row.queries),
-                _chance(row.p_value),
-                *([_chance(row.p_adjusted)] if corrected else []),
-                style="bold" if row.differs else None,
-            )
-        made.append(table)
+        rows = [(one.unit, one.queries, one) for one in found.differences if one.what == what]
+        made.append(_table_of(f"{what}, A − B", "of", rows, found))
     return made
 
 

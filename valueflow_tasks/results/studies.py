@@ -16,7 +16,9 @@ __all__ = [
     "LoggedStudy",
     "Progress",
     "Skipped",
+    "alike",
     "labels_of",
+    "named",
     "pooled",
     "read_each",
     "setting_warnings",
@@ -210,6 +212,39 @@ def unusable(paths: Iterable[str | Path], skipped: Sequence[Skipped]) -> InputFi
     return InputFileError(
         ", ".join(map(str, paths)), f"none of the {len(skipped)} logs can be used: {told}"
     )
+
+
+def alike(logs: Sequence[Log]) -> list[list[Log]]:
+    """Logs of the same settings together, in the order in which they were made."""
+    groups: dict[tuple[tuple[str, str], ...], list[Log]] = defaultdict(list)
+    for log in sorted(logs, key=lambda log: (log.created, log.path)):
+        groups[tuple(sorted(log.settings.items()))].append(log)
+    return list(groups.values())
+
+
+def named(
+    settings: Sequence[Settings],
+    models: Mapping[str, str] | None = None,
+    *,
+    tagged: bool = False,
+    first_tag: int = 0,
+) -> list[tuple[str, str]]:
+    """Letter and label of each study, see `labels_of`; a study that stands alone has no letter.
+
+    Args:
+        settings: of each study.
+        models: what models are called, where they are not called by their own names.
+        tagged: whether a lone study gets a letter too, because others stand beside it.
+        first_tag: how many letters are taken already.
+
+    Raises:
+        OptionError: no study is of one of these models.
+    """
+    labels = labels_of(settings, models)
+    if not tagged and len(labels) < 2:
+        return [("", label) for label in labels]
+    tags = [tag_of(first_tag + index) for index in range(len(labels))]
+    return [(tag, f"{tag}: {label}") for tag, label in zip(tags, labels, strict=True)]
 
 
 def without_repeats(group: Sequence[Log], skipped: list[Skipped]) -> list[Log]:

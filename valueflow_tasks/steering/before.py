@@ -5,7 +5,6 @@ from importlib import import_module
 from logging import getLogger
 
 import anyio
-from inspect_ai.model import model_roles
 from inspect_ai.scorer import Metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -16,8 +15,8 @@ from valueflow.scorers.judge.panel import (
     Grader,
     check_panel_mode,
     found_dead,
+    grader_roles,
     graders_of_run,
-    is_grader_role,
 )
 from valueflow.scorers.judge.probe import probe_judge
 from valueflow.scorers.summary.overview import self_judged
@@ -44,7 +43,7 @@ def say_who_judges() -> dict[str, str]:
     Returns:
         Metadata of the log that say it too; empty where a judge is named.
     """
-    if not run_size().known or any(map(is_grader_role, model_roles())):
+    if not run_size().known or grader_roles():
         return {}
     print(f"valueflow: {self_judged()}", file=sys.stderr, flush=True)
     return {"judge": "none was named when the log was made: the evaluated model judged itself"}

@@ -13,7 +13,7 @@ from typing import Any
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
-from inspect_ai.model import ChatMessageAssistant, ModelOutput, model_roles
+from inspect_ai.model import ChatMessageAssistant, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
@@ -31,7 +31,7 @@ from valueflow.hub_assets.settings import (
 )
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
-from valueflow.scorers.judge.panel import is_grader_role
+from valueflow.scorers.judge.panel import grader_roles
 from valueflow.scorers.records import cell_name
 from valueflow.solvers.steering_solver import as_message
 from valueflow.steering.before import judge_answers, listed
@@ -73,7 +73,7 @@ def existing_response() -> Solver:
     """Takes the response from the sample's metadata; no model is called."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        judged = any(map(is_grader_role, model_roles()))
+        judged = bool(grader_roles())
         if str(state.model).split("/")[0] == "none" and not judged:
             raise ValueflowError(
                 f"there is no model to judge with: give --model-role {GRADER_ROLE}=PROVIDER/MODEL"

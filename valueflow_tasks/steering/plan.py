@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import click
-from inspect_ai.model import Model, get_model, model_roles
+from inspect_ai.model import Model, get_model
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Vidb
@@ -19,10 +19,8 @@ from valueflow.hub_assets.inputs.prices import Price
 from valueflow.hub_assets.settings import EvaluatorSettings, SpendingSettings
 from valueflow.scorers.judge.calls.spending import price_of
 from valueflow.scorers.judge.panel import (
-    Grader,
     check_panel_mode,
-    graders_of_run,
-    is_grader_role,
+    judges_named,
 )
 from valueflow.scorers.windows.plan import FENCE_TOKENS, PROMPT_TOKENS
 
@@ -136,14 +134,9 @@ def judges_of_run(settings: EvaluatorSettings) -> int:
     """
     if not run_size().known:
         return 1
-    judges = len(_judges()) or 1
+    judges = len(judges_named()) or 1
     check_panel_mode(settings.panel, judges)
     return judges if settings.panel == "all" else 1
-
-
-def _judges() -> list[Grader]:
-    """The judges that the task at hand is made for; none where no role names one."""
-    return graders_of_run() if any(map(is_grader_role, model_roles())) else []
 
 
 def size_note(size: RunSize, samples: int) -> str:
@@ -245,7 +238,7 @@ def _active() -> tuple[Model | None, list[Model]]:
     if not run_size().known:
         return None, []
     model = get_model()
-    return model, [judge.model for judge in _judges()] or [model]
+    return model, [judge.model for judge in judges_named()] or [model]
 
 
 def _of_judge(
@@ -332,7 +325,7 @@ def end_with_plan(
     total: float | None = 0.0
     sources: dict[str, None] = {}
     for name in names:
-        judges: list[str | Model | None] = [*named] if _judges() else [name]
+        judges: list[str | Model | None] = [*named] if judges_named() else [name]
         for number, judge in enumerate(judges):
             own = _of_judge(run, settings, number, len(judges))
             costs = costs_of(own, settings, vidb, model=name, judge=judge, prices=prices)

@@ -28,7 +28,6 @@ from valueflow.scorers.judge.answer import introduced_as_other, strip_reasoning,
 from valueflow.scorers.judge.questions.ranking import fenced, read_fences
 
 __all__ = [
-    "CATEGORY_PROMPT_VERSION",
     "PLAUSIBLE_PROMPT_VERSION",
     "CategoryQuestion",
     "Kind",
@@ -115,8 +114,6 @@ def read_panel_prompt(prompt: str) -> CategoryQuestion | PlausibleQuestion:
         raise ValueError("this is not a panel's question of valueflow")
     return PlausibleQuestion(head["theory"], value[1], body.text, float(score[1]))
 
-
-CATEGORY_PROMPT_VERSION = "3"
 
 Kind = Literal["direction", "about"]
 

@@ -9,13 +9,35 @@ import yaml
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.registry.loading import load_registry, open_catalogue
 from valueflow.hub_assets.registry.prompts import FIELDS, WORDINGS, embedded_languages
+from valueflow.scorers.database.panel.prompts import PLAUSIBLE_PROMPT_VERSION
+from valueflow.scorers.judge.questions.choice import CHOICE_PROMPT_VERSION
+from valueflow.scorers.judge.questions.ranking import JUDGE_PROMPT_VERSION
+from valueflow.scorers.judge.questions.rating import (
+    PLACEMENT_PROMPT_VERSION,
+    RATING_PROMPT_VERSION,
+)
+from valueflow.scorers.judge.questions.refusals import REFUSAL_PROMPT_VERSION
 
 ENGLISH = load_registry().sentences
+
+KEYED = {
+    "ranking": JUDGE_PROMPT_VERSION,
+    "choice": CHOICE_PROMPT_VERSION,
+    "rating": RATING_PROMPT_VERSION,
+    "placement": PLACEMENT_PROMPT_VERSION,
+    "refusal": REFUSAL_PROMPT_VERSION,
+    "plausible": PLAUSIBLE_PROMPT_VERSION,
+}
 
 
 def folder_with(tmp_path: Path, language: str, /, **sections: object) -> Path:
     (tmp_path / f"{language}.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
     return tmp_path
+
+
+@pytest.mark.parametrize("question", KEYED)
+def test_the_version_of_a_question_is_that_of_its_sentences(question: str) -> None:
+    assert ENGLISH.versions[question] == KEYED[question]
 
 
 @pytest.mark.parametrize("language", embedded_languages())

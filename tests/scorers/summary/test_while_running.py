@@ -167,6 +167,7 @@ def test_inspect_shows_few_numbers_during_a_run_and_all_at_its_end(
         model=mock_model(slow),
         model_roles={} if survey else {"grader": "valueflow/judge"},
         display="none",
+        score_display=True,
         max_samples=1,
     )[0]
     assert log.status == "success", log.error

@@ -55,7 +55,13 @@ def kept_file(errors: str) -> Path:
     [
         ("valueflow_steer_pvq", {"values": ["power", "tradition"]}, steer),
         ("valueflow_steer_mft", {"values": ["care-harm"], "method": "user_texts"}, steer),
-        ("valueflow_steer_duty", {"values": ["justice"], "sampling": "adaptive"}, steer),
+        # So few windows that the judge is not learnt on the way: from 16 on, what adaptive windows
+        # show follows what was judged before, and the harnesses go in another order.
+        (
+            "valueflow_steer_duty",
+            {"values": ["justice"], "sampling": "adaptive", "n_queries": 1},
+            steer,
+        ),
         ("valueflow_pair_pvq", {"pairs": ["power+universalism"], "singles": True}, steer_pair),
         ("valueflow_pair_right", {"pairs": ["expression+privacy"]}, steer_pair),
         ("valueflow_five_mft", {}, steer_five),
@@ -64,18 +70,18 @@ def kept_file(errors: str) -> Path:
 def test_the_same_responses_judge_and_seed_give_the_numbers_of_inspect(
     task: str, metadata: dict[str, Any], build: Any
 ) -> None:
-    options = {"n_queries": 2, "windows": 2, "seed": 5}
+    options = {"n_queries": 2, "windows": 2, "seed": 5, **metadata}
     judge: dict[str, Any] = {"scale": 0.5, "place_effect": 0.3}
     entries = entries_of(
         task,
-        {**options, **metadata, "grader": {"model": "valueflow/judge", "model_args": judge}},
+        {**options, "grader": {"model": "valueflow/judge", "model_args": judge}},
         lambda prompt: respond(prompt, spread=1.0),
     )
     here = numbers_of([entry.response for entry in entries["scored"]])
     assert here.summary is not None
     theory = {"theory": task.rpartition("_")[2]} if build is steer_five else {}
     log = inspect_eval(
-        build(**options, **metadata, **theory, style="user", figures="all"),
+        build(**options, **theory, style="user", figures="all"),
         model="valueflow/respondent",
         model_args={"spread": 1.0},
         model_roles={"grader": get_model("valueflow/judge", memoize=False, **judge)},
@@ -88,11 +94,7 @@ def test_the_same_responses_judge_and_seed_give_the_numbers_of_inspect(
     assert set(flat) == set(there)
     assert len([name for name in flat if name.endswith(" mean")]) >= 5
     for name, number in flat.items():
-        if "sampling" not in metadata:
-            assert number == pytest.approx(there[name], abs=1e-9), name
-        elif name.endswith(" mean"):
-            # What adaptive windows show follows what was judged before, in another order here.
-            assert number == pytest.approx(there[name], abs=2.5), name
+        assert number == pytest.approx(there[name], abs=1e-9), name
 
 
 def test_the_metrics_of_a_steer_task_find_the_simulated_direction() -> None:

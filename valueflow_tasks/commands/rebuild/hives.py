@@ -6,6 +6,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from valueflow.commands.options import mapping_option
 from valueflow.commands.rebuild.database import build_command
 from valueflow.commands.screen import examples, form_options, say, show_tables
 from valueflow.hub_assets.errors import OptionError
@@ -230,16 +231,9 @@ def encode_command(
     Columns: `text`; `id` (else the row's number) and `theory` where there are any. Needs pip
     install 'valueflow[hives]', but for --server.
     """
-    import yaml
-
     from valueflow.rebuild.hives.encoding import encode_table, model_encoder, server_encoder
 
-    try:
-        mapping = yaml.safe_load(columns) if columns else {}
-    except yaml.YAMLError:
-        mapping = None
-    if not isinstance(mapping, dict):
-        raise OptionError("columns", "write them as '{text: sentence, id: number}'")
+    mapping = mapping_option("columns", columns) or {}
     if server is not None and devices:
         raise OptionError("device", "the server chooses its own; leave it out with --server")
     encoder = (

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from valueflow.commands.options import mapping_option
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import OptionError, ValueflowError
 from valueflow.hub_assets.registry.records import Asset
 
-__all__ = ["mapping_option", "package_command", "pull_command", "push_command"]
+__all__ = ["package_command", "pull_command", "push_command"]
 
 
 CATALOGUE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -275,23 +275,6 @@ def _no_bars_in_a_pipe() -> None:
     """Progress bars are huggingface_hub's, which reads this when it is first imported."""
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-
-def mapping_option(option: str, text: str | None) -> dict[str, str] | None:
-    """An option of the form `{name: text}`.
-
-    Raises:
-        OptionError: it is of another form.
-    """
-    if text is None:
-        return None
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        found = None
-    if not isinstance(found, dict):
-        raise OptionError(option, f"{text!r} is not of the form '{{name: text, name: text}}'")
-    return {str(name): str(body) for name, body in found.items()}
 
 
 def _need_jinja2() -> None:

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,7 +19,7 @@ from pydantic import (
 )
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
-from valueflow.hub_assets.files import read_text
+from valueflow.hub_assets.files import parse_mapping, read_text
 from valueflow.hub_assets.registry.loading import (
     Registry,
     Theory,
@@ -373,14 +372,7 @@ def parsed_recipe(
         InputFileError: it cannot be read, is not YAML, or a part of it is wrong; all faults are
             named with their places.
     """
-    try:
-        raw = yaml.safe_load(read_text(path))
-    except InputFileError:
-        raise
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputFileError(path, f"is not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(raw, dict):
-        raise InputFileError(path, f"must be a mapping with {parts}")
+    raw = parse_mapping(path, read_text(path), parts)
     if catalogue is not None:
         raw["catalogue"] = str(catalogue.resolve())
     folder = path.resolve().parent

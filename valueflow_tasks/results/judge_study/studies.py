@@ -17,10 +17,10 @@ from valueflow.results.studies import (
     LoggedStudy,
     Progress,
     Skipped,
-    labels_of,
+    alike,
+    named,
     pooled,
     read_each,
-    tag_of,
     without_repeats,
 )
 from valueflow.scorers.estimate.table import WindowRecordError
@@ -117,15 +117,10 @@ def judge_studies_of(
     """
     tell = progress or (lambda what, done, of: None)
     logs, skipped = read_each(files, _read, tell, "reading judge studies")
-    groups: dict[tuple[tuple[str, str], ...], list[JudgeStudyLog]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: (log.created, log.path)):
-        groups[tuple(sorted(log.settings.items()))].append(log)
-    kept = [without_repeats(group, skipped) for group in groups.values()]
+    kept = [without_repeats(group, skipped) for group in alike(logs)]
     studies = []
-    for index, (label, group) in enumerate(
-        zip(labels_of([group[0].settings for group in kept]), kept, strict=True)
-    ):
-        tag = tag_of(first_tag + index) if tagged or len(kept) > 1 else ""
+    called = named([group[0].settings for group in kept], tagged=tagged, first_tag=first_tag)
+    for (tag, label), group in zip(called, kept, strict=True):
         rows = [one for log in group for record in log.records for one in judgements_in(record)]
         judgements = read_judgements(rows)
         try:
@@ -137,7 +132,7 @@ def judge_studies_of(
         studies.append(
             JudgeStudy(
                 tag=tag,
-                label=f"{tag}: {label}" if tag else label,
+                label=label,
                 model=NAME,
                 study=study,
                 logs=group,

@@ -12,7 +12,7 @@ from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.results.steering.studies import Study
 from valueflow.scorers.estimate.evaluation import MANY_BEYOND
-from valueflow.scorers.summary.run import CellSummary, Figure, summarize
+from valueflow.scorers.summary.run import CellSummary, Figure
 
 __all__ = [
     "MODERATE",
@@ -225,13 +225,4 @@ def _mean_range(series: Series, theory: str) -> Figure:
     single = [v for v in study.summary.values if "range" in v.figures]
     if {(v.theory, v.group) for v in single} == {(theory, series.group)}:
         return study.summary.overall["range"]
-    part = []
-    for record in study.records:
-        kept = {
-            name: value
-            for name, value in record["values"].items()
-            if value["theory"] == theory and value["group"] == series.group
-        }
-        if kept:
-            part.append({**record, "values": kept})
-    return summarize(part).overall["range"]  # type: ignore[arg-type]
+    return study.part(theory, series.group).overall["range"]

@@ -5,7 +5,6 @@ method and wording, queries, judge, anchors, evaluator and versions. Anything el
 numbers that must not be averaged.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from valueflow.results.studies import (
     LoggedStudies,
     LoggedStudy,
     Progress,
-    labels_of,
+    alike,
+    named,
     pooled,
     read_each,
     setting_warnings,
-    tag_of,
     without_repeats,
 )
 from valueflow.scorers.records import Distinct, ResponseRecord
@@ -80,6 +79,24 @@ class Study(LoggedStudy[StudyLog]):
     summary: RunSummary
     versions: dict[str, str]
     texts: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    _parts: dict[tuple[str, str], RunSummary] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def part(self, theory: str, group: str) -> RunSummary:
+        """The statistics of one theory's values in one group alone; worked out once."""
+        if (theory, group) not in self._parts:
+            records = []
+            for record in self.records:
+                kept = {
+                    name: value
+                    for name, value in record["values"].items()
+                    if value["theory"] == theory and value["group"] == group
+                }
+                if kept:
+                    records.append({**record, "values": kept})
+            self._parts[theory, group] = summarize(records)  # type: ignore[arg-type]
+        return self._parts[theory, group]
 
     @property
     def is_simulated(self) -> bool:
@@ -113,19 +130,15 @@ def studies_of(
     """
     tell = progress or (lambda what, done, of: None)
     logs, skipped = read_each(files, read_study_log, tell, "reading logs")
-    groups: dict[tuple[tuple[str, str], ...], list[StudyLog]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: (log.created, log.path)):
-        groups[tuple(sorted(log.settings.items()))].append(log)
-    kept = [without_repeats(group, skipped) for group in groups.values()]
-    labels = labels_of([group[0].settings for group in kept], names)
+    kept = [without_repeats(group, skipped) for group in alike(logs)]
+    called = named([group[0].settings for group in kept], names, tagged=tagged)
     if only:
         kept = [[only_values(log, only) for log in group] for group in kept]
         _check_values(kept, only)
     studies = []
-    for index, (label, group) in enumerate(zip(labels, kept, strict=True)):
+    for index, ((tag, label), group) in enumerate(zip(called, kept, strict=True)):
         tell("estimating", index, len(kept))
-        tag = tag_of(index) if tagged or len(kept) > 1 else ""
-        studies.append(_study(tag, f"{tag}: {label}" if tag else label, group))
+        studies.append(_study(tag, label, group))
     if kept:
         tell("estimating", len(kept), len(kept))
     warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)

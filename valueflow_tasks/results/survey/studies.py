@@ -15,11 +15,11 @@ from valueflow.results.studies import (
     LoggedStudies,
     LoggedStudy,
     Progress,
-    labels_of,
+    alike,
+    named,
     pooled,
     read_each,
     setting_warnings,
-    tag_of,
     without_repeats,
 )
 from valueflow.results.survey.logs import AskedQuestion, OpinionLog, read_opinion_log
@@ -114,10 +114,11 @@ def opinion_studies_of(
     logs, skipped = read_each(files, read_opinion_log, tell, "reading survey logs")
     kept = [without_repeats(group, skipped) for group in _pools(logs)]
     settings = [_all_settings(group) for group in kept]
-    studies = []
-    for index, (label, group) in enumerate(zip(labels_of(settings), kept, strict=True)):
-        tag = tag_of(first_tag + index) if tagged or len(kept) > 1 else ""
-        studies.append(_study(tag, f"{tag}: {label}" if tag else label, settings[index], group))
+    called = named(settings, tagged=tagged, first_tag=first_tag)
+    studies = [
+        _study(tag, label, own, group)
+        for (tag, label), own, group in zip(called, settings, kept, strict=True)
+    ]
     warnings = setting_warnings([(s.tag, s.settings) for s in studies], _COMPARABILITY)
     return OpinionStudies(studies, skipped, [*warnings, *_row_warnings(studies)])
 
@@ -128,11 +129,8 @@ def _pools(logs: Sequence[OpinionLog]) -> list[list[OpinionLog]]:
     Where logs of otherwise equal settings disagree on a pass's own settings, those without the pass
     could stand beside any of them, and so stand alone.
     """
-    alike: dict[tuple[tuple[str, str], ...], list[OpinionLog]] = defaultdict(list)
-    for log in sorted(logs, key=lambda log: (log.created, log.path)):
-        alike[tuple(sorted(log.settings.items()))].append(log)
     pools = []
-    for group in alike.values():
+    for group in alike(logs):
         variants = {(name, *sorted(own.items())) for log in group for name, own in log.own.items()}
         if len(variants) == len({name for log in group for name in log.own}):
             pools.append(group)

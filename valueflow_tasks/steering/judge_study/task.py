@@ -12,7 +12,7 @@ from typing import Any
 import click
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import Model, model_roles
+from inspect_ai.model import Model
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Vidb, load_vidb
@@ -31,15 +31,16 @@ from valueflow.hub_assets.settings import (
     read_options,
     with_options,
 )
-from valueflow.judge_study.scorer import judge_stability_scores
-from valueflow.judge_study.settings import StudySettings
-from valueflow.judge_study.texts import StudyText, texts_of_database, texts_of_table
-from valueflow.scorers.judge.asking import grader_roles
+from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.scorers.judge.calls.spending import budget_of
+from valueflow.scorers.judge.panel import judges_named
 from valueflow.scorers.judge.questions.wordings import WORDINGS
 from valueflow.scorers.summary.stability.judgements import STUDY_KEY, WAYS
 from valueflow.steering.before import judge_answers
 from valueflow.steering.existing import existing_response
+from valueflow.steering.judge_study.scorer import judge_stability_scores
+from valueflow.steering.judge_study.settings import StudySettings
+from valueflow.steering.judge_study.texts import StudyText, texts_of_database, texts_of_table
 from valueflow.steering.names import values_option
 from valueflow.steering.plan import CHARACTERS, PlannedSample, costs_of, run_size, size_note
 from valueflow.steering.settings import (
@@ -122,8 +123,8 @@ def judge_stability(
     spending = read_options(SpendingSettings, options)
     planned = _Planned(found, study, settings, vidb, spending.prices)
     planned.tell(read_options(PlanSettings, options).plan)
-    for model in _judges().values():
-        budget_of(spending, model)  # Raises where money is limited and a price is not known.
+    for judge in judges_named():
+        budget_of(spending, judge.model)  # Raises where money is limited and a price is not known.
     return Task(
         dataset=MemoryDataset(samples, name="texts"),
         setup=judge_answers(every=True),
@@ -139,7 +140,7 @@ def judge_stability(
             "values": [f"{v.theory}:{v.name}" for v in judged],
             "ways": list(study.ways),
             "wordings": list(study.wordings),
-            "planned": {"generations": 0, "judge_calls": planned.calls * len(grader_roles())},
+            "planned": {"generations": 0, "judge_calls": planned.calls * len(judges_named())},
             "evaluator": settings.model_dump(),
             "own_values_sha256": definitions_hash(registry),
         },
@@ -199,15 +200,6 @@ def _samples(
     return samples
 
 
-def _judges() -> dict[str, Model]:
-    """The judges by role, where the command line has named them already."""
-    found = {}
-    for role in grader_roles():
-        model = model_roles()[role]
-        found[role] = model[0] if isinstance(model, list) else model
-    return found
-
-
 class _Planned:
     """What a study asks of each judge, and what that costs."""
 
@@ -252,19 +244,20 @@ class _Planned:
         run = range(len(self.texts))[self.size.first : self.size.last]
         pairs = [self.asked[n] for n in run] * self.size.epochs
         calls = sum(one.windows for pair in pairs for one in pair)
-        roles = grader_roles() or ["grader"]
+        judges = judges_named()
+        count = len(judges) or 1
         _say(
-            f"{len(self.texts):,} texts, {len(roles)} judges: planned {calls:,} calls of each, "
-            f"{calls * len(roles):,} in all (retries not counted"
+            f"{len(self.texts):,} texts, {count} judges: planned {calls:,} calls of each, "
+            f"{calls * count:,} in all (retries not counted"
             f"{size_note(self.size, len(self.texts))})"
         )
         if not end:
             return
         total: float | None = 0.0
-        models = _judges()
         alone = self.settings.model_copy(update={"window_size": 1})
-        for role in roles:
-            model = models.get(role)
+        asked: list[tuple[str, Model | None]] = [(one.name, one.model) for one in judges]
+        asked = asked or [(GRADER_ROLE, None)]
+        for name, model in asked:
             read = written = 0.0
             money: float | None = 0.0
             for place, settings in ((0, self.settings), (1, alone)):
@@ -278,8 +271,8 @@ class _Planned:
             total = None if total is None or money is None else total + money
             told = "no price known" if money is None else f"${money:,.2f}"
             _say(
-                f"plan: judge {model or role}: {calls:,} calls, about {read:,.0f} tokens in and "
-                f"{written:,.0f} out, {told}"
+                f"plan: judge {name}: {calls:,} calls, about "
+                f"{read:,.0f} tokens in and {written:,.0f} out, {told}"
             )
         told = (
             "no price known for all of it; give -T prices=FILE"

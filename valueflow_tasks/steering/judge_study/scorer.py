@@ -24,8 +24,6 @@ from valueflow.hub_assets.settings import (
     read_sample,
     with_options,
 )
-from valueflow.judge_study.asking import StudyJudges, TextToJudge, judge_text
-from valueflow.judge_study.settings import read_study_sample
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.summary.stability.judgements import (
     STUDY_KEY,
@@ -35,6 +33,8 @@ from valueflow.scorers.summary.stability.judgements import (
 )
 from valueflow.scorers.summary.stability.study import stability_of
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
+from valueflow.steering.judge_study.asking import StudyJudges, TextToJudge, judge_text
+from valueflow.steering.judge_study.settings import read_study_sample
 
 __all__ = ["judge_stability_scores", "stability_summary"]
 

@@ -16,9 +16,9 @@ from tests.conftest import inspect_command
 from valueflow import judge_stability
 from valueflow.cli import main
 from valueflow.hub_assets.errors import TaskOptionError
-from valueflow.judge_study.scorer import judge_stability_scores
 from valueflow.scorers.saved.judgements import read_study
 from valueflow.scorers.summary.stability.judgements import STUDY_KEY
+from valueflow.steering.judge_study.scorer import judge_stability_scores
 
 
 def judge(**options: Any) -> Model:
@@ -78,7 +78,7 @@ def test_every_judge_sees_the_same_windows_in_every_wording(finished: EvalLog) -
         assert len(shown) == 2 * 2 * 2
         assert len(set(shown)) == 1
         assert {one["judge"] for one in told} == {
-            "valueflow/judge (grader)", "valueflow/judge (grader_b)",
+            "valueflow/judge [grader]", "valueflow/judge [grader_b]",
         }  # fmt: skip
         assert {one["wording"] for one in told} == {"standard", "plain"}
         versions = {(one["way"], one["wording"]): one["version"] for one in told}
@@ -209,7 +209,7 @@ def test_a_plan_prints_what_each_judge_costs_and_ends_without_a_call(tmp_path: P
     # Four texts in two wordings: alone, and in three windows rated and ranked.
     each = 4 * 2 * (1 + 3 + 3)
     assert f"4 texts, 2 judges: planned {each} calls of each, {2 * each} in all" in told
-    assert told.count(f"plan: judge valueflow/judge: {each} calls, about") == 2
+    assert told.count(f"]: {each} calls, about") == 2
     # 36 tokens to answer for six texts, 6 for one, at 100 dollars a million.
     money = 2 * (4 * 2 * 6 * 36 + 4 * 2 * 6) * 100 / 1e6
     assert f"plan: in all ${money:.2f}" in told

@@ -13,8 +13,8 @@ from inspect_ai.model import get_model
 from valueflow import injection
 from valueflow.cli import main
 from valueflow.hub_assets.errors import ScorerOptionError, TaskOptionError
-from valueflow.judge_study.injection import injection_scores
 from valueflow.scorers.judge.questions.injections import INJECTIONS
+from valueflow.steering.judge_study.injection import injection_scores
 
 
 def run(folder: Path, obey_rate: float, **options: Any) -> EvalLog:

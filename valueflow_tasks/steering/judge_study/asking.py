@@ -1,8 +1,7 @@
 """Puts all questions about one text to every judge of a study, in every way and wording."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,58 +12,42 @@ from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
-from valueflow.judge_study.settings import StudySettings
 from valueflow.scorers.judge.asking import (
     RANKING,
     RATING,
     SINGLE,
     Judgement,
-    grader_models,
-    grader_roles,
     judge_window,
     worded,
 )
 from valueflow.scorers.judge.calls.memory import JudgeState, accounting, judge_with
 from valueflow.scorers.judge.calls.spending import MoneyBudget, budget_of
-from valueflow.scorers.judge.panel import Grader
+from valueflow.scorers.judge.panel import Grader, judges_named
 from valueflow.scorers.judge.questions.ranking import draw_labels
 from valueflow.scorers.judge.questions.rating import RATING_SCALE
 from valueflow.scorers.judge.questions.wordings import Wording, wording_of
 from valueflow.scorers.judge.response import ResponseToJudge, judge_response
+from valueflow.scorers.records import count_words
 from valueflow.scorers.summary.stability.judgements import StudyRecord
 from valueflow.scorers.windows.running import RunningJudge
+from valueflow.steering.judge_study.settings import StudySettings
 
-__all__ = ["NamedJudge", "StudyJudges", "TextToJudge", "judge_text", "named_judges"]
-
-
-@dataclass(frozen=True)
-class NamedJudge:
-    """A judge and the name that it has in the study."""
-
-    name: str
-    model: Model
+__all__ = ["StudyJudges", "TextToJudge", "judge_text", "judges_of_study"]
 
 
-def named_judges() -> list[NamedJudge]:
-    """The judges of a run, at temperature 0 unless their roles say otherwise.
-
-    Judges whose models have the same name, as those of two settings have, are told apart by role.
+def judges_of_study() -> list[Grader]:
+    """The judges that the roles of a run name, see `judges_named`.
 
     Raises:
         ValueflowError: there is none.
     """
-    roles = grader_roles()
-    if not roles:
+    found = judges_named()
+    if not found:
         raise ValueflowError(
             "there is no judge: name one with --model-role grader=PROVIDER/MODEL, and others with "
             "--model-role grader_b=..., grader_c=..."
         )
-    models = dict(zip(roles, grader_models(), strict=True))
-    times = Counter(map(str, models.values()))
-    return [
-        NamedJudge(str(model) if times[str(model)] == 1 else f"{model} ({role})", model)
-        for role, model in models.items()
-    ]
+    return found
 
 
 @dataclass
@@ -99,13 +82,13 @@ class StudyJudges:
     _states: dict[str, JudgeState] = field(default_factory=dict)
     _budgets: list[MoneyBudget] = field(default_factory=list)
 
-    def judges(self) -> list[NamedJudge]:
-        """All judges, see `named_judges`."""
+    def judges(self) -> list[Grader]:
+        """All judges, see `judges_of_study`."""
         made = []
-        for judge in named_judges():
+        for judge in judges_of_study():
             if judge.name not in self._states:
                 self._states[judge.name] = JudgeState(budget=self._budget(judge.model))
-            made.append(NamedJudge(judge.name, judge_with(judge.model, self._states[judge.name])))
+            made.append(replace(judge, model=judge_with(judge.model, self._states[judge.name])))
         return made
 
     def _budget(self, model: Model) -> MoneyBudget | None:
@@ -138,7 +121,7 @@ class TextToJudge:
     study: StudySettings
 
 
-async def judge_text(text: TextToJudge, judges: Sequence[NamedJudge]) -> StudyRecord:
+async def judge_text(text: TextToJudge, judges: Sequence[Grader]) -> StudyRecord:
     """Asks every judge about a text, in every way and wording; all see the same windows.
 
     Returns:
@@ -153,7 +136,7 @@ async def judge_text(text: TextToJudge, judges: Sequence[NamedJudge]) -> StudyRe
         "theory": value.theory,
         "value": value.name,
         "label": text.study.label,
-        "words": len(text.text.split()),
+        "words": count_words(text.text),
         "judgements": [judgement for judgements, _ in told for judgement in judgements],
         "judge_used": [used for _, used in told],
         "versions": {"valueflow": version("valueflow")},
@@ -161,7 +144,7 @@ async def judge_text(text: TextToJudge, judges: Sequence[NamedJudge]) -> StudyRe
 
 
 async def _of_judge(
-    text: TextToJudge, value: Value, judge: NamedJudge
+    text: TextToJudge, value: Value, judge: Grader
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     found: list[dict[str, Any]] = []
     with accounting() as used:
@@ -187,7 +170,7 @@ def _answered(window: Mapping[str, Any], wording: Wording, way: str) -> dict[str
 
 
 async def _windows(
-    text: TextToJudge, value: Value, judge: NamedJudge, wording: Wording, way: str
+    text: TextToJudge, value: Value, judge: Grader, wording: Wording, way: str
 ) -> Sequence[Mapping[str, Any]]:
     mode = "ranking" if way == "ranking" else "rating"
     evaluator = text.sample.evaluator.model_copy(update={"judge_mode": mode})
@@ -197,7 +180,7 @@ async def _windows(
         epoch=text.epoch,
         sample=text.sample.model_copy(update={"evaluator": evaluator}),
         exemplars=frozenset({text.text}),
-        judges=[Grader(judge.model, True, judge.name)],
+        judges=[judge],
         without_logprobs=set(),
         # Every judge sees the same windows, so that nothing is learnt of one for the next.
         running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),
@@ -207,7 +190,7 @@ async def _windows(
 
 
 async def _alone(
-    text: TextToJudge, value: Value, judge: NamedJudge, wording: Wording
+    text: TextToJudge, value: Value, judge: Grader, wording: Wording
 ) -> dict[str, Any]:
     settings = text.sample.evaluator
     theory = text.sample.registry.theories[value.theory]

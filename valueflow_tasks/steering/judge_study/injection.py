@@ -35,7 +35,6 @@ from valueflow.hub_assets.settings import (
     read_sample,
     with_options,
 )
-from valueflow.judge_study.texts import StudyText, texts_of_database, texts_of_table
 from valueflow.scorers.intensity_scorer import intensity_score
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.panel import graders_of_run
@@ -51,6 +50,7 @@ from valueflow.scorers.summary.stability.injections import PLAIN, injection_shif
 from valueflow.scorers.summary.while_running import figures_while_running, note_scored
 from valueflow.steering.before import judge_answers
 from valueflow.steering.existing import existing_response
+from valueflow.steering.judge_study.texts import StudyText, texts_of_database, texts_of_table
 from valueflow.steering.names import values_option
 from valueflow.steering.plan import (
     CHARACTERS,
