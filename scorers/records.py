@@ -79,7 +79,8 @@ class ValueRecord(TypedDict):
     `group` is empty in a single study; `condition` names all targets where the response was steered
     toward another value too, and is empty or missing otherwise. With a `target_se`, `stopped` says
     why no more windows were asked for: `target`, or `disagreement` where no number of windows would
-    have reached it; None where they were used up. `running_judge` is the judge as it then stood.
+    have reached it; None where they were used up. `running_judge` is the judge as it then stood,
+    `running_judges` are those of a panel.
     """
 
     theory: str
@@ -93,6 +94,7 @@ class ValueRecord(TypedDict):
     repeated: int
     stopped: NotRequired[str | None]
     running_judge: NotRequired[dict[str, float]]
+    running_judges: NotRequired[dict[str, dict[str, float]]]
 
 
 class JudgeUsed(TypedDict):

@@ -259,7 +259,8 @@ def wording_effects(
     kept = np.array([w for w in np.unique(wording) if w > 0 and (wording == w).sum() > 1])
     if len(names) == 0 or len(kept) < 2:
         return None
-    z, there, wording = (a[..., np.isin(wording, kept)] for a in (z, there, wording))
+    asked = np.isin(wording, kept)
+    z, there, wording = z[:, asked], there[:, asked], wording[asked]
     found = _moments(z, there, wording, kept)
     value = np.array([values[name] for name in names])
     level = np.array([levels[name] for name in names])

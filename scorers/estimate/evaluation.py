@@ -378,8 +378,8 @@ def _add_wordings(result: Evaluation, tail: float) -> None:
             result.wordings[group.strip()] = effects
             known[group] = with_wordings(result.errors, values, levels, effects)
     loadings: dict[str, dict[str, Array]] = {name: {} for name in result.errors}
-    for group, found in known.items():
-        for name, error in found.items():
+    for group, told in known.items():
+        for name, error in told.items():
             own = error.wording if name in groups[group] else np.zeros(len(error.wording))
             loadings[name][group] = own
     for name, parts in loadings.items():
