@@ -65,9 +65,12 @@ def calls_in(path: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
+EMBEDDED = load_vidb("vidb-mini")
+
+
 def respond(prompt: str, **options: Any) -> str:
     """What `valueflow/respondent` answers to a prompt."""
-    return answer(prompt, RespondentOptions(**options), load_vidb("vidb-mini"))
+    return answer(prompt, RespondentOptions(**options), EMBEDDED)
 
 
 def entries_of(

@@ -13,6 +13,7 @@ of it reaches `load_registry()` or another run.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -21,7 +22,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
+from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import parse_mapping, read_text
 from valueflow.hub_assets.registry.names import Registry
 from valueflow.hub_assets.registry.prompts import (
@@ -171,10 +172,8 @@ def load_registry(
         None if file is None else str(file) if str(file) in _opened else _absolute(file)
         for file in (catalogue, prompts_file(prompts, language))
     ]
-    for file in files:
-        if file is not None and file not in _opened:
-            _opened[file] = read_text(Path(file))
-    return _kept(files[0], wording, language, files[1])
+    fresh = {file: read_text(Path(file)) for file in files if file and file not in _opened}
+    return _kept(files[0], wording, language, files[1], fresh)
 
 
 def prompts_file(folder: str | Path | None, language: str) -> Path | None:
@@ -206,26 +205,27 @@ def open_catalogue(
     own = None if path is None else _absolute(path)
     said = prompts_file(prompts, language)
     fresh = {file: read_text(Path(file)) for file in (own, said and str(said)) if file}
-    before = {file: _opened[file] for file in fresh if file in _opened}
-    _opened.update(fresh)
-    try:
-        return _kept(own, wording, language, None if said is None else str(said))
-    except ValueflowError:
-        # What cannot be used takes no place of what can.
-        for file in fresh:
-            del _opened[file]
-        _opened.update(before)
-        raise
+    return _kept(own, wording, language, None if said is None else str(said), fresh)
 
 
-def _kept(own: str | None, wording: str, language: str, prompts: str | None) -> Registry:
+def _kept(
+    own: str | None,
+    wording: str,
+    language: str,
+    prompts: str | None,
+    fresh: Mapping[str, str] | None = None,
+) -> Registry:
+    """The catalogue of files that are open; what `fresh` has just been read of them is kept, unless
+    it cannot be used: then it takes no place of what can."""
+    texts = {**_opened, **(fresh or {})}
     found = _load(
         registry_path(),
-        None if own is None else (own, _opened[own]),
+        None if own is None else (own, texts[own]),
         wording,
         language,
-        None if prompts is None else (prompts, _opened[prompts]),
+        None if prompts is None else (prompts, texts[prompts]),
     )
+    _opened.update(fresh or {})
     _in_use[own, wording, language, prompts] = found
     return found
 
@@ -279,10 +279,12 @@ def own_theories_text(registry: Registry) -> str | None:
 
     Pairs, squares and assets are left out: they may name files of one machine.
     """
-    theories = registry.catalogue and _own_theories(registry.catalogue)
-    if not theories:
+    catalogue = registry.catalogue
+    if catalogue is None or not _own_theories(catalogue):
         return None
-    return yaml.safe_dump({"theories": theories}, sort_keys=False, allow_unicode=True)
+    whole = parse_mapping(Path(catalogue), _opened[catalogue], _WANTED)
+    said = {name: whole[name] for name in ("language", "theories") if whole.get(name)}
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
 def _own_theories(catalogue: str) -> Any:

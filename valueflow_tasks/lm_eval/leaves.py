@@ -159,6 +159,7 @@ _MACRO = {
     "macro_accuracy": "{} macro accuracy",
     "baseline_macro_accuracy": "baseline macro accuracy",
 }
+_MACRO_GENERATION = {"macro_accuracy_all": "{} macro accuracy_all"}
 _PROFILE = {
     "with_lines": "{} with_lines",
     "profile_built_on_scored_questions": "profile_built_on_scored_questions",
@@ -203,7 +204,7 @@ class OpinionLeaf:
         """
         found = {**_EVERY, **(_LETTERS if self.letters else _GENERATION)}
         if self.attribute is None:
-            found |= _MACRO
+            found |= _MACRO if self.letters else _MACRO | _MACRO_GENERATION
         else:
             for group in registry.opinion.attributes[self.attribute].groups:
                 found[f"accuracy_{group.safe_name}"] = f"{{}} {group.name} accuracy"

@@ -19,7 +19,7 @@ Records = list[ResponseRecord]
 
 
 def records(folder: Path, gain: float, seed: int, task: object = None) -> Records:
-    made = task or steer(values="power,benevolence", levels="-2,2", n_queries=12, windows=2)
+    made = task or steer(values="power,benevolence", levels="-2,2", n_queries=8, windows=2)
     path = run_log(folder, made, gain_up=gain, gain_down=gain, seed=seed, spread=1.0)  # type: ignore[arg-type]
     return [cast(ResponseRecord, record) for record in ScoredLog(path).records()]
 

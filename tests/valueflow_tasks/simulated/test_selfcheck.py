@@ -7,7 +7,7 @@ from valueflow.cli import main
 from valueflow.simulated.selfcheck import run_selfcheck
 
 
-@pytest.mark.parametrize("place_effect", [0.0, 1.0])
+@pytest.mark.parametrize("place_effect", [pytest.param(0.0, marks=pytest.mark.slow), 1.0])
 def test_responses_uniform_on_the_scale_are_recovered(place_effect: float) -> None:
     check = run_selfcheck(
         respondent={"truth": "uniform", "seed": 1},

@@ -12,6 +12,7 @@ from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
+from valueflow.scorers.database.embedding.kept import nearness
 from valueflow.scorers.judge.asking import (
     RANKING,
     RATING,
@@ -186,6 +187,7 @@ async def _windows(
         running=RunningPanel(
             ("",), mode == "rating", evaluator.design_scale, evaluator.design_text_sd
         ),
+        nearness=nearness,
         wording=wording,
     )
     return (await judge_response(response, [value]))[0]["windows"]
