@@ -50,7 +50,7 @@ from valueflow.scorers.windows.draw import (
     preferred_anchors,
     shown_order,
 )
-from valueflow.scorers.windows.running import RunningJudge
+from valueflow.scorers.windows.running import RunningPanel
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
 
@@ -84,7 +84,7 @@ class ResponseToJudge:
     exemplars: frozenset[str]
     judges: Sequence[Grader]
     without_logprobs: set[str]
-    running: RunningJudge
+    running: RunningPanel
     used: dict[str, Used] = field(default_factory=dict)
     nearness: Nearness | None = None
     wording: Wording = STANDARD
@@ -286,15 +286,18 @@ async def _adaptive(
         record["windows"] = judged
         if not any(map(is_judged, new)):
             continue
-        # Anchors are chosen, and the end is found, as if a panel were one judge.
-        for place_of_judge, one in enumerate(new):
+        for one in new:
             if is_judged(one):
-                running.learn(value.name, item, number * len(new) + place_of_judge, one)
+                running.learn(value.name, item, number, one)
         if settings.target_se is None:
             continue
         told = [one for one in judged if is_judged(one)]
         standing = running.standing(value.name, told, len(anchors))
-        record["running_judge"] = running.told(value.name)
+        known = running.told(value.name)
+        if len(known) == 1:
+            record["running_judge"] = next(iter(known.values()))
+        else:
+            record["running_judges"] = known
         record["stopped"] = standing.stops(settings.target_se)
         if record["stopped"]:
             break
