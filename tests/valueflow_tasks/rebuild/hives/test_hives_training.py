@@ -76,10 +76,10 @@ def test_a_model_knows_what_it_was_trained_on_and_nothing_else(base: Path, tmp_p
     shutil.copytree(built / "model", first)
     manifest = read_hives_manifest(first)
     assert manifest is not None
-    digest = write_trained_on(first, [*seen, "of the first alone"])
+    digest = write_trained_on(first, [*seen, "of-the-first-alone"])
     write_hives_manifest(first, manifest.model_copy(update={"trained_on_sha256": digest}))
     again = build(tmp_path, base, "again", mode="head", base=str(first))
-    assert read_trained_on(again / "model") == seen | {"of the first alone"}
+    assert read_trained_on(again / "model") == seen | {"of-the-first-alone"}
 
 
 @pytest.mark.parametrize("mode", ["full", "head"])
