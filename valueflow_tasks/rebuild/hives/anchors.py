@@ -42,7 +42,7 @@ from valueflow.rebuild.database.recipe import (
     key_of,
     own_definitions,
 )
-from valueflow.rebuild.database.stages import import_stage
+from valueflow.rebuild.database.running.stages import import_stage
 from valueflow.rebuild.hives.recipe import AnchorBuildSpec, HivesRecipe
 from valueflow.scorers.database.panel.proposals import (
     PROPOSALS_CORRECTION,

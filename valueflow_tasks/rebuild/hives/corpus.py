@@ -32,7 +32,7 @@ from valueflow.rebuild.database.curate import representatives
 from valueflow.rebuild.database.folder import finish, finished, hash_of, read_lines, write_lines
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.recipe import fingerprint
-from valueflow.rebuild.database.stages import import_stage
+from valueflow.rebuild.database.running.stages import import_stage
 from valueflow.rebuild.hives.anchors import recipe_anchors
 from valueflow.rebuild.hives.recipe import HivesRecipe
 from valueflow.scorers.database.embedding.labels import LabelTable, label_table
