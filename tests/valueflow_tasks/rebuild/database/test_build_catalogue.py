@@ -16,6 +16,7 @@ from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.registry.loading import open_catalogue
 
 OWN = {
+    "language": "en",
     "theories": {
         "family": {
             "title": "Values of a family business",
@@ -104,6 +105,7 @@ def test_the_package_carries_the_catalogue_and_is_used_with_it_alone(built: Path
     assert check_folder(folder, DATABASE) == []
     carried = folder / "catalogue.yaml"
     assert "secret" not in carried.read_text()
+    assert yaml.safe_load(carried.read_text())["language"] == "en"
     used = load_vidb(folder, None, open_catalogue(carried))
     assert set(used.anchors) == {("duty", "justice"), ("family", "justice")}
     (note,) = [note for note in load_vidb(folder).notes if "catalogue" in note]
