@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from inspect_ai.util import collect
 from numpy.typing import NDArray
 
@@ -53,10 +53,6 @@ from valueflow.scorers.windows.draw import (
 from valueflow.scorers.windows.running import RunningPanel
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
-
-
-_ENCODING = CapacityLimiter(1)
-"""An embedding model reads one response at a time."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +179,7 @@ async def _near(response: ResponseToJudge, anchors: tuple[Anchor, ...]) -> tuple
     if nearness is None:
         raise OptionError("sampling", "nearest is not to be had here; take sampling=bucket")
     # An encoder takes its time, in which other responses can be judged.
-    apart = await to_thread.run_sync(
-        nearness, settings.nearness_model, response.text, anchors, limiter=_ENCODING
-    )
+    apart = await to_thread.run_sync(nearness, settings.nearness_model, response.text, anchors)
     return tuple(nearest_of_buckets([anchors[n] for n in usable], apart[usable], *size))
 
 
