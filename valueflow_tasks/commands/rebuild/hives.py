@@ -83,6 +83,7 @@ def hives_commands() -> None:
         "valueflow hives evaluate hives/model hives --split test -o evaluation --record",
         "valueflow hives evaluate hives/model other.yaml --probe hives",
         "valueflow hives evaluate ORG/NAME@v1.0 ORG/NAME-corpus@v1.0 --split test",
+        "valueflow hives evaluate hives/model hives --beside other/model --beside ORG/NAME@TAG",
         "valueflow hives evaluate sentence-transformers/all-MiniLM-L6-v2 hives --split test",
     ),
 )
@@ -98,6 +99,12 @@ def hives_commands() -> None:
     "--probe",
     type=click.Path(path_type=Path, file_okay=False),
     help="A built corpus whose training rows the linear probe learns from; else folds of DATA.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="MODEL",
+    help="Another model for the same table; may be repeated.",
 )
 @click.option("--device", help="cpu, cuda, cuda:1, ...; the best there is if not given.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of bootstrap and folds.")
@@ -115,6 +122,7 @@ def evaluate_command(
     split: str | None,
     theories: tuple[str, ...],
     probe: Path | None,
+    beside: tuple[str, ...],
     device: str | None,
     seed: int,
     output: Path | None,
@@ -153,7 +161,15 @@ def evaluate_command(
             raise OptionError("split", f"{data} has no texts in the split '{part}'")
     taught = None if probe is None else read_corpus(probe).of("train")
     found = evaluate_model(
-        model, corpus, part, probe=taught, theories=names, device=device, seed=seed, say=_say
+        model,
+        corpus,
+        part,
+        probe=taught,
+        beside=beside,
+        theories=names,
+        device=device,
+        seed=seed,
+        say=_say,
     )
     show_tables(evaluation_tables(found), form)
     if form is None:

@@ -140,27 +140,31 @@ def evaluate_model(
     split: str,
     *,
     probe: Corpus | None = None,
+    beside: Sequence[str] = (),
     theories: Sequence[str] = (),
     device: str | None = None,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluated:
-    """Evaluates a model, its base, TF-IDF and random vectors on the same texts.
+    """Evaluates a model, its base, others, TF-IDF and random vectors on the same texts.
 
     Args:
         model: a folder, an asset or `ORG/NAME@REVISION`.
         corpus: the texts to evaluate on, of one split.
         split: its name, for the table.
         probe: texts that the linear probe learns from; folds of `corpus` where not given.
+        beside: other models for the same table, each as `model` is given.
         theories: only these; all that have labels where empty.
         device: to encode on.
         seed: of the draws.
         say: told what is going on.
 
     Raises:
-        InputFileError: the model was trained on some of the texts.
+        InputFileError: a model was trained on some of the texts.
+        OptionError: two models beside each other have one name.
         ValueflowError: nothing to evaluate.
     """
+    others = _named_apart(beside)
     place = find_model(model)
     check_unseen(place.folder, corpus)
     notes = []
@@ -182,6 +186,9 @@ def evaluate_model(
             models["base"] = found
         except ValueflowError as error:
             notes.append(f"no figures of the base model: {error}")
+    for name, given in others.items():
+        check_unseen(find_model(given).folder, corpus)
+        models[name] = load(given, device=device)
     held: dict[str, NDArray[np.float32]] = {}
     taught: dict[str, NDArray[np.float32]] = {}
     for name, loaded in models.items():
@@ -196,6 +203,18 @@ def evaluate_model(
     learned = None if probe is None else (probe, taught)
     done = evaluate_vectors(held, corpus, split, probe=learned, theories=theories, seed=seed)
     return replace(done, notes=(*notes, *done.notes))
+
+
+def _named_apart(beside: Sequence[str]) -> dict[str, str]:
+    """Names for a table to the models as they were given: the last part of each."""
+    found: dict[str, str] = {}
+    taken = {"hives", "base", "tf-idf", "random"}
+    for given in beside:
+        name = given.rstrip("/").rpartition("/")[2].partition("@")[0]
+        if name in taken or name in found:
+            raise OptionError("beside", f"two models of the table would be called {name!r}")
+        found[name] = given
+    return found
 
 
 def _encoded(model: HivesModel, texts: Sequence[str]) -> NDArray[np.float32]:
