@@ -368,7 +368,6 @@ def _card(folder: Path, manifest: Manifest, repo_id: str) -> str:
                 "pipeline_tag": "sentence-similarity",
                 **({"base_model": model.base.name} if on_hub else {}),
                 **({"datasets": [corpus]} if corpus else {}),
-                "language": ["en"],
                 "tags": ["sentence-transformers", "human-values", "valueflow", "hives"],
             }
         ),
