@@ -294,7 +294,7 @@ def _judge(summary: RunSummary, records: Sequence[ResponseRecord]) -> list[str]:
 def _panel(panel: PanelSummary, found: Evaluation, counted: str) -> list[str]:
     """The judges of a panel, a line each, and how far they agree."""
     alpha = panel.agreement
-    agreed = f"; alpha {alpha.alpha:.2f}" if not math.isnan(alpha.alpha) else ""
+    agreed = "" if alpha.alpha is None or math.isnan(alpha.alpha) else f"; alpha {alpha.alpha:.2f}"
     lines = [f"Panel of {len(panel.judges)} judges: {counted}{agreed}"]
     for judge in panel.judges:
         told = [f"{judge.judged:,} windows"]
