@@ -101,6 +101,8 @@ def population_estimates(
         name = table.cells[table.item_cell[index[0]]]
         query = table.item_query[index]
         error = _cell_errors(posterior, query, both, level, tilt)
+        if table.item_wording is not None:
+            error = replace(error, worded=table.item_wording[index])
         se = float(np.hypot(error.sd, np.sqrt(error.judge @ error.judge)))
         lower, upper = np.nan, np.nan
         if error.bounded is not None:
