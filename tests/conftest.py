@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -65,8 +66,8 @@ def install_catalogue(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
     monkeypatch.setattr(registry, "registry_path", lambda: path)
 
 
-@pytest.fixture
-def not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def nothing_drawn() -> Iterator[None]:
     """A report's figures are made and saved empty, for tests of what stands beside them: drawing
     takes most of a report's time."""
 
@@ -75,7 +76,15 @@ def not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
             b"" if format in ("png", "pdf") else '<svg xmlns="http://www.w3.org/2000/svg"/>'
         )
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)
+    with patch("matplotlib.figure.Figure.savefig", save):
+        yield
+
+
+@pytest.fixture
+def not_drawn() -> Iterator[None]:
+    """`nothing_drawn` during a test."""
+    with nothing_drawn():
+        yield
 
 
 def inspect_command(*arguments: object) -> Result:

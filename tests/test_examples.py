@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import read_eval_log
 
-from tests.conftest import inspect_command
+from tests.conftest import inspect_command, nothing_drawn
 from valueflow.cli import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -79,7 +79,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     small = (EXAMPLES / "study.yaml").read_text(encoding="utf-8").replace("n_queries: 20", SMALL)
     assert SMALL in small
     (folder / "study.yaml").write_text(small, encoding="utf-8")
-    made = CliRunner().invoke(main, ["study", str(folder / "study.yaml"), "--display", "none"])
+    with nothing_drawn():
+        made = valueflow_command("study", str(folder / "study.yaml"), "--display", "none")
     assert made.exit_code == 0, made.output
     return folder, made.stdout
 

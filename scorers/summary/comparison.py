@@ -595,9 +595,7 @@ def _decided(
     difference = np.array([test.difference for test in tests])
     se = np.array([test.se for test in tests])
     width = stdtrit(degrees, 0.5 + confidence / 2) * se
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.where(difference == 0, 0.0, np.abs(difference) / se)
-    p_value = 2 * stdtr(degrees, -size)
+    p_value = _p_values(difference, se, degrees)
     corrected = adjusted(p_value, correction)
     columns = (difference - width, difference + width, p_value, corrected)
     return [
@@ -612,6 +610,16 @@ def _decided(
         for test, lower, upper, p, after in zip(tests, *columns, strict=True)
     ]
 
+
+def _p_values(difference: Array, se: Array, degrees: Array) -> Array:
+    """Two-sided p-values; 1 where nothing but rounding differs, however small the error is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(np.abs(difference) < ROUNDING, 0.0, np.abs(difference) / se)
+    return np.asarray(2 * stdtr(degrees, -size))
+
+
+ROUNDING = 1e-9
+"""Points by which the same responses may differ where sums are taken in another order."""
 
 AVERAGE = "average"
 """Stands for all units of a figure that every run has, averaged."""
@@ -883,7 +891,7 @@ def _decided_figures(
     difference = np.array([test.difference for test, _ in known])
     se = np.array([test.se for test, _ in known])
     width = stdtrit(degrees, 0.5 + confidence / 2) * se
-    p_value = 2 * stdtr(degrees, -np.abs(difference) / se)
+    p_value = _p_values(difference, se, degrees)
     corrected = adjusted(p_value, correction)
     return [
         replace(

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import read_eval_log
 
+from tests.conftest import nothing_drawn
 from valueflow.cli import main
 from valueflow.scorers.records import panel_of
 from valueflow.scorers.saved.logs import ScoredLog, find_logs
@@ -25,7 +26,8 @@ tasks:
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["study", *map(str, arguments)])
+    with nothing_drawn():
+        return CliRunner().invoke(main, ["study", *map(str, arguments)])
 
 
 def study(folder: Path, text: str = STUDY) -> Path:
