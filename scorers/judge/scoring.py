@@ -243,6 +243,8 @@ async def _score_response(
         "versions": judging.versions_of(sample),
         "form": sample.form,
     }
+    if sample.asked:
+        record["asked"] = [list(one) for one in sample.asked]
     if answer.cut:
         record["cut"] = True
         if response and sample.cut == "exclude":
