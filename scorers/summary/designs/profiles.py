@@ -16,6 +16,8 @@ Intensities of different values share no unit, so that distance and rank correla
 of one value for a point of another, as a profile itself does.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -97,12 +99,19 @@ def profile_summaries(
 
 
 def profile_parts(cells: Sequence[CellSummary], joint: JointCells) -> dict[str, dict[str, Part]]:
-    """By profile: its figures as functions of the cells' means."""
+    """By profile: its figures as functions of the cells' means.
+
+    Names end with a hash of what is asked, so that two runs have only those profiles in common
+    that ask the same in both.
+    """
     design = DesignCells(cells, joint)
-    return {
-        name: _functions(design, [cell for cell in own if cell.cell in joint.index], joint)
-        for (_, name), own in _profiles(design).items()
-    }
+    found = {}
+    for (_, name), own in _profiles(design).items():
+        asked = sorted((cell.value, cell.asked) for cell in own if not np.isnan(cell.asked))
+        digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:6]
+        there = [cell for cell in own if cell.cell in joint.index]
+        found[f"{name} {digest}"] = _functions(design, there, joint)
+    return found
 
 
 def _profiles(design: DesignCells) -> dict[tuple[str, str], list[CellSummary]]:

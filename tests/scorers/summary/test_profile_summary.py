@@ -97,7 +97,8 @@ def test_errors_of_the_means_do_not_make_the_distance_larger() -> None:
         noise = generator.normal(0, 3, len(ASKED))
         measured = {v: a + 5 + e for (v, a), e in zip(ASKED.items(), noise, strict=True)}
         cells, joint = cells_of(measured, se=3)
-        names, function = profile_parts(cells, joint)["anna"]["distance"]
+        (parts,) = profile_parts(cells, joint).values()
+        names, function = parts["distance"]
         means = joint.mean[[joint.index[name] for name in names]]
         corrected.append(float(function(means)[0]) ** 2)
         plain.append(float(np.mean((5 + noise) ** 2)))
@@ -125,3 +126,12 @@ def test_several_profiles_are_averaged_and_those_of_equal_targets_kept_apart() -
         (number(found[0], "distance") + number(found[1], "distance")) / 2, abs=0.01
     )
     assert isinstance(overall["distance"], Figure)
+
+
+def test_runs_have_in_common_only_profiles_that_ask_the_same() -> None:
+    cells, joint = cells_of(ASKED)
+    higher = [replace(cell, asked=cell.asked + 1) for cell in cells]
+    (one,), (again,), (other,) = (profile_parts(c, joint) for c in (cells, list(cells), higher))
+    assert one == again
+    assert one != other
+    assert one.startswith("anna ")
