@@ -1,11 +1,18 @@
 """Embedding models trained on real arguments: losses side by side, without and with stage 2.
 
     python benchmarks/hives.py --data DIR --base MODEL [--mode head] [--steps 300] [-o WORK]
+    python benchmarks/hives.py --data DIR --base MODEL --held-out
+    python benchmarks/hives.py --data DIR --base MODEL --screening
+    python benchmarks/hives.py --sampler
 
 DIR holds `valueeval/` (arguments-*.tsv, labels-*.tsv of Touché23-ValueEval). Models are trained on
 its training split and measured on its validation split, grouped by conclusion; no conclusion is in
-both. WORK keeps what was trained, so that a stopped run goes on. The same command runs on a GPU,
-and then prints time and memory per 1,000 steps. `--sampler` gives the processor time that dealing a
+both. Settings are chosen with `--held-out` alone: a fifth of the training split's conclusions is
+held out and measured on in place of the validation split. WORK keeps what was trained, so that a
+stopped run goes on. Time and memory per 1,000 steps are printed; the same command runs on a GPU.
+
+`--screening` measures intensities from neighbours (the scorer valueflow/hives) on the rows of
+`vidb_excerpt/`. `--sampler` gives the processor time that dealing a
 batch from 100,000 rows takes.
 """
 
@@ -17,12 +24,14 @@ from typing import Any
 import numpy as np
 import yaml
 
+from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.value_anchors import read_anchors
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.hives.corpus import Corpus, build_corpus, read_corpus, rows_of_recipe
 from valueflow.rebuild.hives.evaluation import evaluate_vectors, random_vectors, tfidf_vectors
 from valueflow.rebuild.hives.recipe import read_hives_recipe
 from valueflow.rebuild.hives.samplers import row_dealer
+from valueflow.scorers.database.embedding.intensity import calibrated, cell_mean
 from valueflow.scorers.database.embedding.metrics import Interval
 
 SHOWN = (
@@ -51,6 +60,10 @@ def main() -> None:
         "--runs", nargs="*", help="only these: graded, level-by-level, infonce, stage2"
     )
     parser.add_argument("--probe", action="store_true", help="the probe learns from training rows")
+    parser.add_argument(
+        "--held-out", action="store_true", help="measure on a fifth of the training conclusions"
+    )
+    parser.add_argument("--screening", action="store_true", help="only intensities by neighbours")
     parser.add_argument("--sampler", action="store_true", help="only time the dealing of batches")
     parser.add_argument("-o", "--output", type=Path, default=Path("hives-benchmark"))
     given = parser.parse_args()
@@ -59,6 +72,9 @@ def main() -> None:
         return
     if given.data is None or given.base is None:
         parser.error("--data and --base are needed")
+    if given.screening:
+        screen(given.data / "vidb_excerpt", given.base)
+        return
     compare(given)
 
 
@@ -81,25 +97,34 @@ def compare(given: argparse.Namespace) -> None:
         "infonce": {"loss": "infonce", "stage1": stage},
         "stage2": {"stage1": {**stage, "temperature": 0.5}, "stage2": {**tied, "temperature": 0.5}},
     }
-    test = rows_of_recipe(
-        read_hives_recipe(recipe(given, "validation", {})), given.output / "validation"
-    )
+    test = None
+    if not given.held_out:
+        test = rows_of_recipe(
+            read_hives_recipe(recipe(given, "validation", {})), given.output / "validation"
+        )
     base = load(given.base)
-    vectors = {"base": encode(base, test.texts, batch_size=64)}
+    vectors: dict[str, np.ndarray] = {}
     taught: dict[str, np.ndarray] = {}
     learn: Corpus | None = None
     for name in given.runs or runs:
-        folder = given.output / f"{given.mode}-{name}"
+        folder = given.output / f"{given.mode}-{name}{'-held-out' if given.held_out else ''}"
         read = read_hives_recipe(recipe(given, "training", runs[name], name))
         build_corpus(read, folder, Budget(0))
         learn = read_corpus(folder).of("train")
+        if test is None:
+            test = read_corpus(folder).of("validation")
+        if "base" not in vectors:
+            vectors["base"] = encode(base, test.texts, batch_size=64)
+        done_before = (folder / "model" / "hives.json").is_file()
         began = time.monotonic()
-        train(read, folder, print)
-        print(f"{name}: {time.monotonic() - began:,.0f} s{memory(given.steps, began)}", flush=True)
+        manifest = train(read, folder, print)
+        if not done_before:
+            print(f"{name}: {cost(sum(manifest.steps.values()), began)}", flush=True)
         model = load(folder / "model")
         vectors[name] = encode(model, test.texts, batch_size=64)
         if given.probe:
             taught[name] = encode(model, learn.texts, batch_size=64)
+    assert test is not None
     both = tfidf_vectors([*test.texts, *(learn.texts if learn else [])])
     noise = random_vectors(len(both), base.dimensions, 0)
     vectors |= {"tf-idf": both[: len(test.rows)], "random": noise[: len(test.rows)]}
@@ -160,22 +185,75 @@ def recipe(given: argparse.Namespace, split: str, train: dict[str, Any], name: s
     }
     body: dict[str, Any] = {"theories": ["pvq"], "sources": [source]}
     if train:
-        body |= {"corpus": {"shares": {"train": 1.0}}, "train": settings}
+        shares = {"train": 0.8, "validation": 0.2} if given.held_out else {"train": 1.0}
+        body |= {"corpus": {"shares": shares}, "train": settings}
     given.output.mkdir(parents=True, exist_ok=True)
     path = Path(given.output / f"{split}-{name or 'rows'}.yaml")
     path.write_text(yaml.safe_dump(body), encoding="utf-8")
     return path
 
 
-def memory(steps: int, began: float) -> str:
-    """Time and memory per 1,000 steps, on a GPU."""
+def cost(steps: int, began: float) -> str:
+    """Time and memory of a training that began then, by 1,000 steps."""
+    import resource
+
     import torch
 
-    if not torch.cuda.is_available():
-        return ""
-    seconds = (time.monotonic() - began) / steps * 1000
-    return (
-        f"; {seconds:,.0f} s per 1,000 steps, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
+    seconds = time.monotonic() - began
+    told = f"{seconds:,.0f} s; {seconds / steps * 1000:,.0f} s per 1,000 steps"
+    if torch.cuda.is_available():
+        return f"{told}, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of the GPU's memory"
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return f"{told}, {most:.1f} GiB of memory, on the CPU"
+
+
+def screen(table: Path, model: str, repeats: int = 20) -> None:
+    """How well neighbours tell intensities, of rows that were held out."""
+    from valueflow.scorers.database.embedding.hives import encode, load
+
+    anchors = load_vidb(table).anchors
+    rows = [anchor for own in anchors.values() for anchor in own]
+    of = np.repeat(np.arange(len(anchors)), [len(own) for own in anchors.values()])
+    truth = np.array([anchor.intensity for anchor in rows])
+    vectors = encode(load(model), [anchor.text for anchor in rows], batch_size=64)
+    whole = calibrated(vectors, truth, of).calibration
+    print(
+        f"{len(rows)} rows of {len(anchors)} values, each held out: correlation "
+        f"{whole.pearson:.2f}, right sign {whole.sign:.2f}, standard error {whole.se:.2f}"
+    )
+    generator = np.random.default_rng(0)
+    singles, cells = [], []
+    for _ in range(repeats):
+        order = generator.permutation(len(rows))
+        kept, out = order[: 3 * len(rows) // 4], order[3 * len(rows) // 4 :]
+        scale = calibrated(vectors[kept], truth[kept], of[kept])
+        found = scale.calibration
+        raw = np.array([scale.raw(vectors[[row]], int(of[row]))[0] for row in out])
+        error = found.expected(raw) - truth[out]
+        singles.append(
+            (
+                np.corrcoef(raw, truth[out])[0, 1],
+                np.mean(np.sign(found.expected(raw)) == np.sign(truth[out])),
+                np.mean(np.abs(error) < 1.96 * found.se),
+                np.sqrt(np.mean(error**2)),
+                found.se,
+            )
+        )
+        for low, high in ((-11, -6), (-6, 0), (0, 6), (6, 11)):
+            inside = (truth[out] > low) & (truth[out] <= high)
+            cells.append((*cell_mean(raw[inside], found), truth[out][inside].mean()))
+    r, sign, covered, rmse, se = np.mean(singles, axis=0)
+    print(
+        f"a quarter held out, {repeats} times: correlation {r:.2f}, right sign {sign:.2f}, root "
+        f"mean square error {rmse:.2f} (standard error {se:.2f}), coverage {covered:.3f}"
+    )
+    mean, error, known = np.array(cells).T
+    told = np.isfinite(mean)
+    inside = np.abs(mean[told] - known[told]) < 1.96 * error[told]
+    print(
+        f"cells of about {len(rows) // 16} rows, of which {told.mean():.2f} are told: slope "
+        f"{np.polyfit(known[told], mean[told], 1)[0]:.2f}, coverage {inside.mean():.2f}, standard "
+        f"error {np.median(error[told]):.2f}"
     )
 
 

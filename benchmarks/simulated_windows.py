@@ -104,11 +104,16 @@ def answer_windows(
     response_first: bool = False,
     response_error: Array | None = None,
     rated: bool = False,
+    panel: NDArray[np.int64] | None = None,
 ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks or, if ``rated``, ratings (W, K), places (W, K), item (W,), anchor indices (W, A)."""
+    """Ranks or, if ``rated``, ratings (W, K), places (W, K), item (W,), anchor indices (W, A).
+
+    The anchors are those of ``panel`` (W, A), or one from each bucket.
+    """
     items = len(response)
     item = np.repeat(np.arange(items), windows_each)
-    panel = bucket_panels(generator, anchors, len(item), texts - 1)
+    if panel is None:
+        panel = bucket_panels(generator, anchors, len(item), texts - 1)
     own = response_error
     if own is None:
         own = generator.normal(0, 1, items) * judge.text_sd
@@ -167,10 +172,12 @@ def simulate(
     response_first: bool = False,
     response_error: Array | None = None,
     rated: bool = False,
+    panel: NDArray[np.int64] | None = None,
 ) -> WindowTable:
     """Table of one value whose cells are the rows of ``truth`` (cells, size), columns queries.
 
-    If ``rated``, the judge gave numbers instead of an order.
+    If ``rated``, the judge gave numbers instead of an order. ``panel`` (W, A): anchors of windows,
+    drawn by bucket where not given.
     """
     anchors = draw_anchors(generator, judge) if anchors is None else anchors
     cells, size = truth.shape
@@ -184,6 +191,7 @@ def simulate(
         response_first=response_first,
         response_error=response_error,
         rated=rated,
+        panel=panel,
     )
     cell = np.repeat(np.arange(cells), size)
     query = np.tile(np.arange(size), cells) if paired else np.arange(cells * size)

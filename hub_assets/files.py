@@ -21,9 +21,11 @@ import yaml
 from valueflow.hub_assets.errors import InputFileError
 
 __all__ = [
+    "CACHE_VARIABLE",
     "MOST_LOG_BYTES",
     "MOST_TABLE_BYTES",
     "MOST_TEXT_BYTES",
+    "cache_folder",
     "check_file",
     "is_blank",
     "not_utf8",
@@ -36,6 +38,8 @@ __all__ = [
     "write_csv",
     "write_text",
 ]
+
+CACHE_VARIABLE = "VALUEFLOW_CACHE_DIR"
 
 MOST_TEXT_BYTES = 16 * 2**20
 """Largest catalogue, recipe or note, in bytes: far more than anybody writes by hand."""
@@ -51,6 +55,15 @@ _NUMBER = re.compile(r"[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?%?")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 # Letters and symbols by their category that have no shape: fillers of Hangul and blank Braille.
 _SHAPELESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def cache_folder() -> Path:
+    """`VALUEFLOW_CACHE_DIR`, else `valueflow` in the user's cache folder."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "valueflow"
 
 
 def check_file(path: Path, most: int = MOST_TABLE_BYTES) -> None:

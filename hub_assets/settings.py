@@ -229,10 +229,11 @@ class EvaluatorSettings(Settings):
         default_factory=registry_default("window_size"),
         description="texts in a window, the response included",
     )
-    sampling: Literal["bucket", "random", "fixed", "adaptive"] = Field(
+    sampling: Literal["bucket", "random", "fixed", "adaptive", "nearest"] = Field(
         default_factory=registry_default("sampling"),
         description="how a window's anchors are chosen: `bucket` (one from each of `window_size` "
-        "- 1 equal parts of the scale), `random`, `adaptive`, or `fixed` with an `anchor_panel`",
+        "- 1 equal parts of the scale), `random`, `adaptive`, `nearest` (as `bucket`, among those "
+        "nearest to the response for an `embedding_model`), or `fixed` with an `anchor_panel`",
     )
     anchor_length: Literal["any", "near"] = Field(
         default="any",
@@ -242,6 +243,11 @@ class EvaluatorSettings(Settings):
     anchor_panel: Text | None = Field(
         default=None,
         description="table of anchors that windows go through in turn, for `sampling=fixed`",
+    )
+    embedding_model: Text | None = Field(
+        default=None,
+        description="model that says which anchors are near, for `sampling=nearest`: a folder, an "
+        "asset (`hives` where not given) or `ORG/NAME@REVISION`",
     )
     panel: PanelMode = Field(
         default="all",
@@ -305,6 +311,14 @@ class EvaluatorSettings(Settings):
             raise OptionError(
                 "anchor_length", "near does not go with a panel, whose anchors are shown in turn"
             )
+        if self.sampling == "nearest" and self.anchor_length != "any":
+            raise OptionError(
+                "anchor_length", "near does not go with sampling=nearest; choose one of the two"
+            )
+        if self.sampling != "nearest" and self.embedding_model:
+            raise OptionError(
+                "embedding_model", f"is for sampling=nearest, not sampling={self.sampling}"
+            )
         if self.judge_mode == "choice" and self.sampling == "adaptive":
             raise OptionError("judge_mode", "choice does not go with sampling=adaptive")
         if self.judge_mode == "placement" and self.window_size < 3:
@@ -340,6 +354,11 @@ class EvaluatorSettings(Settings):
             )
 
     @property
+    def nearness_model(self) -> str:
+        """The embedding model of `sampling=nearest`."""
+        return self.embedding_model or "hives"
+
+    @property
     def columns(self) -> dict[str, str]:
         """The user's names for the columns of the table of anchors."""
         return self.vidb_columns
@@ -352,7 +371,8 @@ class EvaluatorSettings(Settings):
         record alone.
         """
         told = self.model_dump(exclude={"vidb", "vidb_columns", "panel"})
-        return {n: s for n, s in told.items() if (n, s) != ("anchor_length", "any")}
+        unchanged = (("anchor_length", "any"), ("embedding_model", None))
+        return {n: s for n, s in told.items() if (n, s) not in unchanged}
 
 
 def _with_anchor_panel(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -698,7 +718,11 @@ def check_overrides(options: Mapping[str, Any]) -> None:
                 raise option_problem(error) from None
 
 
-_OF_SAMPLING = {"anchor_panel": "fixed", "target_se": "adaptive"}
+_OF_SAMPLING = {
+    "anchor_panel": "fixed",
+    "target_se": "adaptive",
+    "embedding_model": "nearest",
+}
 """Options that only one kind of sampling has."""
 
 

@@ -35,6 +35,7 @@ from valueflow.hub_assets.settings import (
     read_sample,
     with_options,
 )
+from valueflow.scorers.database.embedding.kept import nearness
 from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.evidence.ratings import assumed_rating_judge
 from valueflow.scorers.estimate.judge import JudgeModel
@@ -210,7 +211,7 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
             checked again when a sample is scored.
     """
     check_overrides(options)
-    judging = Judging(graders_of_run, spending=read_options(SpendingSettings, options))
+    judging = Judging(graders_of_run, nearness, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_sample(state.metadata, options)

@@ -20,6 +20,7 @@ HARNESSES = {"inspect_ai", "lm_eval"}
 # Inspect is known at these edges of `scorers`, and of `solvers`, only.
 EDGES = {
     "scorers": {
+        "database.embedding.scorer",
         "intensity_scorer",
         "judge.asking",
         "judge.questions.choice",

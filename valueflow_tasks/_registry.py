@@ -1,5 +1,6 @@
 """What Inspect finds through the package's entry point: tasks, solvers, scorers, the provider."""
 
+from valueflow.scorers.database.embedding.scorer import hives, hives_summary
 from valueflow.scorers.intensity_scorer import intensity, steering_headline, steering_summary
 from valueflow.scorers.survey.scorer import opinion_summary, option_choice
 from valueflow.simulated.models import simulated
@@ -22,6 +23,8 @@ from valueflow.survey.task import opinionqa
 __all__ = [
     "answer_as_group",
     "existing_response",
+    "hives",
+    "hives_summary",
     "injection",
     "injection_scores",
     "injection_summary",

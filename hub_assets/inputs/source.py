@@ -131,6 +131,8 @@ def _local(path: Path, reference: str, revision: str, split: str = "") -> Source
         if problems := check_files(root, manifest, [f"*{suffix}" for suffix in SUFFIXES]):
             raise ProblemsError(reference, problems)
         files, notes = _of_split(files, split)
+        if manifest.simulated:
+            notes = ("a simulated judge made its intensities, which measure nothing", *notes)
     elif split:
         raise InputFileError(reference, f"is no packaged database, and has no split '{split}'")
     return Source(

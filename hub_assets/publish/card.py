@@ -1,6 +1,6 @@
 """The card of a packaged database: metadata for `load_dataset`, and a page for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def card_text(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters["cell"] = _cell
+    environment.filters["settings"] = _settings
     template = environment.from_string(_template())
     return template.render(
         metadata=yaml.safe_dump(
@@ -66,6 +67,8 @@ def card_text(
         picture=PICTURE if (folder / PICTURE).is_file() else None,
         notes=notes.read_text(encoding="utf-8").strip() if notes.is_file() else "",
         held_out=_lines(folder / "held_out.txt"),
+        provenance=manifest.provenance,
+        recipe=_yaml((manifest.provenance or {}).get("recipe")),
         repo_id=repo_id,
     )
 
@@ -78,6 +81,16 @@ def _template() -> str:
 def _cell(text: object) -> str:
     """Text that stays within its cell of a Markdown table."""
     return " ".join(str(text).replace("|", r"\|").split())
+
+
+def _settings(judge: Mapping[str, Any]) -> str:
+    """Arguments and configuration of a judge in a line."""
+    parts = {**judge.get("args", {}), **judge.get("config", {})}
+    return ", ".join(f"{name}: {part}" for name, part in parts.items())
+
+
+def _yaml(part: object) -> str:
+    return yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=100) if part else ""
 
 
 def _lines(path: Path) -> int:

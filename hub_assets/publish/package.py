@@ -53,7 +53,7 @@ from valueflow.hub_assets.vidb.schema import (
     split_hash_of,
 )
 
-__all__ = ["Packaged", "package_table"]
+__all__ = ["Packaged", "held_out_hashes", "package_table"]
 
 
 ACCEPTED: dict[str, Sequence[str]] = {
@@ -98,6 +98,7 @@ def package_table(
     held_out: Path | None = None,
     notes: Path | None = None,
     construction: Mapping[str, str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
     leave_out_restricted: bool = False,
     overwrite: bool = False,
     registry: Registry | None = None,
@@ -116,6 +117,7 @@ def package_table(
         held_out: text file of texts or split hashes, one a line, that are kept for tests.
         notes: Markdown to put into the card.
         construction: how the intensities came about, step to description, for the card.
+        provenance: what the rows were made from and with, see `Manifest`.
         leave_out_restricted: leave out rows whose licence forbids passing them on; counted.
         overwrite: replace a folder that has something in it.
         registry: catalogue of the values; the installation's where not given. What a user's own
@@ -131,7 +133,7 @@ def package_table(
     left_over = _clear_leftovers(folder) if folder.parent.is_dir() else []
     if folder.exists() and not (folder.is_dir() and (overwrite or not any(folder.iterdir()))):
         raise OptionError("output", f"{folder} is there already; choose another, or --overwrite")
-    held = _held_out_hashes(held_out) if held_out is not None else frozenset()
+    held = held_out_hashes(held_out) if held_out is not None else frozenset()
     rows, notes_found = _read(
         source,
         columns,
@@ -151,7 +153,7 @@ def package_table(
             write_text(temporary / NOTES, read_text(notes))
         if (own := own_theories_text(registry)) is not None:
             write_text(temporary / CATALOGUE, own)
-        write_card(temporary, construction)
+        write_card(temporary, construction, provenance)
         os.chmod(temporary, 0o755)
         _put_in_place(temporary, folder)
     finally:
@@ -161,16 +163,20 @@ def package_table(
     return Packaged(folder, counts, values, notes_found)
 
 
-def write_card(folder: Path, construction: Mapping[str, str] | None) -> None:
+def write_card(
+    folder: Path,
+    construction: Mapping[str, str] | None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
     """Writes picture, card and manifest of a folder that holds the tables."""
     from valueflow.hub_assets.publish.card import card_text, draw_intensities
     from valueflow.hub_assets.publish.statistics import statistics_of
 
     statistics = statistics_of(folder)
     draw_intensities(statistics, folder)
-    draft = make_manifest(folder, construction)
+    draft = make_manifest(folder, construction, provenance)
     write_text(folder / CARD, card_text(folder, draft, statistics))
-    write_text(folder / MANIFEST, manifest_text(make_manifest(folder, construction)))
+    write_text(folder / MANIFEST, manifest_text(make_manifest(folder, construction, provenance)))
 
 
 def _own_folder(folder: Path, role: str) -> Path:
@@ -233,6 +239,12 @@ def _read(
     registry: Registry,
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     opened = open_source(source, "vidb", registry)
+    if (opened.root / MANIFEST).is_file():
+        raise InputFileError(
+            opened.reference,
+            "is packaged already, and packaging it again would lose what it says of its rows; "
+            "give the table that it was made from, or run `valueflow build package` again",
+        )
     dropped: dict[str, None] = {}
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
@@ -357,6 +369,11 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(cells, schema), path)
 
 
-def _held_out_hashes(path: Path) -> frozenset[str]:
+def held_out_hashes(path: Path) -> frozenset[str]:
+    """The split hashes of a file of texts or split hashes, one a line.
+
+    Raises:
+        InputFileError: it cannot be read.
+    """
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     return frozenset(s if re.fullmatch(r"[0-9a-f]{16}", s) else split_hash_of(s) for s in lines)

@@ -10,17 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from packaging.version import InvalidVersion, Version
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.files import write_bytes, write_text
+from valueflow.hub_assets.files import read_text, write_bytes, write_text
 from valueflow.hub_assets.inputs.rows import is_table
 from valueflow.hub_assets.publish.card import PICTURE, card_text
 from valueflow.hub_assets.publish.checks import check_folder
 from valueflow.hub_assets.publish.statistics import changes_between, statistics_of
+from valueflow.hub_assets.registry.loading import Registry, own_theories_text
 from valueflow.hub_assets.vidb.download import download, without_secrets
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
+    CATALOGUE,
     HELD_OUT,
     MANIFEST,
     NOTES,
@@ -93,6 +96,8 @@ def plan_push(
     tag: str,
     *,
     replace_foreign: bool = False,
+    simulated: bool = False,
+    registry: Registry | None = None,
     offline: bool = False,
     say: Say = lambda _: None,
 ) -> Plan:
@@ -104,6 +109,9 @@ def plan_push(
         tag: the new version, such as `v1.1`.
         replace_foreign: whether files in the repository that valueflow did not make may be
             overwritten or taken out.
+        simulated: whether a database that a simulated judge made may be pushed.
+        registry: a user's own catalogue that the folder must carry, so that whoever pulls it
+            has the names and definitions that it was made with.
         offline: look at the folder only; no changes are computed.
         say: is told of each step.
 
@@ -143,10 +151,18 @@ def plan_push(
         )
     elif foreign.told():
         notes.append(f"{repo_id} {foreign.told()}.")
-    if problems:
-        raise ProblemsError(folder, problems)
     manifest = read_manifest(folder)
     assert manifest is not None  # check_folder refuses a folder without
+    if manifest.simulated and not simulated:
+        message = (
+            "was made with a simulated judge, and measures nothing; push it with --simulated where "
+            "that is meant. Its card says so"
+        )
+        problems.insert(0, Problem(str(folder), None, "", message))
+    if registry is not None and (fault := _catalogue_fault(folder, registry)):
+        problems.insert(0, Problem(CATALOGUE, None, "", fault))
+    if problems:
+        raise ProblemsError(folder, problems)
     changes = None
     if since := _version_before(remote.tags):
         say(f"Comparing with {since} ...")
@@ -165,6 +181,19 @@ def plan_push(
     gone = (name for name in remote.files if name.startswith("data/") or name in _OURS)
     deleted = tuple(sorted({*gone, *foreign.removed} - set(manifest.files)))
     return Plan(folder, repo_id, tag, remote.head, manifest, card, deleted, tuple(notes))
+
+
+def _catalogue_fault(folder: Path, registry: Registry) -> str:
+    """How a folder's catalogue differs from a user's own; empty where it does not."""
+    own, carried = own_theories_text(registry), folder / CATALOGUE
+    if own is None:
+        return f"{registry.catalogue} says nothing of theories and values; leave --catalogue out"
+    again = f"package it again with --catalogue {registry.catalogue}"
+    if not carried.is_file():
+        return f"the folder carries none; {again}"
+    if yaml.safe_load(read_text(carried)) != yaml.safe_load(own):
+        return f"what the folder carries is not what {registry.catalogue} says now; {again}"
+    return ""
 
 
 def _sha256(text: str) -> str:

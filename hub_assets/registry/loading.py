@@ -279,10 +279,12 @@ def own_theories_text(registry: Registry) -> str | None:
 
     Pairs, squares and assets are left out: they may name files of one machine.
     """
-    theories = registry.catalogue and _own_theories(registry.catalogue)
-    if not theories:
+    catalogue = registry.catalogue
+    if catalogue is None or not _own_theories(catalogue):
         return None
-    return yaml.safe_dump({"theories": theories}, sort_keys=False, allow_unicode=True)
+    whole = parse_mapping(Path(catalogue), _opened[catalogue], _WANTED)
+    said = {name: whole[name] for name in ("language", "theories") if whole.get(name)}
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
 def _own_theories(catalogue: str) -> Any:

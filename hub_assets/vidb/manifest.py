@@ -55,6 +55,8 @@ class Manifest:
         construction: how the intensities came about, as whoever packaged them says.
         changes: what changed since the version before; empty for a first version.
         columns: name to Arrow type of the tables' columns.
+        provenance: of a database that `valueflow build vidb` made: recipe, judges, versions,
+            counts, neutral points, day, and whether a simulated judge had a hand in it.
     """
 
     version: str
@@ -63,6 +65,12 @@ class Manifest:
     construction: Mapping[str, str] | None = None
     changes: Mapping[str, Any] | None = None
     columns: Mapping[str, str] | None = None
+    provenance: Mapping[str, Any] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated judge had a hand in the numbers, as far as is known."""
+        return bool((self.provenance or {}).get("simulated", False))
 
     @property
     def rows(self) -> int:
@@ -101,7 +109,11 @@ def packaged_registry(folder: Path) -> Registry:
     return open_catalogue(own) if own.is_file() else load_registry()
 
 
-def make_manifest(folder: Path, construction: Mapping[str, str] | None = None) -> Manifest:
+def make_manifest(
+    folder: Path,
+    construction: Mapping[str, str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Manifest:
     """The manifest of what lies in a folder; hidden files, card and manifest are left out."""
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -116,6 +128,7 @@ def make_manifest(folder: Path, construction: Mapping[str, str] | None = None) -
         card_sha256=sha256_of(card) if card.is_file() else "",
         construction=construction,
         columns={column.name: column.type for column in COLUMNS},
+        provenance=provenance,
     )
 
 
@@ -142,6 +155,7 @@ def manifest_text(manifest: Manifest) -> str:
         "files": {path: asdict(record) for path, record in sorted(manifest.files.items())},
         "card_sha256": manifest.card_sha256,
         "construction": manifest.construction,
+        "provenance": manifest.provenance,
         "changes": manifest.changes,
     }
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
@@ -169,6 +183,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             construction=body["construction"],
             changes=body["changes"],
             columns=body["columns"],
+            provenance=_provenance(body.get("provenance")),
         )
         stated = body["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -178,6 +193,12 @@ def read_manifest(folder: Path) -> Manifest | None:
     if manifest.sha256 != stated:
         raise InputFileError(path, "contradicts itself: its files do not give its own hash")
     return manifest
+
+
+def _provenance(body: Any) -> Mapping[str, Any] | None:
+    if body is not None and not isinstance(body, dict):
+        raise ValueError("its provenance is no mapping")
+    return body
 
 
 def check_files(

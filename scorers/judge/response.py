@@ -1,6 +1,6 @@
 """Puts all questions about one response to the judge, and keeps the answers as records.
 
-Windows of `bucket`, `random` and `fixed` are drawn beforehand and judged all at once; `adaptive`
+Windows are drawn beforehand and judged all at once, whatever the sampling; but `adaptive`
 windows are drawn one after the other, each for what the earlier ones left open.
 """
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from inspect_ai.util import collect
 from numpy.typing import NDArray
 
+from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import Anchor, vidb_of_run
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
@@ -39,9 +41,11 @@ from valueflow.scorers.records import (
 )
 from valueflow.scorers.windows.adaptive import next_window, posterior_after
 from valueflow.scorers.windows.draw import (
+    Nearness,
     Window,
     draw_windows,
     near_in_length,
+    nearest_of_buckets,
     place_of_window,
     preferred_anchors,
     shown_order,
@@ -49,6 +53,10 @@ from valueflow.scorers.windows.draw import (
 from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
+
+
+_ENCODING = CapacityLimiter(1)
+"""An embedding model reads one response at a time."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class ResponseToJudge:
             so that no call is wasted on asking them for a choice again.
         running: what the run's windows say of the judge so far, where windows are adaptive.
         used: what the windows of each judge took, by its name.
+        nearness: how far anchors are from a response, for `sampling=nearest`.
         wording: of the questions; placements and choices have the standard one alone.
     """
 
@@ -77,6 +86,7 @@ class ResponseToJudge:
     without_logprobs: set[str]
     running: RunningJudge
     used: dict[str, Used] = field(default_factory=dict)
+    nearness: Nearness | None = None
     wording: Wording = STANDARD
 
     @property
@@ -118,10 +128,7 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record = value_record(value, sample)
     table = settings.anchor_panel or settings.vidb
     anchors = vidb_of_run(table, settings.columns, sample.registry).of(value)
-    if settings.anchor_length == "near":
-        usable = [anchor for anchor in anchors if anchor.text not in response.exemplars]
-        words = count_words(response.text)
-        anchors = tuple(near_in_length(usable, words, settings.windows, settings.window_size))
+    anchors = await _near(response, anchors)
     index = (response.epoch - 1) * sample.queries + sample.query_index
     responses = max(sample.queries, 1)
     windows = settings.windows_of(index % responses, responses)
@@ -160,6 +167,26 @@ async def _judge_value(response: ResponseToJudge, value: Value) -> ValueRecord:
     record["windows"] = judged
     record["borrowed"], record["repeated"] = drawn.borrowed, drawn.repeated
     return record
+
+
+async def _near(response: ResponseToJudge, anchors: tuple[Anchor, ...]) -> tuple[Anchor, ...]:
+    """The anchors that windows are drawn from: all, or those near the response in some respect."""
+    settings = response.settings
+    size = (settings.windows, settings.window_size)
+    usable = [n for n, anchor in enumerate(anchors) if anchor.text not in response.exemplars]
+    if settings.anchor_length == "near":
+        words = count_words(response.text)
+        return tuple(near_in_length([anchors[n] for n in usable], words, *size))
+    if settings.sampling != "nearest":
+        return anchors
+    nearness = response.nearness
+    if nearness is None:
+        raise OptionError("sampling", "nearest is not to be had here; take sampling=bucket")
+    # An encoder takes its time, in which other responses can be judged.
+    apart = await to_thread.run_sync(
+        nearness, settings.nearness_model, response.text, anchors, limiter=_ENCODING
+    )
+    return tuple(nearest_of_buckets([anchors[n] for n in usable], apart[usable], *size))
 
 
 class _Turn(NamedTuple):

@@ -41,6 +41,7 @@ from valueflow.scorers.judge.response import (
     value_record,
 )
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
+from valueflow.scorers.windows.draw import Nearness
 from valueflow.scorers.windows.running import RunningJudge
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]
@@ -78,6 +79,8 @@ class Judging:
         graders: gives the judges, see `graders_of_run`; called only for a response that has to be
             judged.
         without_logprobs: judges found to return no logprobs.
+        nearness: how far anchors are from a response, for `sampling=nearest`; without it, that
+            cannot be had.
         spending: what they may cost; a panel's judges have equal shares of it.
         states: of the judges, by name: how they fare, see `JudgeState`.
         running: what the run's windows say of its judges so far, by name and by what is assumed and
@@ -85,6 +88,7 @@ class Judging:
     """
 
     graders: Callable[[], Sequence[Grader]]
+    nearness: Nearness | None = None
     without_logprobs: set[str] = field(default_factory=set)
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
@@ -271,6 +275,7 @@ async def _score_response(
                     without_logprobs=judging.without_logprobs,
                     running=judging.running_judge(judges, sample.evaluator),
                     used=used,
+                    nearness=judging.nearness,
                 ),
                 values,
             )

@@ -265,8 +265,9 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
     """A summary as one mapping; what there is no number for is left out.
 
     A name is the pass, then the scope (`macro`, an attribute, a group, or nothing for all rows),
-    then the figure. All figures are given over all rows; attributes and groups have accuracies and
-    differences, so that the list can be read (and Inspect draws it in seconds).
+    then the figure. All figures are given over all rows; attributes and their mean have both
+    accuracies and differences, groups one accuracy and differences, so that the list can be read
+    (and Inspect draws it in seconds).
     """
     flat: dict[str, float] = {}
 
@@ -280,8 +281,9 @@ def flatten_options(summary: OptionSummary) -> dict[str, float]:
         name = " ".join(part for part in (one.pass_name, one.scope) if part)
         if one.scope in summary.groups and one.pass_name == "baseline_others":
             continue
+        shown = {"accuracy"} if one.scope in summary.groups else {"accuracy", "accuracy_all"}
         for figure, found in one.figures.items():
-            if not one.scope or figure == "accuracy":
+            if not one.scope or figure in shown:
                 put(f"{name} {figure}", found)
     for pair in summary.differences:
         if pair.scope and pair.second == "baseline":

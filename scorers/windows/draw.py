@@ -2,12 +2,13 @@
 
 A window is the response and k − 1 anchors of one value. `bucket` takes one anchor from each of
 k − 1 equal-width intensity buckets on [−10, 10] (VALUEFLOW, arXiv 2602.03160, anchor windows);
-`random` takes any; `fixed` goes through a given panel; `adaptive` windows are chosen one after the
-other, by `valueflow.scorers.windows.adaptive`. The response's place is balanced, see
+`nearest` does the same among the anchors of each bucket that are nearest to the response; `random`
+takes any; `fixed` goes through a given panel; `adaptive` windows are chosen one after the other, by
+`valueflow.scorers.windows.adaptive`. The response's place is balanced, see
 `place_of_window`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -21,17 +22,22 @@ from valueflow.scorers.records import count_words
 
 __all__ = [
     "DrawnWindows",
+    "Nearness",
     "Sampling",
     "Window",
     "check_anchors",
     "draw_windows",
     "near_in_length",
+    "nearest_of_buckets",
     "place_of_window",
     "preferred_anchors",
     "shown_order",
 ]
 
-Sampling = Literal["bucket", "random", "fixed", "adaptive"]
+Sampling = Literal["bucket", "random", "fixed", "adaptive", "nearest"]
+
+Nearness = Callable[[str, str, tuple[Anchor, ...]], np.ndarray]
+"""How far anchors are from a response, (anchors,), of an embedding model's name and its text."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def check_anchors(
         anchors: the value's anchors.
         value: the value, for the message.
         window_size: k, texts in a window.
-        sampling: one of `bucket`, `random`, `fixed`.
+        sampling: one of `Sampling`.
         held_out: how many anchors may be taken away as exemplars.
 
     Raises:
@@ -97,7 +103,7 @@ def check_anchors(
             f"{window_size - 1}. Use a larger table (after the name of a packaged database, #full "
             f"takes all of its rows), or -T window_size={usable + 1} or less",
         )
-    if sampling == "bucket" and window_size > 2:
+    if sampling in ("bucket", "nearest") and window_size > 2:
         buckets = {_bucket(anchor.intensity, window_size - 1) for anchor in anchors}
         if len(buckets) == 1:
             raise OptionError(
@@ -124,10 +130,11 @@ def draw_windows(
     when all others are used up (except with `fixed`, which repeats its panel by design).
 
     Args:
-        anchors: the value's anchors, or the panel where `sampling` is `fixed`.
+        anchors: the value's anchors, or the panel where `sampling` is `fixed`; where it is
+            `nearest`, those of `nearest_of_buckets`.
         windows: m, how many windows.
         window_size: k, texts in a window.
-        sampling: `bucket`, `random` or `fixed`.
+        sampling: `bucket`, `nearest`, `random` or `fixed`.
         places: the response's place in each window, from `place_of_window`.
         generator: seeded for (run, sample, value).
         exclude: texts that must not serve as anchors here, such as the sample's exemplars.
@@ -171,7 +178,7 @@ def draw_windows(
 
 
 LEAST_NEAR = 0.25
-"""Share of a bucket's anchors that stay where they are chosen by length."""
+"""Share of a bucket's anchors that stay where they are chosen by length or by nearness."""
 
 
 def near_in_length(
@@ -179,8 +186,7 @@ def near_in_length(
 ) -> list[Anchor]:
     """The anchors of each bucket whose number of words is nearest to a response's, in their order.
 
-    A quarter of a bucket stays, and at least one anchor for each window, so that the draw among
-    them is one. Lengths are compared by their ratio.
+    Lengths are compared by their ratio; how many stay, `nearest_of_buckets` says.
 
     Args:
         anchors: the value's anchors.
@@ -188,10 +194,27 @@ def near_in_length(
         windows: m, how many windows are to be drawn.
         window_size: k, texts in a window; there are k - 1 buckets.
     """
-    if not anchors:
-        return []
     lengths = np.array([max(count_words(anchor.text), 1) for anchor in anchors])
     apart = np.abs(np.log(lengths / max(words, 1)))
+    return nearest_of_buckets(anchors, apart, windows, window_size)
+
+
+def nearest_of_buckets(
+    anchors: Sequence[Anchor], apart: np.ndarray, windows: int, window_size: int
+) -> list[Anchor]:
+    """The anchors of each bucket that are nearest to a response, in their order.
+
+    A quarter of a bucket stays, and at least one anchor for each window, so that the draw among
+    them is one.
+
+    Args:
+        anchors: the value's anchors.
+        apart: how far each of them is, in any unit, shape (anchors,).
+        windows: m, how many windows are to be drawn.
+        window_size: k, texts in a window; there are k - 1 buckets.
+    """
+    if not len(anchors):
+        return []
     buckets = _bucket(np.array([anchor.intensity for anchor in anchors]), window_size - 1)
     kept: list[int] = []
     for bucket in np.unique(buckets):

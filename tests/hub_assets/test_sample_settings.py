@@ -129,6 +129,7 @@ def test_the_log_gets_the_settings_of_the_windows_without_the_table() -> None:
         "vidb",
         "vidb_columns",
         "panel",
+        "embedding_model",  # of sampling=nearest alone
     }
 
 

@@ -8,6 +8,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -313,7 +314,13 @@ def survey_log(study: Study) -> Found:
     """The log of a survey, with profiles and relevance of the user's own. Nothing is estimated."""
     log = read_eval_log(str(study.log("opinionqa")))
     recompute_metrics(log)
-    return {"always": metrics_of(log), "estimator": {}}
+    return {"always": as_before(metrics_of(log)), "estimator": {}}
+
+
+def as_before(figures: Mapping[str, float]) -> dict[str, float]:
+    """Later versions give the accuracy of all answers by attribute too."""
+    added = re.compile(r"\w+ (macro|[A-Z]+) accuracy_all(_stderr)?")
+    return {name: found for name, found in figures.items() if not added.fullmatch(name)}
 
 
 def survey_tables(study: Study) -> Found:
@@ -346,7 +353,11 @@ def reports(study: Study) -> Found:
     def rows(name: str) -> list[dict[str, Any]]:
         # A study's label is for readers, and may be worded otherwise.
         found = read_back(table(tables / f"{name}.csv"))
-        return [{n: cell for n, cell in row.items() if n != "study"} for row in found]
+        told = [{n: cell for n, cell in row.items() if n != "study"} for row in found]
+        for row in told:
+            if "pass" in row:  # So is the name of a baseline, since it says what it is.
+                row["pass"] = row["pass"].removesuffix(" (oracle)")
+        return told
 
     return {
         "always": {name: rows(name) for name in counted},
@@ -442,7 +453,7 @@ def lm_eval_survey(study: Study) -> Found:
         command("lm-eval", "score", *map(str, paths), "-o", str(out))
         (numbers,) = out.glob("figures_*.csv")
         (answers,) = out.glob("answers_*.csv")
-        found[name] = {row["figure"]: number(row["value"]) for row in table(numbers)}
+        found[name] = as_before({r["figure"]: number(r["value"]) for r in table(numbers)})
         found[name]["rows"] = len(table(answers))
     told = json.loads((folder / "results.json").read_text())["results"]
     for task, numbers in told.items():

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from valueflow.hub_assets.settings import SAMPLE_KEY, SpendingSettings, read_sample
+from valueflow.scorers.database.embedding.kept import nearness
 from valueflow.scorers.judge.calls.memory import JudgeState, remembering
 from valueflow.scorers.judge.calls.spending import budget_of
 from valueflow.scorers.judge.model import GraderSpec, grader_specs, make_grader
@@ -140,7 +141,7 @@ async def _judge(
             asked.append(replace(judge, model=model))
         asked.sort(key=lambda one: one.role)
         bar = progress.add_task("Judging", total=len(responses))
-        judging = Judging(lambda: asked, spending=spending)
+        judging = Judging(lambda: asked, nearness, spending=spending)
         limit = anyio.CapacityLimiter(connections)
 
         async def judge_one(place: int) -> None:

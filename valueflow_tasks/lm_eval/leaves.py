@@ -157,6 +157,7 @@ _MACRO = {
     "macro_accuracy": "{} macro accuracy",
     "baseline_macro_accuracy": "baseline macro accuracy",
 }
+_MACRO_GENERATION = {"macro_accuracy_all": "{} macro accuracy_all"}
 _PROFILE = {
     "with_lines": "{} with_lines",
     "profile_built_on_scored_questions": "profile_built_on_scored_questions",
@@ -197,9 +198,11 @@ class OpinionLeaf:
         """Its metrics without standard errors, each with the figure's name in Inspect's log."""
         found = {**_EVERY, **(_LETTERS if self.letters else _GENERATION)}
         if self.attribute is None:
-            found |= _MACRO
+            found |= _MACRO if self.letters else _MACRO | _MACRO_GENERATION
             for name in registry.opinion.attributes:
                 found[f"accuracy_{name.lower()}"] = f"{{}} {name} accuracy"
+                if not self.letters:
+                    found[f"accuracy_all_{name.lower()}"] = f"{{}} {name} accuracy_all"
         else:
             for group in registry.opinion.attributes[self.attribute].groups:
                 found[f"accuracy_{group.safe_name}"] = f"{{}} {group.name} accuracy"

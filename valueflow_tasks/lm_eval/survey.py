@@ -254,7 +254,8 @@ def _metrics_of(run: str) -> tuple[str, ...]:
     absent = {g for g in registry.opinion.groups if g not in asked}
     names = {f"accuracy_{group.safe_name}" for group in absent}
     names |= {
-        f"accuracy_{name.lower()}"
+        f"{figure}_{name.lower()}"
+        for figure in ("accuracy", "accuracy_all")
         for name, attribute in registry.opinion.attributes.items()
         if not asked & set(attribute.groups)
     }

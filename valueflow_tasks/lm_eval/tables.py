@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_text, write_csv, write_text
+from valueflow.hub_assets.files import (
+    MOST_TABLE_BYTES,
+    cache_folder,
+    read_text,
+    write_csv,
+    write_text,
+)
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
 from valueflow.lm_eval.aggregation import digest_of
 from valueflow.lm_eval.judging import GivenResponse
-from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.scorers.records import ResponseRecord, measured, window_records
 from valueflow.scorers.summary.agreement import PanelJudge
 from valueflow.scorers.summary.cells import CellSummary

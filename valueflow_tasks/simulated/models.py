@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from valueflow.hub_assets.errors import UnknownNameError
 from valueflow.hub_assets.inputs.options import TaskOptionError
 from valueflow.scorers.database.panel.prompts import is_panel_prompt
+from valueflow.scorers.database.panel.proposals import is_proposals_prompt
 from valueflow.scorers.judge.questions.choice import is_choice_prompt
 from valueflow.scorers.judge.questions.ranking import read_fences
 from valueflow.scorers.judge.questions.rating import is_placement_prompt
@@ -37,7 +38,7 @@ from valueflow.simulated.judge import (
     judge_choice,
     judge_ratings,
 )
-from valueflow.simulated.panel import panel_answer
+from valueflow.simulated.panel import panel_answer, proposals_answer
 from valueflow.simulated.respondent import RespondentOptions, answer, read_trailer
 from valueflow.simulated.survey import OpinionAnswers, OpinionAnswersOptions
 
@@ -96,6 +97,8 @@ class SimulatedModel(ModelAPI):
                 text = "yes" if unknown else "no"
             elif is_panel_prompt(question):
                 text = panel_answer(question, conversation, self.judge, self.known)
+            elif is_proposals_prompt(question):
+                text = proposals_answer(question, conversation, self.judge, self.known)
             elif is_choice_prompt(question):
                 text, stated = judge_choice(question, conversation, self.judge, self.known)
             elif asks_for_numbers(question) or is_placement_prompt(question):

@@ -7,9 +7,11 @@ import numpy as np
 
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.scorers.database.panel.prompts import PlausibleQuestion, by_number, read_panel_prompt
+from valueflow.scorers.database.panel.proposals import MOST_WORDS, read_proposals_prompt
+from valueflow.scorers.records import count_words
 from valueflow.simulated.judge import NONSENSE, JudgeOptions, KnownAnchors, drawn_noise
 
-__all__ = ["panel_answer"]
+__all__ = ["panel_answer", "proposals_answer"]
 
 
 def panel_answer(prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors) -> str:
@@ -46,6 +48,30 @@ def panel_answer(prompt: str, conversation: str, options: JudgeOptions, known: K
         if not skipped:
             told[place] = answers
     return by_number(told, len(asked.texts))
+
+
+def proposals_answer(
+    prompt: str, conversation: str, options: JudgeOptions, known: KnownAnchors
+) -> str:
+    """The simulated judge's candidates of a value: texts that its `truth` has for it, those
+    of a few words as concepts and longer ones as instances.
+
+    Arguments are those of `judge_answer`.
+    """
+    asked = read_proposals_prompt(prompt)
+    generator = generator_for(options.seed, "proposals", conversation)
+    if generator.random() < options.failure_rate:
+        return ""
+    least, most = (0, MOST_WORDS["theory"])
+    if asked.kind == "individual":
+        least, most = most + 1, MOST_WORDS["individual"]
+    texts = [
+        text
+        for text, intensity in known.of_name(asked.value, asked.theory).items()
+        if intensity > 0 and least <= count_words(text) <= most
+    ]
+    drawn = generator.permutation(len(texts))[: asked.count]
+    return "\n".join(f"{n + 1}. {texts[i]}" for n, i in enumerate(drawn))
 
 
 def _error(options: JudgeOptions, generator: np.random.Generator) -> float:

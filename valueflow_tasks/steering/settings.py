@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, SkipValidation
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.options import yes_or_no
+from valueflow.hub_assets.lazy import need
 from valueflow.hub_assets.registry.loading import (
     Registry,
     Value,
@@ -32,6 +33,7 @@ from valueflow.hub_assets.settings import (
     Text,
     read_options,
 )
+from valueflow.scorers.database.embedding.hives import find_model
 from valueflow.scorers.judge.questions.refusals import PHRASE_LANGUAGES
 from valueflow.scorers.windows.draw import check_anchors
 
@@ -176,6 +178,9 @@ def evaluator_settings(
     for note in (*table.notes, *(panel.notes if panel else ())):
         print(f"valueflow: anchors: {note}", file=sys.stderr)
     read = {"vidb": table.source.reference}
+    if sampling == "nearest":
+        need("sampling=nearest", "hives", "sentence_transformers", "torch")
+        read["embedding_model"] = find_model(settings.nearness_model).name
     read |= {"anchor_panel": panel.source.reference} if panel else {}
     return settings.model_copy(update=read)
 

@@ -11,7 +11,7 @@ in no other form, and a model's own code is never run.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -130,7 +130,7 @@ def load(
     check_device(device)
     found = _loaded(place.name, place.folder, model_hash(place.folder), device)
     # Figures may be written into a manifest after its model was loaded.
-    return replace(found, manifest=check_model_folder(place.folder))
+    return replace(found, manifest=place.manifest)
 
 
 def check_device(device: str | None) -> None:
@@ -162,8 +162,7 @@ def _loaded(name: str, folder: Path, sha256: str, device: str | None) -> HivesMo
         reason = (str(error).strip().splitlines() or [repr(error)])[0]
         raise InputFileError(folder, f"cannot be loaded as a model ({reason})") from None
     model.eval()
-    manifest = check_model_folder(folder)
-    return HivesModel(name, folder, sha256, manifest, dimensions_of(model), model)
+    return HivesModel(name, folder, sha256, None, dimensions_of(model), model)
 
 
 def dimensions_of(model: Any) -> int:
@@ -197,17 +196,3 @@ def encode(
         normalize_embeddings=True,
     )
     return np.asarray(found, dtype=np.float32)
-
-
-def encode_blocks(
-    model: HivesModel, texts: Iterator[str], block: int, batch_size: int = 32
-) -> Iterator[NDArray[np.float32]]:
-    """Unit vectors of a stream of texts, a block at a time."""
-    waiting: list[str] = []
-    for text in texts:
-        waiting.append(text)
-        if len(waiting) == block:
-            yield encode(model, waiting, batch_size=batch_size)
-            waiting = []
-    if waiting:
-        yield encode(model, waiting, batch_size=batch_size)

@@ -12,14 +12,12 @@ judgements. The files share one store, `valueflow.scorers.judge.calls.store`.
 import copy
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
@@ -27,11 +25,11 @@ import anyio
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelAPI, ModelOutput
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.files import CACHE_VARIABLE, cache_folder
 from valueflow.hub_assets.settings import CALL_SETTINGS
 from valueflow.scorers.judge.calls.store import JudgementStore, open_store
 
 __all__ = [
-    "CACHE_VARIABLE",
     "GIVE_UP_AFTER",
     "Budget",
     "BudgetSpent",
@@ -40,15 +38,12 @@ __all__ = [
     "Memory",
     "Used",
     "accounting",
-    "cache_folder",
     "check_cache_folder",
     "is_empty",
     "judge_with",
     "remembering",
     "state_of",
 ]
-
-CACHE_VARIABLE = "VALUEFLOW_CACHE_DIR"
 
 GIVE_UP_AFTER = 10
 """Calls in a row that failed or were answered with nothing, after which no more is asked."""
@@ -330,15 +325,6 @@ def is_empty(output: ModelOutput) -> bool:
 
 def _part(part: Any) -> str:
     return str(getattr(part, "text", None) or getattr(part, "reasoning", None) or "")
-
-
-def cache_folder() -> Path:
-    """`VALUEFLOW_CACHE_DIR`, else `valueflow` in the user's cache folder."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser().resolve()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "valueflow"
 
 
 def check_cache_folder() -> None:

@@ -9,8 +9,9 @@ lock keeps a second process from writing to the same file.
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,11 @@ from filelock import FileLock, Timeout
 
 from valueflow.hub_assets.errors import InputFileError
 
-__all__ = ["JudgementStore", "open_store", "read_store"]
+__all__ = ["JudgementStore", "mirrored", "open_store", "read_store"]
 
 Judgement = Mapping[str, Any]
+
+_mirror: ContextVar[Callable[[Path, Judgement], None] | None] = ContextVar("mirror", default=None)
 
 
 class JudgementStore:
@@ -76,6 +79,18 @@ class JudgementStore:
                 os.ftruncate(self._file, whole)
             raise self.failed from None
         self.rows[key] = row
+        if (say := _mirror.get()) is not None:
+            say(self.path, row)
+
+
+@contextmanager
+def mirrored(say: Callable[[Path, Judgement], None]) -> Iterator[None]:
+    """Within it, each row that a store takes is said to another place too, in the same step."""
+    token = _mirror.set(say)
+    try:
+        yield
+    finally:
+        _mirror.reset(token)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from valueflow.scorers.survey.accuracy import (
     OptionSummary,
     PairedDifference,
     clustered_mean,
+    flatten_options,
     mcnemar,
     summarize_options,
 )
@@ -136,6 +137,12 @@ def test_unparsed_and_refused_answers_are_neither_right_nor_wrong() -> None:
     assert figure(found, "default", "unparsed").value == 0.25
     assert figure(found, "default", "refused").value == 0.25
     assert found.counts["unparsed"] == found.counts["refused"] == found.counts["truncated"] == 1
+    flat = flatten_options(found)
+    scopes = {name.split(" ")[1] for name in flat if name.endswith(" accuracy_all")}
+    attributes = {one.scope for one in found.scopes} - {"", *found.groups}
+    # Over all, as their mean and by attribute; the published figures are such.
+    assert scopes - {"accuracy_all"} == attributes
+    assert flat["default macro accuracy_all"] == 0.25
 
 
 def test_macro_weighs_attributes_alike_and_micro_rows() -> None:

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from tests.lm_eval_models import JUDGE
 from valueflow.cli import main
 from valueflow.hub_assets.errors import UnknownNameError, ValueflowError
+from valueflow.hub_assets.files import cache_folder
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.lm_eval.leaves import leaves, opinion_leaves
 from valueflow.lm_eval.options import judging_is_skipped, output_folder
 from valueflow.lm_eval.steering import documents
 from valueflow.lm_eval.task_files import sync, task_folder, yaml_files
-from valueflow.scorers.judge.calls.memory import cache_folder
 from valueflow.solvers.wording import Form, definition_prompt
 from valueflow.steering.tasks import steer
 

@@ -92,7 +92,7 @@ def test_rows_of_known_answers_say_the_known_shares(known: list[OptionRecord]) -
     assert found["all", "profile"]["accuracy"] == 1
     assert found["all", "profile"]["accuracy_all"] == found["all", "default"]["accuracy"] + 0.5
     assert (found["all", "profile"]["answers"], found["all", "profile"]["named"]) == (4, 3)
-    assert found["all", "group-blind majority"]["accuracy"] == 1
+    assert found["all", "group-blind majority (oracle)"]["accuracy"] == 1
     # Means by question are 1/2 and 0: an error of a quarter, and 12.7 of them each way.
     assert found["all", "default"]["accuracy_se"] == pytest.approx(0.25)
     ends = [found["all", "default"][f"accuracy_{end}"] for end in ("lower", "upper")]
@@ -107,8 +107,8 @@ def test_differences_are_over_what_both_answered(known: list[OptionRecord]) -> N
     found = difference_rows("x", summarize_options(known))
     assert [r["comparison"] for r in found if r["kind"] == "all"] == [
         "profile − default",
-        "profile − group-blind majority",
-        "default − group-blind majority",
+        "profile − group-blind majority (oracle)",
+        "default − group-blind majority (oracle)",
     ]
     first = found[0]
     assert (first["answers"], first["only_first_right"], first["only_second_right"]) == (3, 2, 0)
@@ -180,7 +180,7 @@ def test_a_pass_whose_profile_knew_the_questions_is_marked_in_its_rows() -> None
     leaked = "profile built on the scored questions"
     records = [record("a", "SEX_Male", p, 0, leakage=leaked) for p in ("default", "profile")]
     marks = {r["pass"]: r["mark"] for r in accuracy_rows("x", summarize_options(records))}
-    assert marks == {"profile": leaked, "default": None, "group-blind majority": None}
+    assert marks == {"profile": leaked, "default": None, "group-blind majority (oracle)": None}
     differing = difference_rows("x", summarize_options(records))
     assert {r["comparison"]: r["mark"] for r in differing}["profile − default"] == leaked
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from valueflow.commands.options import mapping_option
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
+from valueflow.hub_assets.lazy import need
 
 __all__ = [
     "add_build_vidb",
@@ -233,6 +234,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
         "valueflow build vidb recipe.yaml -o build --until curate",
         "valueflow build vidb recipe.yaml -o build --shard 1/4",
         "valueflow build vidb recipe.yaml -o build --merge shard-2 --merge shard-3",
+        "valueflow build vidb recipe.yaml -o build --ray auto",
     ),
 )
 @_shared
@@ -248,6 +250,14 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     help="Bring in the values that another folder has scored, then package; may be repeated.",
 )
+@click.option(
+    "--ray",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value="local",
+    help="Rank and flag the values on the Ray cluster at ADDRESS (`auto`: the one this machine "
+    "belongs to); on the processors of this machine where ADDRESS is left out. Put it last.",
+)
 def build_vidb_command(
     recipe: Path,
     output: Path,
@@ -258,6 +268,7 @@ def build_vidb_command(
     dry_run: bool,
     prices: str | None,
     merged: tuple[Path, ...],
+    ray: str | None,
     catalogue: Path | None,
 ) -> None:
     """Build a value intensity database from a recipe, stage by stage.
@@ -266,10 +277,13 @@ def build_vidb_command(
     run for a share of the values (--values, --shard) stops before packaging; --merge joins such
     shares and packages them.
     """
-    from valueflow.rebuild.database import stages as build_stages
     from valueflow.rebuild.database.folder import unfinished
     from valueflow.rebuild.database.judging import check_judges
+    from valueflow.rebuild.database.running import stages as build_stages
+    from valueflow.rebuild.database.running.cluster import run_on_cluster
 
+    if ray is not None:
+        need("--ray", "ray", "ray")
     run = _run(recipe, output, max_calls, values, shard, catalogue)
     if until == "package" and not run.whole:
         raise OptionError("until", "'package' works on all values; leave --values and --shard out")
@@ -290,8 +304,12 @@ def build_vidb_command(
         stages = stages[: stages.index(until) + 1]
     elif not run.whole:
         stages.remove("package")
+    spread = [stage for stage in stages if ray is not None and stage in build_stages.VALUE_STAGES]
     for stage in stages:
-        build_stages.run_stage(run, stage)
+        if stage not in spread:
+            build_stages.run_stage(run, stage)
+        elif stage == spread[0]:
+            run_on_cluster(run, spread, str(ray))
     _tell_cost(run.budget)
     if stages[-1] == "package":
         say(f"The database lies in {output / 'vidb'}; push it with `valueflow push vidb`.")
@@ -315,7 +333,7 @@ def _stage_command(stage: str, help_text: str) -> click.Command:
         shard: str | None,
         catalogue: Path | None,
     ) -> None:
-        from valueflow.rebuild.database import stages as build_stages
+        from valueflow.rebuild.database.running import stages as build_stages
 
         if (values is not None or shard) and stage not in build_stages.VALUE_STAGES:
             raise OptionError(
@@ -338,7 +356,7 @@ def _run(
 ) -> Any:
     from valueflow.rebuild.database.judging import Budget
     from valueflow.rebuild.database.recipe import read_recipe
-    from valueflow.rebuild.database.stages import Run
+    from valueflow.rebuild.database.running.stages import Run
 
     # All of it before anything is asked: a name that is wrong must not cost the stages before.
     read = read_recipe(recipe, catalogue)

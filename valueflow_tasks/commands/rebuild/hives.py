@@ -1,5 +1,6 @@
 """Commands for embedding models: `build hives`, `hives evaluate` and `encode`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ __all__ = ["build_hives_command", "encode_command", "hives_commands"]
     required=True,
     help="Folder of the build; run again with the same one to go on.",
 )
-@click.option("--until", type=click.Choice(["corpus", "train"]), help="Stop after this stage.")
+@click.option(
+    "--until", type=click.Choice(["anchors", "corpus", "train"]), help="Stop after this stage."
+)
 @click.option("--max-calls", type=click.IntRange(0), help="Most calls of a panel, if there is one.")
 def build_hives_command(
     recipe: Path, output: Path, until: str | None, max_calls: int | None
@@ -41,18 +44,24 @@ def build_hives_command(
     'valueflow[hives]'. A run that was stopped or killed goes on where it was.
     """
     from valueflow.rebuild.database.judging import Budget
+    from valueflow.rebuild.hives.anchors import anchor_notes, build_anchors
     from valueflow.rebuild.hives.corpus import build_corpus, corpus_notes
     from valueflow.rebuild.hives.recipe import read_hives_recipe
     from valueflow.rebuild.hives.training import check_training, train
 
     read = read_hives_recipe(recipe)
-    if until != "corpus":
+    if until not in ("anchors", "corpus"):
         check_training(read)  # before a panel is paid for
-    counts = build_corpus(read, output, Budget(max_calls))
-    told = [f"{name.replace('_', ' ')} {n:,}" for name, n in sorted(counts.items()) if n]
-    _say(f"corpus: {', '.join(told)}")
-    for note in corpus_notes(output):
-        _say(f"  note: {note}")
+    budget = Budget(max_calls)
+    if read.anchors.build is not None:
+        counts = build_anchors(read, output, budget)
+        _tell("anchors", counts, anchor_notes(output, counts))
+    elif until == "anchors":
+        raise OptionError("until", f"{recipe} builds no anchors: it has no 'anchors: {{build: …}}'")
+    if until == "anchors":
+        return
+    counts = build_corpus(read, output, budget)
+    _tell("corpus", counts, corpus_notes(output))
     if until != "corpus":
         train(read, output, _say)
         _say(
@@ -247,6 +256,13 @@ def encode_command(
         )
     for file, rows in done.items():
         say(f"{rows:,} vectors in {file}")
+
+
+def _tell(stage: str, counts: Mapping[str, Any], notes: Sequence[str]) -> None:
+    told = [f"{name.replace('_', ' ')} {n:,}" for name, n in sorted(counts.items()) if n]
+    _say(f"{stage}: {', '.join(told)}")
+    for note in notes:
+        _say(f"  note: {note}")
 
 
 def _say(text: str) -> None:

@@ -209,6 +209,16 @@ def push_command() -> None:
     is_flag=True,
     help="Overwrite and take out files in the repository that valueflow did not make.",
 )
+@click.option(
+    "--simulated",
+    is_flag=True,
+    help="Push a database that a simulated judge made; it stays marked.",
+)
+@click.option(
+    "--catalogue",
+    type=CATALOGUE_FILE,
+    help="YAML file with values of your own, which FOLDER must carry as it is.",
+)
 @click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 def push_vidb_command(
@@ -219,6 +229,8 @@ def push_vidb_command(
     output: Path | None,
     offline: bool,
     replace_foreign: bool,
+    simulated: bool,
+    catalogue: Path | None,
     create_pr: bool,
     private: bool,
 ) -> None:
@@ -231,12 +243,20 @@ def push_vidb_command(
     """
     _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import push as hub_push
+    from valueflow.hub_assets.registry.loading import open_catalogue
 
     if (offline or output) and not dry_run:
         raise OptionError("output" if output else "offline", "goes with --dry-run")
     _need_jinja2()
     plan = hub_push.plan_push(
-        folder, repo, tag, replace_foreign=replace_foreign, offline=offline, say=_say
+        folder,
+        repo,
+        tag,
+        replace_foreign=replace_foreign,
+        simulated=simulated,
+        registry=open_catalogue(catalogue) if catalogue else None,
+        offline=offline,
+        say=_say,
     )
     for note in plan.notes:
         _say(f"Note: {note}")

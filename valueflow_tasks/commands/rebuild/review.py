@@ -63,6 +63,11 @@ QUEUES = ("directions", "ratings")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Read the answers of a filled CSV: all of it, or nothing where any row is faulty.",
 )
+@click.option(
+    "--catalogue",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="YAML file with values of your own; DIR keeps the one that it was built with.",
+)
 @click.option("--agreement", "agree", is_flag=True, help="Print how far reviewers agree.")
 @click.option(
     "-o",
@@ -82,6 +87,7 @@ def review_command(
     no_browser: bool,
     exported: Path | None,
     imported: Path | None,
+    catalogue: Path | None,
     agree: bool,
     output: Path | None,
 ) -> None:
@@ -91,6 +97,7 @@ def review_command(
     DIR/review; stop and go on whenever you like. Several people can use the page, or come one after
     the other, each by name. `valueflow build` takes the answers up.
     """
+    from valueflow.rebuild.database.folder import check_catalogue
     from valueflow.rebuild.database.review.decisions import reviewer_name
 
     if not folder.is_dir():
@@ -100,6 +107,8 @@ def review_command(
     if output is not None and not agree:
         raise OptionError("output", "belongs to --agreement")
     name = reviewer_name(reviewer) if reviewer is not None else None
+    if catalogue is not None:
+        check_catalogue(folder, catalogue)
     chosen = _values(folder, values)
     queues: list[Any] = [*QUEUES] if queue == "both" else [queue]
     if agree:

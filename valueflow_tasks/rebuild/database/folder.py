@@ -5,7 +5,7 @@ since; every stage therefore checks those before it.
 
 The folder in which a database is built: what each stage wrote, and whether it still holds.
 
-    import/texts.jsonl              texts with source, licence and given labels
+    import/texts.jsonl              texts with source, licence and given labels;  import/hub.json
     categorize/judgements.jsonl     the panel's answers, as they came
     categorize/rows.jsonl           (text, value) with its direction;  categorize/queue.csv
     curate/THEORY.VALUE.jsonl       the rows that are scored
@@ -31,8 +31,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import write_text
+from valueflow.hub_assets.files import read_text, write_text
 from valueflow.hub_assets.inputs.rows import rows_of
 from valueflow.hub_assets.registry.loading import (
     Registry,
@@ -55,8 +57,12 @@ __all__ = [
     "Settings",
     "asked_mark",
     "check_begun",
+    "check_catalogue",
     "check_scaled",
+    "commits_of",
+    "counts_of",
     "curated_values",
+    "files_of",
     "finish",
     "finished",
     "fit_mark",
@@ -64,6 +70,7 @@ __all__ = [
     "generation_of",
     "hash_of",
     "keep_catalogue",
+    "keep_commits",
     "rank_mark",
     "read_lines",
     "registry_of",
@@ -167,6 +174,16 @@ def stage_file(folder: Path, stage: str, value: Value, suffix: str) -> Path:
     return folder / stage / f"{value.theory}.{value.name}{suffix}"
 
 
+def files_of(folder: Path, theory: str, name: str) -> dict[str, bytes]:
+    """All files of one value, from its curated rows to its flags, by their place in a build."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for stage in ("curate", "rank", "fit", "scale", "flag")
+        for path in sorted((folder / stage).glob(f"{theory}.{name}.*"))
+        if path.suffix != ".lock"
+    }
+
+
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes JSON lines, whole or not at all."""
     write_text(path, "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
@@ -208,6 +225,11 @@ def finished(part: Path, mark: str) -> dict[str, Any] | None:
     if part.is_file() and record.get("sha256") != hash_of(part):
         return None
     return dict(record["counts"])
+
+
+def counts_of(part: Path) -> dict[str, Any]:
+    """The counts of a part as it was last finished; empty where it never was."""
+    return dict((_record(_done(part)) or {}).get("counts", {}))
 
 
 def finish(part: Path, mark: str, counts: Mapping[str, Any]) -> None:
@@ -359,6 +381,22 @@ def unfinished(folder: Path, stages: Sequence[str]) -> tuple[str, ...]:
     return tuple(stage for stage in stages if is_open(stage))
 
 
+HUB = "hub.json"
+"""Of `import`: the commits at which sources on the Hub were first read."""
+
+
+def commits_of(folder: Path) -> dict[str, str]:
+    """The commits of a build's sources on the Hub, by `ORG/NAME@REVISION`."""
+    return {
+        str(name): str(commit) for name, commit in (_record(folder / "import" / HUB) or {}).items()
+    }
+
+
+def keep_commits(folder: Path, commits: Mapping[str, str]) -> None:
+    """Keeps the commits of a build's sources on the Hub."""
+    write_text(folder / "import" / HUB, json.dumps(commits, indent=1, sort_keys=True) + "\n")
+
+
 CATALOGUE = "catalogue.yaml"
 
 
@@ -367,6 +405,23 @@ def keep_catalogue(recipe: TextsRecipe, folder: Path) -> None:
     own = own_theories_text(recipe.registry)
     if own is not None:
         write_text(folder / CATALOGUE, own)
+
+
+def check_catalogue(folder: Path, path: Path) -> None:
+    """Checks that a build's catalogue is a user's own, and keeps it where the build has none yet.
+
+    Raises:
+        InputFileError: the build was made with another, or `path` says nothing of values.
+    """
+    own, kept = own_theories_text(open_catalogue(path)), folder / CATALOGUE
+    if own is None:
+        raise InputFileError(path, "says nothing of theories and values")
+    if not kept.is_file():
+        write_text(kept, own)
+    elif yaml.safe_load(read_text(kept)) != yaml.safe_load(own):
+        raise InputFileError(
+            path, f"says other things of values than {kept}, with which {folder} was built"
+        )
 
 
 def registry_of(folder: Path) -> Registry:

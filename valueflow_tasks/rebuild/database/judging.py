@@ -74,16 +74,16 @@ class JudgingDisplay:
     def __exit__(self, *raised: Any) -> None:
         self.progress.__exit__(*raised)
 
-    def known(self) -> None:
-        self.done += 1
-        self.progress.advance(self.task)
+    def known(self, count: int = 1) -> None:
+        self.done += count
+        self.progress.advance(self.task, count)
 
-    def asked(self) -> None:
-        self.done += 1
-        self.new += 1
+    def asked(self, count: int = 1) -> None:
+        self.done += count
+        self.new += count
         now = time.monotonic()
         if self.screen.is_terminal:
-            self.progress.update(self.task, advance=1, detail=self._detail(now))
+            self.progress.update(self.task, advance=count, detail=self._detail(now))
         elif now - self.told > QUIET_SECONDS:
             self.told = now
             left = (self.total - self.done) * (now - self.began) / max(self.new, 1)

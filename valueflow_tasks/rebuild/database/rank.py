@@ -113,7 +113,7 @@ def rank_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
             _keep_scale(folder, value)
         earlier = {k: r for k, r in store.rows.items() if generation_of(r) < begun.generation}
         judge = make_judge(recipe, spec.judge, budget)
-        title = f"rank {value.name}"
+        title = f"rank {key_of(value)}"
         batches = (
             _added(recipe, value, rows, earlier, begun.generation)
             if begun.generation

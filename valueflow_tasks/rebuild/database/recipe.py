@@ -12,9 +12,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_serializer,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -55,7 +57,9 @@ class _Part(BaseModel):
 
 
 class SourceSpec(_Part):
-    """One source of texts. Paths are relative to the recipe.
+    """One source of texts: a file or folder at `path`, relative to the recipe, or a dataset on the
+    Hub, `hub: ORG/NAME`, at a `revision` (branch, tag or commit), with the `config` and `split` to
+    take; without a split all of them are taken.
 
     `columns` maps our fields (text, value, direction, source, license) to the file's columns;
     `theory` and `value` are those of all rows, for a file without such a column; `text` chooses
@@ -63,7 +67,11 @@ class SourceSpec(_Part):
     """
 
     adapter: Adapter = "table"
-    path: str
+    path: str | None = None
+    hub: str | None = Field(default=None, pattern=r"^[\w.\-]+/[\w.\-]+$")
+    revision: str = "main"
+    config: str | None = None
+    split: str | None = None
     labels: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
@@ -75,6 +83,12 @@ class SourceSpec(_Part):
 
     @model_validator(mode="after")
     def _check(self) -> "SourceSpec":
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("say where the texts lie: either 'path', or 'hub'")
+        if self.hub is None and (self.config or self.split or self.revision != "main"):
+            raise ValueError("'revision', 'config' and 'split' go with 'hub'")
+        if self.hub is not None and self.adapter == "valueeval":
+            raise ValueError("ValueEval is read from its files: give 'path' and 'labels'")
         if self.adapter == "valueeval" and self.labels is None:
             raise ValueError("ValueEval needs 'labels', the file labels-*.tsv")
         if self.adapter == "table" and (self.source is None) and "source" not in self.columns:
@@ -82,6 +96,17 @@ class SourceSpec(_Part):
         if self.adapter == "table" and (self.license is None) and "license" not in self.columns:
             raise ValueError("say under which licence they are: 'license', or a column for it")
         return self
+
+    @property
+    def reference(self) -> str:
+        """`ORG/NAME@REVISION` of a dataset on the Hub, else the path."""
+        return str(self.path) if self.hub is None else f"{self.hub}@{self.revision}"
+
+    @model_serializer(mode="wrap")
+    def _one_place(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """For fingerprints: what is said of the other kind of place is left out."""
+        absent = ("path",) if self.hub else ("hub", "revision", "config", "split")
+        return {name: part for name, part in whole(self).items() if name not in absent}
 
 
 class JudgeSpec(_Part):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
+from valueflow.hub_assets.inputs.hub_dataset import dataset_rows, fetch_dataset
 from valueflow.hub_assets.inputs.rows import Row, rows_of
 from valueflow.hub_assets.inputs.source import column_map, open_source
 from valueflow.hub_assets.registry.loading import Registry, Theory, Value
@@ -17,7 +18,7 @@ from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.recipe import SourceSpec, TextsRecipe
 
-__all__ = ["ADAPTERS", "import_texts"]
+__all__ = ["ADAPTERS", "hub_commits", "import_texts"]
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,34 @@ _BEGINS_WITH_VALUE = re.compile(r"\s*\[(?P<value>[^\]]+)\]\s*(?P<text>.*)", re.D
 _BY_SPELLING = {spelling: name for name, found in _DIRECTIONS.items() for spelling in found}
 
 
-def import_texts(recipe: TextsRecipe) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def hub_commits(recipe: TextsRecipe, known: Mapping[str, str]) -> dict[str, str]:
+    """The commit of each source on the Hub: `ORG/NAME@REVISION` to 40 hexadecimal digits.
+
+    Args:
+        recipe: whose sources.
+        known: commits that a build has taken before; those stay, so that a branch that moves on
+            changes nothing half way.
+
+    Raises:
+        InputFileError: a dataset cannot be had.
+    """
+    found = {}
+    for source in recipe.sources:
+        if source.hub is not None and source.reference not in found:
+            commit = known.get(source.reference)
+            commit = commit or fetch_dataset(source.hub, source.revision).commit
+            found[source.reference] = commit
+    return found
+
+
+def import_texts(
+    recipe: TextsRecipe, commits: Mapping[str, str] | None = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Reads all sources of a recipe.
+
+    Args:
+        recipe: whose sources.
+        commits: of those on the Hub, from `hub_commits`; their revisions' own where not given.
 
     Returns:
         One record per distinct text, in order of first appearance: `id` (the text's hash), `text`,
@@ -130,7 +157,7 @@ def import_texts(recipe: TextsRecipe) -> tuple[list[dict[str, Any]], dict[str, i
     texts: dict[str, dict[str, Any]] = {}
     counts: Counter[str] = Counter(rows=0, exact_duplicates=0, unknown_labels=0, empty=0)
     for source in recipe.sources:
-        for record in _records(recipe, source, wanted, counts):
+        for record in _records(recipe, source, wanted, counts, commits or {}):
             counts["rows"] += 1
             record["text"] = record["text"].strip()
             if not record["text"]:
@@ -149,18 +176,27 @@ def import_texts(recipe: TextsRecipe) -> tuple[list[dict[str, Any]], dict[str, i
                     if first["nodes"].setdefault(node, direction) != direction:
                         first["nodes"][node] = None
     if not texts:
-        raise InputFileError(recipe.path(recipe.sources[0].path), "no source holds any text")
+        raise InputFileError(_place(recipe, recipe.sources[0]), "no source holds any text")
     return list(texts.values()), {**counts, "texts": len(texts)}
 
 
+def _place(recipe: TextsRecipe, source: SourceSpec) -> Path | str:
+    return source.reference if source.path is None else recipe.path(source.path)
+
+
 def _records(
-    recipe: TextsRecipe, source: SourceSpec, wanted: Wanted, counts: Counter[str]
+    recipe: TextsRecipe,
+    source: SourceSpec,
+    wanted: Wanted,
+    counts: Counter[str],
+    commits: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     adapter = ADAPTERS[source.adapter]
     if source.adapter == "valueeval":
         found = _valueeval(recipe, source, wanted)
     else:
-        found = _table(recipe, source, adapter, wanted, counts)
+        rows = _rows(recipe, source, commits)
+        found = _table(recipe, source, rows, adapter, wanted, counts)
     for number, record in enumerate(found):
         if source.limit is not None and number >= source.limit:
             return
@@ -168,25 +204,32 @@ def _records(
         given = record["license"] or source.license or adapter.license
         if given is None:
             raise InputFileError(
-                recipe.path(source.path), f"state the licence of {record['source']}: 'license'"
+                _place(recipe, source), f"state the licence of {record['source']}: 'license'"
             )
         known = license_of(given)
         record["license"] = known.name if known else given
         yield record
 
 
+def _rows(recipe: TextsRecipe, source: SourceSpec, commits: Mapping[str, str]) -> Iterator[Row]:
+    if source.hub is not None:
+        commit = commits.get(source.reference, source.revision)
+        return dataset_rows(source.hub, commit, source.config, source.split)
+    return rows_of(open_source(recipe.path(str(source.path)), "vidb").files)
+
+
 def _table(
     recipe: TextsRecipe,
     source: SourceSpec,
+    rows: Iterator[Row],
     adapter: Adapter,
     wanted: Wanted,
     counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
-    opened = open_source(recipe.path(source.path), "vidb")
     only = recipe.theories[0] if len(recipe.theories) == 1 else None
     mapping: dict[str, str] = {}
     current: Path | None = None
-    for row in rows_of(opened.files):
+    for row in rows:
         if row.file != current:
             current = row.file
             mapping = column_map(row, adapter.columns, ["text"], source.columns, "columns")
@@ -347,7 +390,7 @@ def _valueeval(recipe: TextsRecipe, source: SourceSpec, wanted: Wanted) -> Itera
 
     A label whose child the theory does not have counts for the value itself.
     """
-    texts_file = recipe.path(source.path)
+    texts_file = recipe.path(str(source.path))
     labels_file = recipe.path(str(source.labels))
     labels: dict[str, Mapping[str, Any]] = {}
     columns: dict[str, tuple[str, str]] = {}

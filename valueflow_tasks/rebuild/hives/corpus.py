@@ -22,7 +22,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import load_queries
-from valueflow.hub_assets.inputs.value_anchors import ValueAnchor, coverage, read_anchors
+from valueflow.hub_assets.inputs.value_anchors import ValueAnchor, coverage
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.survey.questions import load_opinions
@@ -32,7 +32,8 @@ from valueflow.rebuild.database.curate import representatives
 from valueflow.rebuild.database.folder import finish, finished, hash_of, read_lines, write_lines
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.recipe import fingerprint
-from valueflow.rebuild.database.stages import import_stage
+from valueflow.rebuild.database.running.stages import import_stage
+from valueflow.rebuild.hives.anchors import recipe_anchors
 from valueflow.rebuild.hives.recipe import HivesRecipe
 from valueflow.scorers.database.embedding.labels import LabelTable, label_table
 
@@ -44,7 +45,6 @@ __all__ = [
     "check_trainable",
     "corpus_notes",
     "read_corpus",
-    "recipe_anchors",
     "rows_of_recipe",
 ]
 
@@ -124,7 +124,7 @@ def build_corpus(recipe: HivesRecipe, folder: Path, budget: Budget) -> dict[str,
         categorize(recipe, folder, budget)
         parts.append(hash_of(folder / "categorize" / "rows.jsonl"))
     part = folder / "corpus" / "rows.jsonl"
-    anchors = recipe_anchors(recipe)
+    anchors = recipe_anchors(recipe, folder)
     apart = _apart(recipe)
     mark = fingerprint(
         recipe.corpus, recipe.seed, parts, sorted(apart), [str(a) for a in anchors], CORPUS_VERSION
@@ -189,17 +189,6 @@ def corpus_notes(folder: Path) -> list[str]:
         if names:
             notes.append(f"values that no {kind} anchor reaches: {', '.join(names)}")
     return notes
-
-
-def recipe_anchors(recipe: HivesRecipe) -> list[ValueAnchor]:
-    """The individual and the theory anchors of a recipe, those that tie a theory of its own."""
-    spec = recipe.anchors
-    found = [
-        *read_anchors("individual", recipe.path(spec.individual) if spec.individual else None),
-        *read_anchors("theory", recipe.path(spec.theory) if spec.theory else None),
-    ]
-    theories = {value.theory for value in recipe.wanted()}
-    return [a for a in found if theories & {name.partition(":")[0] for name in a.nodes}]
 
 
 def check_trainable(rows: Sequence[Row], place: Path) -> None:

@@ -6,9 +6,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.rebuild.database.recipe import CategorizeSpec, TextsRecipe, parsed_recipe
+from valueflow.rebuild.database.recipe import (
+    CategorizeSpec,
+    JudgeSpec,
+    TextsRecipe,
+    parsed_recipe,
+)
 
 __all__ = [
+    "AnchorBuildSpec",
     "AnchorSpec",
     "CorpusSpec",
     "HivesRecipe",
@@ -51,11 +57,50 @@ class CorpusSpec(_Part):
         return self
 
 
+class AnchorBuildSpec(_Part):
+    """How anchors are made by judges: each proposes `instances` and `concepts` of every value, and
+    all of them then vote on every candidate as on a database's texts (`CategorizeSpec`). `license`
+    is that of what they write."""
+
+    judges: tuple[JudgeSpec, ...] = Field(min_length=1)
+    license: str
+    instances: int = Field(default=6, ge=0)
+    concepts: int = Field(default=6, ge=0)
+    near_duplicates: float = Field(default=0.8, gt=0, le=1)
+    accept_votes: int = Field(default=5, ge=1)
+    accept_lead: int = Field(default=2, ge=1)
+    texts_per_prompt: int = Field(default=8, ge=1, le=100)
+    attempts: int = Field(default=3, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "AnchorBuildSpec":
+        self.categorize()
+        if not self.instances and not self.concepts:
+            raise ValueError("nothing would be proposed: give 'instances' or 'concepts' a number")
+        return self
+
+    def categorize(self) -> CategorizeSpec:
+        """The panel's work on candidates."""
+        shared = {"judges", "accept_votes", "accept_lead", "texts_per_prompt", "attempts"}
+        return CategorizeSpec(**{name: getattr(self, name) for name in shared})
+
+    def panel(self) -> list[JudgeSpec]:
+        return self.categorize().panel()
+
+
 class AnchorSpec(_Part):
-    """Tables of individual and of theory anchors; the embedded ones where not given."""
+    """Tables of individual and of theory anchors; the embedded ones where not given; or `build`,
+    by which judges make them."""
 
     individual: str | None = None
     theory: str | None = None
+    build: AnchorBuildSpec | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "AnchorSpec":
+        if self.build is not None and (self.individual or self.theory):
+            raise ValueError("either name tables of anchors, or 'build' them")
+        return self
 
 
 class StageSpec(_Part):
@@ -89,7 +134,8 @@ class TrainSpec(_Part):
     `base`: a sentence-transformers model, by folder or name on the Hub, at `revision`. `mode`:
     `full` trains all weights, `lora` adapters that are merged in the end, `head` a projection on
     the base's frozen and cached vectors. `stage2` ties theories together by anchors;
-    None leaves it out. `weights` of the three losses of stage 2: hierarchical, individual, theory.
+    None leaves it out. `ranking` and `apart` are weights of two terms of the loss `graded`.
+    `weights` of the three losses of stage 2: hierarchical, individual, theory.
     `precision`: `auto` is bf16 where the device has it, else fp32. `mean_cosine_limit`: above it
     for `patience` looks in a row (a look every `look_every` steps), training stops. `arguments`
     are handed on to `SentenceTransformerTrainingArguments` as they are.
@@ -99,6 +145,8 @@ class TrainSpec(_Part):
     revision: str | None = None
     mode: Literal["full", "lora", "head"] = "full"
     loss: LossName = "graded"
+    ranking: float = Field(default=0.0, ge=0)
+    apart: float = Field(default=0.0, ge=0)
     max_seq_length: int = Field(default=256, ge=8)
     prompt: str | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

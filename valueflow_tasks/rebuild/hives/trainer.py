@@ -92,7 +92,7 @@ def loss_of(model: Any, spec: TrainSpec, stage: StageSpec, table: RowTable) -> R
     if spec.loss == "level-by-level":
         hierarchical = LevelByLevel(model, table, stage.temperature)
     else:
-        hierarchical = GradedContrast(model, table, stage.temperature)
+        hierarchical = GradedContrast(model, table, stage.temperature, spec.ranking, spec.apart)
     if not bool((table.kind > 0).any()):
         return hierarchical
     first, second, third = spec.weights

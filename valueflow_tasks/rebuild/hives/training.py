@@ -35,7 +35,8 @@ from valueflow.hub_assets.inputs.value_anchors import ValueAnchor
 from valueflow.hub_assets.lazy import need
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.rebuild.database.recipe import fingerprint
-from valueflow.rebuild.hives.corpus import Corpus, read_corpus, recipe_anchors
+from valueflow.rebuild.hives.anchors import recipe_anchors
+from valueflow.rebuild.hives.corpus import Corpus, read_corpus
 from valueflow.rebuild.hives.recipe import HivesRecipe, StageSpec, TrainSpec
 from valueflow.rebuild.hives.samplers import RowDealer, row_dealer
 from valueflow.scorers.database.embedding.hives import (
@@ -108,7 +109,7 @@ def train(recipe: HivesRecipe, folder: Path, say: Say = lambda _: None) -> Hives
     corpus = whole.of("train")
     device = None if recipe.train.device == "auto" else recipe.train.device
     base = load(_base_name(recipe), device=device)
-    anchors = recipe_anchors(recipe)
+    anchors = recipe_anchors(recipe, folder)
     stages = _stages(recipe, whole, base, anchors)
     target = folder / "model"
     mark = stages[-1].mark

@@ -40,7 +40,7 @@ TITLES = {
     "default": "default",
     "profile": "profile",
     "modular_pluralism": "modular pluralism",
-    "baseline": "group-blind majority",
+    "baseline": "group-blind majority (oracle)",
     "baseline_others": "majority of the other groups",
 }
 

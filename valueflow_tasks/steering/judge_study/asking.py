@@ -12,6 +12,7 @@ from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.registry.loading import Value
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import SampleSettings, SpendingSettings
+from valueflow.scorers.database.embedding.kept import nearness
 from valueflow.scorers.judge.asking import (
     RANKING,
     RATING,
@@ -184,6 +185,7 @@ async def _windows(
         without_logprobs=set(),
         # Every judge sees the same windows, so that nothing is learnt of one for the next.
         running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),
+        nearness=nearness,
         wording=wording,
     )
     return (await judge_response(response, [value]))[0]["windows"]

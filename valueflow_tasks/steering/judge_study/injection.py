@@ -35,6 +35,7 @@ from valueflow.hub_assets.settings import (
     read_sample,
     with_options,
 )
+from valueflow.scorers.database.embedding.kept import nearness
 from valueflow.scorers.intensity_scorer import intensity_score
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.panel import graders_of_run
@@ -124,7 +125,7 @@ def injection_scores(*, options: Mapping[str, Any]) -> Scorer:
     Args:
         options: `max_judge_calls`, `max_cost` and `prices`.
     """
-    judging = Judging(graders_of_run, spending=read_options(SpendingSettings, options))
+    judging = Judging(graders_of_run, nearness, spending=read_options(SpendingSettings, options))
 
     async def score(state: TaskState, target: Target) -> Score:
         text = str(state.metadata["response"])

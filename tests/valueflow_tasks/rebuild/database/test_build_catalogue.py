@@ -121,6 +121,20 @@ def test_the_same_table_is_packaged_with_the_option(built: Path, tmp_path: Path)
     assert check_folder(tmp_path / "b") == []
 
 
+def test_push_and_review_check_the_catalogue(built: Path, tmp_path: Path) -> None:
+    other = yaml.safe_load((built / "mine.yaml").read_text())
+    other["theories"]["family"]["nodes"]["justice"]["clause"] = "another clause"
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(other))
+    push = ["push", "vidb", str(built / "b" / "vidb"), "--repo", "a/b", "--tag", "v1"]
+    push += ["--dry-run", "--offline", "--simulated", "--catalogue"]
+    review = ["review", str(built / "b"), "--agreement", "--catalogue"]
+    for command in (push, review):
+        invoke(*command, built / "mine.yaml")
+        refused = CliRunner().invoke(main, [*command, str(tmp_path / "other.yaml")])
+        assert refused.exit_code == 1
+        assert "other.yaml" in refused.output
+
+
 def test_ratings_of_one_are_no_ratings_of_the_other(built: Path, tmp_path: Path) -> None:
     invoke("build", "vidb", built / "recipe.yaml", "-o", tmp_path / "b")
     folder = tmp_path / "b" / "vidb" / "data" / "family" / "justice"

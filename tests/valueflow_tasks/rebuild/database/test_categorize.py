@@ -19,7 +19,7 @@ from valueflow.rebuild.database.folder import read_lines
 from valueflow.rebuild.database.judging import Budget, BudgetSpent
 from valueflow.rebuild.database.planning.estimate import estimate
 from valueflow.rebuild.database.recipe import Recipe, read_recipe
-from valueflow.rebuild.database.stages import Run, run_stage
+from valueflow.rebuild.database.running.stages import Run, run_stage
 from valueflow.scorers.judge.calls.store import read_store
 
 PVQ = load_registry().theories["pvq"]

@@ -17,7 +17,7 @@ from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.hives import encoding
 from valueflow.rebuild.hives.corpus import build_corpus, read_corpus
-from valueflow.rebuild.hives.encoding import Encoder, encode_table, server_encoder
+from valueflow.rebuild.hives.encoding import Encoder, encode_table, model_encoder, server_encoder
 from valueflow.rebuild.hives.evaluation import check_unseen, evaluate_vectors
 from valueflow.rebuild.hives.recipe import read_hives_recipe
 from valueflow.scorers.database.embedding.neighbours import nearest
@@ -125,6 +125,16 @@ def test_a_server_gives_the_vectors_in_order_and_is_asked_again_when_busy(
     with server_encoder(url, "m", 3) as encoder:
         assert np.allclose(encoder.encode(texts), lengths(texts), atol=1e-6)
     assert told == [429, 200, 200]
+
+
+@needs_hives
+@pytest.mark.slow
+def test_a_pool_of_processes_gives_the_vectors_of_one(tmp_path: Path) -> None:
+    model = str(make_tiny(tmp_path / "tiny"))
+    texts = [f"keep the promise {word}" for word in ("a", "friend", "always", "law", "risk")]
+    with model_encoder(model, ["cpu"], 2) as one, model_encoder(model, ["cpu", "cpu"], 2) as two:
+        assert one.sha256 == two.sha256
+        assert np.allclose(one.encode(texts), two.encode(texts), atol=1e-6)
 
 
 def test_the_nearest_come_first_and_vectors_of_two_models_are_refused() -> None:

@@ -102,7 +102,7 @@ def flag_value(recipe: Recipe, folder: Path, value: Value, budget: Budget) -> di
                         yield _question(recipe, value, row, seat, judge)
 
             total = len(asked) * len(judges)
-            ask_all(questions(), total, store, recipe, budget, f"flag {value.name}")
+            ask_all(questions(), total, store, recipe, budget, f"flag {key_of(value)}")
             for row in asked:
                 keys = [_key(row, seat) for seat in range(len(judges))]
                 votes[row["id"]] = [store.rows[key]["answer"] for key in keys]

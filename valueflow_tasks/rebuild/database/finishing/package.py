@@ -7,11 +7,14 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.registry.loading import Value
+from valueflow.hub_assets.vidb.schema import split_hash_of
 from valueflow.rebuild.database.finishing.flag import flag_mark
+from valueflow.rebuild.database.finishing.provenance import dated, provenance_of
 from valueflow.rebuild.database.folder import (
     check_scaled,
     finished,
     flag_reasons,
+    hash_of,
     scored_rows,
     stage_file,
     write_lines,
@@ -20,6 +23,10 @@ from valueflow.rebuild.database.recipe import Recipe, key_of
 from valueflow.rebuild.database.review.ratings import Rating, gather_ratings, review_told
 
 __all__ = ["merged_score", "package_rows"]
+
+SIMULATED_NOTE = (
+    "a simulated judge had a hand in this: card and manifest say so, and a push needs --simulated"
+)
 
 
 def merged_score(
@@ -39,13 +46,14 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
     database `vidb`.
 
     Returns:
-        Counts: rows, rated and filtered rows, flagged rows that nobody has rated; and notes.
+        Counts: rows, rated and filtered rows, rated rows that are not `filtered` since they are
+        held out, flagged rows that nobody has rated; and notes.
 
     Raises:
         ValueflowError: an earlier stage is not there, or was made from another recipe or other
             rows; no value has a row; or the rows break the schema.
     """
-    from valueflow.hub_assets.publish.package import package_table
+    from valueflow.hub_assets.publish.package import held_out_hashes, package_table
 
     spec = recipe.review
     scored = {value: _current(recipe, folder, value) for value in values}
@@ -59,8 +67,10 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
     keys = {(row["id"], key_of(value)) for value, found in scored.items() for row in found}
     file = recipe.path(spec.ratings) if spec.ratings else None
     gathered = gather_ratings(file, folder, keys, recipe.registry)
+    held_out = recipe.path(recipe.package.held_out) if recipe.package.held_out else None
+    held = held_out_hashes(held_out) if held_out is not None else frozenset()
     rows: list[dict[str, Any]] = []
-    rated = filtered = unreviewed = 0
+    rated = filtered = unreviewed = kept_for_tests = 0
     for value in values:
         marks = flag_reasons(folder, value)
         for row in scored.pop(value):
@@ -71,14 +81,19 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
                 rated += 1
                 apart = abs(rating.mean - row["intensity"])
                 if apart <= spec.agree_within and rating.mean * row["intensity"] >= 0:
-                    row["filtered"] = "true"
-                    filtered += 1
+                    if split_hash_of(row["text"]) in held:
+                        kept_for_tests += 1
+                    else:
+                        row["filtered"] = "true"
+                        filtered += 1
                 row["intensity"], row["intensity_se"] = merged_score(
                     row["intensity"], row["intensity_se"], rating, spec.weight
                 )
             for dropped in ("id", "votes"):
                 del row[dropped]
             rows.append(row)
+    left = [value for value in values if key_of(value) not in left_out]
+    made = provenance_of(recipe, folder, left)
     told = review_told(gathered, folder, spec.weight, recipe.categorize.human is not None)
     with tempfile.TemporaryDirectory() as temporary:
         table = Path(temporary) / "rows.jsonl"
@@ -86,9 +101,10 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
         packaged = package_table(
             table,
             folder / "vidb",
-            held_out=recipe.path(recipe.package.held_out) if recipe.package.held_out else None,
+            held_out=held_out,
             notes=recipe.path(recipe.package.notes) if recipe.package.notes else None,
             construction=_construction(recipe) | told,
+            provenance=dated(made, folder, hash_of(table)),
             leave_out_restricted=recipe.package.leave_out_restricted,
             overwrite=True,
             registry=recipe.registry,
@@ -98,10 +114,12 @@ def package_rows(recipe: Recipe, folder: Path, values: Sequence[Value]) -> dict[
         "rated": rated,
         "reviewers": len(gathered.reviewers),
         "filtered": filtered,
+        "rated_and_held_out": kept_for_tests,
         "flagged_and_not_rated": unreviewed,
         "values_left_out": len(left_out),
         "notes": [
             *([f"left out, since they have no scale: {', '.join(left_out)}"] if left_out else []),
+            *([SIMULATED_NOTE] if made["simulated"] else []),
             *gathered.notes,
             *packaged.notes,
         ],

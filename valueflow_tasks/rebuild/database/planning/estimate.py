@@ -17,7 +17,7 @@ from valueflow.rebuild.database.categorize.stage import (
     value_step,
     value_units,
 )
-from valueflow.rebuild.database.folder import read_lines, stage_file
+from valueflow.rebuild.database.folder import commits_of, read_lines, stage_file
 from valueflow.rebuild.database.rank import expected_windows
 from valueflow.rebuild.database.recipe import Recipe, key_of
 from valueflow.rebuild.database.sources import import_texts
@@ -86,7 +86,7 @@ def estimate(recipe: Recipe, folder: Path) -> list[Estimate]:
     if texts_file.is_file():
         texts = list(read_lines(texts_file, "import"))
     else:
-        texts = import_texts(recipe)[0]
+        texts = import_texts(recipe, commits_of(folder))[0]
     theories = recipe.registry.theories
     found: list[Estimate] = []
     if recipe.categorize.panel():

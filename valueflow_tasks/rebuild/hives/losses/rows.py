@@ -38,6 +38,7 @@ class BatchLabels:
         ancestors: row a, column n: whether node n is node a or above it, shape (m, m).
         levels: level of each node, shape (m,), from 1.
         theories: number of each node's theory, shape (m,).
+        values: which nodes are the values that are scored, shape (m,).
     """
 
     kind: Tensor
@@ -46,6 +47,7 @@ class BatchLabels:
     ancestors: Tensor
     levels: Tensor
     theories: Tensor
+    values: Tensor
 
     @property
     def closure(self) -> Tensor:
@@ -65,6 +67,7 @@ class BatchLabels:
             self.ancestors,
             self.levels,
             self.theories,
+            self.values,
         )
 
 
@@ -72,7 +75,8 @@ class RowTable(nn.Module):
     """Labels by number of row, as buffers, so that they go where the loss goes and are not saved.
 
     Args:
-        kind, own, directions, ancestors, levels, theories: as in `BatchLabels`, of all rows.
+        kind, own, directions, ancestors, levels, theories, values: as in `BatchLabels`, of all
+            rows.
     """
 
     kind: Tensor
@@ -81,6 +85,7 @@ class RowTable(nn.Module):
     ancestors: Tensor
     levels: Tensor
     theories: Tensor
+    values: Tensor
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class RowTable(nn.Module):
         ancestors: Tensor,
         levels: Tensor,
         theories: Tensor,
+        values: Tensor,
     ) -> None:
         super().__init__()
         self.register_buffer("kind", kind.to(torch.int8), persistent=False)
@@ -98,6 +104,7 @@ class RowTable(nn.Module):
         self.register_buffer("ancestors", ancestors.float(), persistent=False)
         self.register_buffer("levels", levels, persistent=False)
         self.register_buffer("theories", theories, persistent=False)
+        self.register_buffer("values", values, persistent=False)
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -112,6 +119,7 @@ class RowTable(nn.Module):
             self.ancestors,
             self.levels,
             self.theories,
+            self.values,
         )
 
 
@@ -137,7 +145,16 @@ def row_table(corpus: Corpus, anchors: Sequence[ValueAnchor] = ()) -> RowTable:
     ancestors = torch.from_numpy(block_diag(*blocks)).float()
     levels = [level_of(r, node) for r in theories.values() for node in r.nodes.values()]
     numbers = [n for n, record in enumerate(theories.values()) for _ in record.nodes]
-    return RowTable(kind, own, directions, ancestors, torch.tensor(levels), torch.tensor(numbers))
+    values = [node.kind == "value" for r in theories.values() for node in r.nodes.values()]
+    return RowTable(
+        kind,
+        own,
+        directions,
+        ancestors,
+        torch.tensor(levels),
+        torch.tensor(numbers),
+        torch.tensor(values),
+    )
 
 
 class RowLoss(nn.Module):

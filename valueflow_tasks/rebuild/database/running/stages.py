@@ -16,11 +16,13 @@ from valueflow.rebuild.database.curate import curated
 from valueflow.rebuild.database.finishing.flag import flag_value, write_queue
 from valueflow.rebuild.database.finishing.package import package_rows
 from valueflow.rebuild.database.folder import (
+    commits_of,
     curated_values,
     finish,
     finished,
     hash_of,
     keep_catalogue,
+    keep_commits,
     read_lines,
     stage_file,
     support,
@@ -30,7 +32,7 @@ from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.database.rank import fit_value, rank_value, scale_value
 from valueflow.rebuild.database.recipe import Recipe, TextsRecipe, fingerprint, key_of
 from valueflow.rebuild.database.review.directions import direction_notes
-from valueflow.rebuild.database.sources import import_texts
+from valueflow.rebuild.database.sources import hub_commits, import_texts
 from valueflow.scorers.judge.calls.store import read_store
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "merge",
     "run_stage",
     "share_of",
+    "stage_of_value",
 ]
 
 SHARED_STAGES = ("import", "categorize", "curate")
@@ -98,7 +101,9 @@ def run_stage(run: Run, stage: str) -> None:
         run.say(_told(stage, package_rows(run.recipe, run.folder, values)))
     else:
         for value in share_of(run):
-            run.say(_told(f"{stage} {value.theory}:{value.name}", _of_value(run, stage, value)))
+            run.say(
+                _told(f"{stage} {value.theory}:{value.name}", stage_of_value(run, stage, value))
+            )
         if stage == "flag" and run.whole:
             queued = write_queue(run.folder, share_of(run))
             told = f"flag: {queued:,} rows for review in {run.folder / 'flag' / 'queue.csv'}"
@@ -106,7 +111,12 @@ def run_stage(run: Run, stage: str) -> None:
             run.say(f"{told}{show}")
 
 
-def _of_value(run: Run, stage: str, value: Value) -> Mapping[str, Any]:
+def stage_of_value(run: Run, stage: str, value: Value) -> Mapping[str, Any]:
+    """Runs one of `VALUE_STAGES` for one value; returns counts.
+
+    Raises:
+        ValueflowError: an earlier stage is not there; the budget is spent; the judge failed.
+    """
     if stage == "rank":
         return rank_value(run.recipe, run.folder, value, run.budget)
     if stage == "fit":
@@ -141,20 +151,25 @@ def import_stage(recipe: TextsRecipe, folder: Path, *, nodes: bool = False) -> d
     parts = [folder / "import" / "texts.jsonl"]
     if nodes:
         parts.append(folder / "import" / "nodes.jsonl")
-    files = [
+    commits = hub_commits(recipe, commits_of(folder))
+    files: list[object] = [
         hash_of(file)
         for source in recipe.sources
         for name in (source.path, source.labels)
         if name is not None
         for file in _files(recipe.path(name))
     ]
+    if commits:
+        files.append(commits)
+        keep_commits(folder, commits)
     keep_catalogue(recipe, folder)
     mark = fingerprint(recipe.sources, [key_of(v) for v in recipe.wanted()], files)
     done = [finished(part, mark) for part in parts]
     if done[-1] is not None and None not in done:
         return done[-1]
-    texts, counted = import_texts(recipe)
-    notes = _licence_notes(texts, recipe) if isinstance(recipe, Recipe) else []
+    texts, counted = import_texts(recipe, commits)
+    notes = [f"{name} is taken at the commit {commit}" for name, commit in commits.items()]
+    notes += _licence_notes(texts, recipe) if isinstance(recipe, Recipe) else []
     counts: dict[str, Any] = {**counted, "notes": notes}
     found = [
         {"id": text["id"], "nodes": text.pop("nodes"), "group": text.pop("group")} for text in texts
@@ -333,7 +348,7 @@ def _bring(folder: Path, other: Path, value: Value) -> bool:
     theirs = stage_file(other, "scale", value, ".csv")
     if ours.is_file():
         if hash_of(ours) != hash_of(theirs):
-            raise InputFileError(theirs, f"scores {value.name} otherwise than {ours}; keep one")
+            raise InputFileError(theirs, f"scores {key_of(value)} otherwise than {ours}; keep one")
         if stage_file(folder, "flag", value, ".csv.done.json").is_file():
             return False
     for stage, suffixes in _SUFFIXES.items():
