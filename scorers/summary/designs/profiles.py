@@ -91,7 +91,7 @@ def profile_summaries(
         )
     # An average is over all profiles or it is another thing for each figure.
     overall = {
-        figure: _figure(figure, average_of(parts), joint)
+        figure: _figure(figure, average_of(parts), joint, len(parts))
         for figure, parts in collected.items()
         if len(parts) == len(summaries)
     }
@@ -205,12 +205,15 @@ def _minus(one: Part, other: Part) -> Part:
     )
 
 
-def _figure(name: str, part: Part, joint: JointCells) -> Figure:
+def _figure(name: str, part: Part, joint: JointCells, profiles: int = 1) -> Figure:
+    """A figure, or its average over some profiles."""
     found = joint.figures(*part)[0]
-    if name.startswith("sign_share") and not np.isnan(found.se):
-        # Draws that all fall on one side leave an error that they are too few to show: that of one
-        # value on the other side in one draw more.
-        return replace(found, se=max(found.se, 1 / (len(part[0]) * np.sqrt(DRAWS))))
     if name.startswith(("distance", "leak")):
         return replace(found, lower=max(found.lower, 0.0))
+    if name.startswith(("sign_share", "rank_correlation")) and not np.isnan(found.se):
+        # Draws that all order the values alike leave an error that they are too few to show: at
+        # most that of one value on the other side, or one pair the other way, in one draw more.
+        each = len(part[0]) / profiles
+        step = 1 / each if name.startswith("sign_share") else 4 / (each * (each - 1))
+        return replace(found, se=max(found.se, step / (profiles * np.sqrt(DRAWS))))
     return found
