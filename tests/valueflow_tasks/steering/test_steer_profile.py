@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from inspect_ai.model import get_model
 
 from tests.conftest import inspect_command
 from tests.study_runs import run_log
@@ -21,12 +22,13 @@ from valueflow.scorers.summary.run import RunSummary, flatten, summarize
 from valueflow.simulated.respondent import RespondentOptions, expected_intensity
 from valueflow.steering.tasks import steer_profile
 
-RESPONDENT = RespondentOptions(spread=0.5, cross=0.2)
+LAW = {"default": -1.0, "cross": 0.2, "spread": 0.5}
+RESPONDENT = RespondentOptions(**LAW)  # type: ignore[arg-type]
 ANNA = {"care-harm": 8.0, "fairness-cheating": 7.0, "loyalty-betrayal": 3.0,
-        "liberty-oppression": -4.0, "sanctity-degradation": 1.0}  # fmt: skip
-"""Authority is unknown, and sanctity too near 0 to be named."""
+        "liberty-oppression": -8.0, "sanctity-degradation": 0.0}  # fmt: skip
+"""Authority is unknown, and sanctity known to leave her cold."""
 BEA = {"care-harm": 10.0, "fairness-cheating": 10.0, "loyalty-betrayal": 6.0,
-       "liberty-oppression": -2.0}  # fmt: skip
+       "liberty-oppression": -9.0}  # fmt: skip
 """The same levels as Anna's, and other intensities."""
 
 
@@ -51,7 +53,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("profiles")
     paths = [str(write(folder, "anna", ANNA)), str(write(folder, "bea", BEA))]
     task = steer_profile(profile=paths, n_queries=10, windows=1)
-    return run_log(folder, task, spread=0.5, cross=0.2)
+    judge = get_model("valueflow/judge", memoize=False, scale=2.0)
+    return run_log(folder, task, judge=judge, **LAW)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def test_the_distance_of_each_profile_is_the_one_that_the_respondent_keeps(
         assert 0 < found.se < 1.2
         assert abs(found.value - away) < 3 * found.se
         assert profile.figures["sign_share"].value == 1
-        # Tau-b of the true means, which keep the order of what is asked but for equal levels.
+        # The true means keep the order of what is asked, but for values of one level.
         assert profile.figures["rank_correlation"].value > 0.5
         assert profile.figures["nearer"].value > 2 * profile.figures["nearer"].se
 
