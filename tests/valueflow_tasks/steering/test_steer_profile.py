@@ -52,7 +52,7 @@ def truth(known: dict[str, float]) -> dict[str, float]:
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("profiles")
     paths = [str(write(folder, "anna", ANNA)), str(write(folder, "bea", BEA))]
-    task = steer_profile(profile=paths, n_queries=10, windows=1)
+    task = steer_profile(profile=paths, n_queries=8, windows=1)
     judge = get_model("valueflow/judge", memoize=False, scale=2.0)
     return run_log(folder, task, judge=judge, **LAW)
 
@@ -102,18 +102,17 @@ def test_the_end_screen_and_the_command_show_what_was_asked_and_measured(
     log: Path, summary: RunSummary
 ) -> None:
     records = list(ScoredLog(log).records())
-    told = overview_text(overview(summary, records))  # type: ignore[arg-type]
+    found = overview(summary, records)  # type: ignore[arg-type]
+    assert [table.title for table in found.tables] == ["asked and measured", "profiles"]
+    assert [row["name"] for row in found.tables[1].numbers] == ["anna", "bea", "mean of 2"]
+    told = overview_text(found)
     row = next(line for line in told.splitlines() if line.startswith("anna care-harm"))
     assert row.split()[2:4] == ["+8.0", "+2"]
     assert "unknown" in next(x for x in told.splitlines() if x.startswith("anna authority"))
-    assert "mean of 2" in told
-    shown = CliRunner().invoke(main, ["summary", str(log), "--json"])
-    assert shown.exit_code == 0, shown.output
-    tables = json.loads(shown.stdout)
-    assert {row["profile"] for row in tables["asked and measured"]} == {"anna", "bea"}
-    assert [row["name"] for row in tables["profiles"]] == ["anna", "bea", "mean of 2"]
     rows = CliRunner().invoke(main, ["summary", str(log), "--csv"])
+    assert rows.exit_code == 0, rows.output
     assert rows.stdout.splitlines()[0].startswith("profile,value,asked")
+    assert rows.stdout.count("bea,") == 6
     assert "--json has also: profiles" in rows.stderr
 
 
@@ -127,7 +126,7 @@ def test_only_the_strongest_values_are_named_and_all_known_ones_are_scored(tmp_p
     )
     assert task.metadata is not None
     profile = task.metadata["profiles"]["anna"]
-    assert profile["targets"] == {"care-harm": 2, "fairness-cheating": 2}
+    assert profile["targets"] == {"care-harm": 2, "liberty-oppression": -2}
     (default, steered) = (sample.metadata["valueflow"] for sample in task.dataset)  # type: ignore[index]
     assert (
         {name for _, name in steered["score_on"]}
