@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from valueflow.scorers.estimate.evidence.bend import seen_through
 from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge import (
     FittedJudge,
@@ -103,6 +104,7 @@ def fits(scales: Sequence[float]) -> dict[str, Fit]:
 def log_probability(orders: Orders, fitted: FittedJudge) -> Array:
     """Log-probability (W,) of the order of each window's anchors under a judge fitted elsewhere."""
     model = fitted.model
+    orders = seen_through(orders, model.bend)
     mean, variance = fitted.errors.of(orders)
     logs, _ = mixed_anchor_log_likelihood(
         orders, model.scale, model.place_effect, mean, attenuation(model.scale, variance)

@@ -1,11 +1,14 @@
 """Judges that are sharp in their own view and disagree with the labels of single texts.
 
 Usage: python benchmarks/sharp_judges.py [--replicates 10] [--scales 0.3 1.2 3] [--data DIR]
+       python benchmarks/sharp_judges.py --anchors 2000 --size 160 --scales 1.2 --texts 4
 
 Each replicate is a run of five cells of 30 responses (spread 2, centres uniform on ±6), windows of
 six, 2% lapses, anchors from 44 or from 20,000 texts; the judge's disagreement with anchors and
-responses alike stays the same in all windows of a text.  Columns: slope and root mean square error
-of cells against the realised means, coverage of their 95% intervals; coverage of responses'
+responses alike stays the same in all windows of a text.  With 2000 anchors and 160 responses a
+cell, three windows show each anchor six times.  Columns: slope of cells, and the same without what
+chance gave it: the tilts of this run's disagreements with responses and anchors; root mean square
+error of cells against the realised means, coverage of their 95% intervals; coverage of responses'
 intervals in their cell, root mean square error, coverage from their own windows alone; scale, text
 standard deviation and lapse rate found; share of runs that the test of fit rejects at 0.01.
 With ``--data`` (or VALUEFLOW_REAL_DATA) the same of responses for windows that a real judge ranked,
@@ -39,6 +42,7 @@ from valueflow.scorers.estimate.table import WindowTable
 
 NAMES = (
     "slope",
+    "in view",
     "rmse",
     "cells in",
     "items in",
@@ -58,19 +62,25 @@ def alone_in(found: Evaluation, truth: np.ndarray) -> float:
     return float(np.mean(np.abs(own - truth) < 1.96 * errors))
 
 
-def replicate(seed: list[int], judge: Judge, anchors: int, windows: int) -> list[float]:
+def replicate(seed: list[int], judge: Judge, anchors: int, windows: int, size: int) -> list[float]:
     """One run: the figures of ``NAMES``."""
     generator = np.random.default_rng(seed)
     centres = generator.uniform(-6, 6, 5)
-    truth = cells_of_responses(generator, centres, 30, 2.0)
+    truth = cells_of_responses(generator, centres, size, 2.0)
     texts = draw_anchors(generator, judge, anchors)
-    found = evaluate(simulate(generator, judge, truth, windows, anchors=texts))
+    error = generator.normal(0, 1, truth.shape) * judge.text_sd
+    table = simulate(generator, judge, truth, windows, anchors=texts, response_error=error.ravel())
+    found = evaluate(table)
+    of_responses = np.polyfit(truth.mean(axis=1), error.mean(axis=1), 1)[0]
+    of_anchors = np.polyfit(texts.intensity, texts.error, 1)[0]
     cells = np.array([cell.intensity for cell in found.cells])
     items = np.array([item.intensity for item in found.items])
     means, flat = population_means(centres, 2.0), truth.ravel()
     model = found.judges["value"]
+    slope = float(np.polyfit(truth.mean(axis=1), cells, 1)[0])
     return [
-        float(np.polyfit(truth.mean(axis=1), cells, 1)[0]),
+        slope,
+        float(slope - of_responses + of_anchors),
         float(np.sqrt(np.mean((cells - truth.mean(axis=1)) ** 2))),
         float(np.mean([c.lower <= x <= c.upper for c, x in zip(found.cells, means, strict=True)])),
         float(np.mean([e.lower <= x <= e.upper for e, x in zip(found.items, flat, strict=True)])),
@@ -91,7 +101,11 @@ def simulated(arguments: argparse.Namespace) -> None:
         judge = Judge(scale, 0.1, text_sd, 0.02)
         runs = [
             replicate(
-                [run, anchors, round(10 * scale), round(10 * text_sd)], judge, anchors, windows
+                [run, anchors, round(10 * scale), round(10 * text_sd)],
+                judge,
+                anchors,
+                windows,
+                arguments.size,
             )
             for run in range(arguments.replicates)
         ]
@@ -129,6 +143,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[0.3, 1.2, 3.0])
     parser.add_argument("--texts", type=float, nargs="+", default=[0.0, 2.0, 4.0])
     parser.add_argument("--anchors", type=int, nargs="+", default=[44, 20_000])
+    parser.add_argument("--size", type=int, default=30)
     parser.add_argument("--data", type=Path, default=os.environ.get("VALUEFLOW_REAL_DATA"))
     arguments = parser.parse_args()
     if arguments.replicates:

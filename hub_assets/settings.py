@@ -521,6 +521,7 @@ class SampleSettings(ResponseSettings):
         queries: how many queries the run has.
         group: what sets the response's cells apart besides value and level, such as a model.
         baseline: how the default is asked, see `valueflow.solvers.wording.default_prompt`.
+        paraphrase: the wording of the persona, where the run has several.
         evaluator: how the response is measured.
     """
 
@@ -535,6 +536,7 @@ class SampleSettings(ResponseSettings):
     query_index: int = 0
     queries: int = 1
     baseline: Baseline = "first_person"
+    paraphrase: int | None = None
     evaluator: EvaluatorSettings = Field(default_factory=EvaluatorSettings)
 
     def level_of(self, value: Value) -> int:

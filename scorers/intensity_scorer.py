@@ -26,6 +26,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value,
 from inspect_ai.solver import TaskState
 
 from valueflow.hub_assets.errors import clear_scorer_errors
+from valueflow.hub_assets.inputs.chats import chat_of, in_words
 from valueflow.hub_assets.settings import (
     EXEMPLARS_KEY,
     SCORED,
@@ -218,7 +219,7 @@ def intensity(*, options: Mapping[str, Any]) -> Scorer:
         output = state.output
         answer = Answer(
             text=output.completion,
-            question=state.input_text,
+            question=in_words(chat_of(state.input), sample.registry.sentences.say),
             sample_id=str(state.sample_id),
             epoch=state.epoch,
             filtered=bool(output.choices) and output.stop_reason == "content_filter",

@@ -79,7 +79,8 @@ class ValueRecord(TypedDict):
     `group` is empty in a single study; `condition` names all targets where the response was steered
     toward another value too, and is empty or missing otherwise. With a `target_se`, `stopped` says
     why no more windows were asked for: `target`, or `disagreement` where no number of windows would
-    have reached it; None where they were used up. `running_judge` is the judge as it then stood.
+    have reached it; None where they were used up. `running_judge` is the judge as it then stood,
+    `running_judges` are those of a panel.
     """
 
     theory: str
@@ -93,6 +94,7 @@ class ValueRecord(TypedDict):
     repeated: int
     stopped: NotRequired[str | None]
     running_judge: NotRequired[dict[str, float]]
+    running_judges: NotRequired[dict[str, dict[str, float]]]
 
 
 class JudgeUsed(TypedDict):
@@ -120,7 +122,8 @@ class ResponseRecord(TypedDict):
     is known in two logs. `judge` says who judged it and how; of a panel, `judges` in it lists the
     judges. What they took stands in `judge_used`, or for each of a panel in `judges_used`.
     `versions` hold the wording and language of all that models were told, and `form` what a
-    response was asked to be.
+    response was asked to be. `paraphrase` numbers the wording of the persona, where a run has
+    several.
     """
 
     item: str
@@ -145,6 +148,7 @@ class ResponseRecord(TypedDict):
     judges_used: NotRequired[list[JudgeUsed]]
     versions: NotRequired[dict[str, str]]
     form: NotRequired[str]
+    paraphrase: NotRequired[int]
 
 
 def count_words(text: str) -> int:
@@ -330,6 +334,7 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
     Windows without a ranking are left out; they are counted where responses are counted.
     """
     for response in responses:
+        paraphrase = response.get("paraphrase")
         for record in response["values"].values():
             for window in record["windows"]:
                 if not is_judged(window):
@@ -342,5 +347,6 @@ def window_records(responses: Iterable[ResponseRecord]) -> Iterator[dict[str, An
                     "cell": record["cell"],
                     "value": record["value"],
                     "query": response["query"],
+                    **({"paraphrase": paraphrase} if paraphrase is not None else {}),
                     **{name: cell for name, cell in window.items() if name not in unused},
                 }

@@ -7,11 +7,17 @@ the sample's metadata (see `valueflow.hub_assets.settings`); the wording is in
 
 from typing import get_args
 
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+)
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import vidb_of_run
+from valueflow.hub_assets.inputs.chats import Chat, Turn, chat_of
 from valueflow.hub_assets.registry.loading import Kind, load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.settings import EXEMPLARS_KEY, SampleSettings, read_sample
@@ -24,7 +30,7 @@ from valueflow.solvers.wording import (
     user_texts_prompt,
 )
 
-__all__ = ["METHODS", "check_method", "steer_values"]
+__all__ = ["METHODS", "as_message", "check_method", "steer_values", "steered_prompt"]
 
 METHODS = ("definition", "user_texts")
 
@@ -66,12 +72,12 @@ def steer_values(
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         sample = read_sample(state.metadata)
-        prompt, texts = steered_prompt(sample, method, style, count, state.input_text, system)
-        messages: list[ChatMessage] = []
-        if prompt.system is not None:
-            messages.append(ChatMessageSystem(content=prompt.system))
-        messages.append(ChatMessageUser(content=prompt.user))
-        state.messages = messages
+        chat = chat_of(state.input)
+        prompt, texts = steered_prompt(sample, method, style, count, chat, system)
+        system_turn = [] if prompt.system is None else [Turn("system", prompt.system)]
+        state.messages = [
+            as_message(turn) for turn in (*system_turn, *prompt.history, Turn("user", prompt.user))
+        ]
         if texts:
             state.store.set(EXEMPLARS_KEY, texts)
         return await generate(state)
@@ -79,22 +85,47 @@ def steer_values(
     return solve
 
 
+def as_message(turn: Turn) -> ChatMessage:
+    """A turn of a conversation as Inspect has it."""
+    match turn.role:
+        case "system":
+            return ChatMessageSystem(content=turn.text)
+        case "assistant":
+            return ChatMessageAssistant(content=turn.text)
+    return ChatMessageUser(content=turn.text)
+
+
 def steered_prompt(
     sample: SampleSettings,
     method: str,
     style: Style,
     exemplars: int,
-    query: str,
+    chat: Chat,
     system: str = "",
+    *,
+    one_text: bool = False,
 ) -> tuple[Prompt, list[str]]:
     """The prompt of one sample, and the texts that it quotes.
 
-    The texts of several targets are pooled and shuffled; which texts are drawn depends on the run's
-    seed, the query, the value and the level alone.
+    The conversation is what is asked, the question alone or with what was said before it; with
+    `one_text` it is put into one user message. The texts of several targets are pooled and
+    shuffled; which texts are drawn depends on the run's seed, the query, the value and the level
+    alone.
     """
     registry = sample.registry
     seed = sample.evaluator.seed
-    form = Form(sample.word_limit, sample.form, style, sample.baseline, system, registry)
+    query = chat[-1].text
+    form = Form(
+        sample.word_limit,
+        sample.form,
+        style,
+        sample.baseline,
+        system,
+        registry,
+        before=chat[:-1],
+        one_text=one_text,
+        paraphrase=sample.paraphrase or 1,
+    )
     kinds: tuple[Kind, ...] = ("value", "child")
     targets = [
         (registry.value(name, theory, kinds), registry.level(level))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from valueflow.hub_assets.inputs.chats import Chat, told
 from valueflow.hub_assets.registry.loading import Level, Registry, Value, load_registry
 from valueflow.hub_assets.settings import Baseline
 
@@ -36,15 +37,27 @@ Style = Literal["system", "user", "base"]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is given: an optional system message and a user message."""
+    """What a model is given: an optional system message and a user message.
+
+    Attributes:
+        system: the system message; None where there is none.
+        user: the last message.
+        history: what user and assistant said before it.
+    """
 
     system: str | None
     user: str
+    history: Chat = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All messages in order, the system's first, empty where there is none."""
+        return (self.system or "", *(turn.text for turn in self.history), self.user)
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of an answer, the same in all conditions of a run.
+    """The form of an answer, the same in all conditions of a run, and what comes before a question.
 
     Attributes:
         words: most words that it may have.
@@ -52,6 +65,10 @@ class Form:
         style: where the persona stands; `base` gives a text to be continued.
         baseline: how the default is asked, see `default_prompt`.
         system: a system prompt of the user's own, which stands before the persona.
+        before: the messages before the question, in a conversation; what its system says stands
+            after the user's own system prompt.
+        one_text: whether a conversation is given as one user message.
+        paraphrase: the wording of a persona of one value, 1 for the usual one.
         registry: the run's catalogue, which holds the sentences; the installation's where None.
     """
 
@@ -61,11 +78,17 @@ class Form:
     baseline: Baseline = "first_person"
     system: str = ""
     registry: Registry | None = None
+    before: Chat = ()
+    one_text: bool = False
+    paraphrase: int = 1
 
     def say(self, name: str, **parts: object) -> str:
-        """A sentence of steering in the run's language."""
+        """A sentence of steering in the run's language; the persona's in its wording."""
         registry = self.registry or load_registry()
-        return registry.sentences.say(f"steering.{name}", **parts)
+        section = "steering"
+        if name == "persona" and self.paraphrase > 1:
+            section = f"paraphrase_{self.paraphrase}"
+        return registry.sentences.say(f"{section}.{name}", **parts)
 
 
 def parts_of(value: Value) -> dict[str, str]:
@@ -86,11 +109,18 @@ def parts_of(value: Value) -> dict[str, str]:
     }
 
 
-def clause_sentence(value: Value, level: Level, registry: Registry | None = None) -> str:
+def clause_sentence(
+    value: Value, level: Level, registry: Registry | None = None, *, paraphrase: int = 1
+) -> str:
     """The sentence that states the stance, for instance `You are strongly against this value.`
 
     A value of several parts is taken part by part (`Value.object`), at all levels alike: who
     rejects it rejects each of them, and the levels differ in nothing else.
+
+    Args:
+        value, level: the target.
+        registry: the run's catalogue; the installation's where None.
+        paraphrase: the wording of the persona, 1 for the usual one.
 
     Raises:
         ValueError: level 0 has no sentence, and an ancestor has no steering clause.
@@ -99,25 +129,37 @@ def clause_sentence(value: Value, level: Level, registry: Registry | None = None
         raise ValueError(f"{value.name} at level {level.level} has no persona sentence")
     say = (registry or load_registry()).sentences.say
     thing = value.object or say("steering.object")
-    return say("steering.stance", phrase=level.phrase, object=thing, **parts_of(value))
+    section, phrase = "steering", level.phrase
+    if paraphrase > 1:
+        section = f"paraphrase_{paraphrase}"
+        phrase = say(f"{section}.phrase_{level.level:+d}")
+    return say(f"{section}.stance", phrase=phrase, object=thing, **parts_of(value))
 
 
 def target_sentence(
-    value: Value, level: Level, registry: Registry | None = None, *, line: bool = False
+    value: Value,
+    level: Level,
+    registry: Registry | None = None,
+    *,
+    line: bool = False,
+    paraphrase: int = 1,
 ) -> str:
     """What a persona says of one target: the value's meaning, and the stance.
 
     Args:
         value, level: the target.
         registry: the run's catalogue; the installation's where None.
-        line: whether it is one of several.
+        line: whether it is one of several, which have the usual wording alone.
+        paraphrase: the wording of the persona, 1 for the usual one.
 
     Raises:
         ValueError: see `clause_sentence`.
     """
     say = (registry or load_registry()).sentences.say
-    stance = clause_sentence(value, level, registry)
-    return say(f"steering.target{'_line' if line else ''}", stance=stance, **parts_of(value))
+    stance = clause_sentence(value, level, registry, paraphrase=paraphrase)
+    section = "steering" if paraphrase == 1 else f"paraphrase_{paraphrase}"
+    name = f"{section}.target{'_line' if line else ''}"
+    return say(name, stance=stance, **parts_of(value))
 
 
 def default_prompt(query: str, form: Form) -> Prompt:
@@ -144,8 +186,8 @@ def definition_prompt(query: str, targets: Sequence[tuple[Value, Level]], form: 
     if not active:
         return default_prompt(query, form)
     if len(active) == 1:
-        told = target_sentence(*active[0], form.registry)
-        persona = form.say("persona", target=told)
+        target = target_sentence(*active[0], form.registry, paraphrase=form.paraphrase)
+        persona = form.say("persona", target=target)
     else:
         lines = [target_sentence(*target, form.registry, line=True) for target in active]
         persona = form.say("personas", targets="\n".join(lines))
@@ -170,14 +212,21 @@ def _assemble(persona: str, query: str, form: Form) -> Prompt:
     plain = "_plain" if not persona and form.baseline == "plain" else ""
     shape = "_sentence" if form.shape == "sentence" else ""
     asked = form.say(f"form{plain}{shape}", words=form.words)
-    persona = "\n\n".join(part for part in (form.system, persona) if part)
-    if form.style == "base":
+    said = [turn.text for turn in form.before if turn.role == "system"]
+    persona = "\n\n".join(part for part in (form.system, *said, persona) if part)
+    history = tuple(turn for turn in form.before if turn.role != "system")
+    if form.style == "base" or (form.one_text and history):
+        say = (form.registry or load_registry()).sentences.say
+        earlier = [told(turn, say) for turn in history]
         question = form.say("base_question", query=query)
-        parts = [persona, question, asked, form.say("base_answer")]
+        answer = form.say("base_answer") if form.style == "base" else ""
+        parts = [persona, *earlier, question, asked, answer]
         return Prompt(None, "\n\n".join(part for part in parts if part))
     user = f"{query}\n\n{asked}"
-    if not persona:
-        return Prompt(None, user)
-    if form.style == "user":
-        return Prompt(None, f"{persona}\n\n{user}")
-    return Prompt(persona, user)
+    if persona and form.style == "user":
+        if not history:
+            return Prompt(None, f"{persona}\n\n{user}")
+        # Where a model without system messages would read one: before all that is said.
+        first = history[0]._replace(text=f"{persona}\n\n{history[0].text}")
+        return Prompt(None, user, (first, *history[1:]))
+    return Prompt(persona or None, user, history)

@@ -1,11 +1,14 @@
 """The local Hub server of the tests, with the write side: create, upload, commit, tag.
 
+Repositories are datasets or models, one name for one of them.
+
     with WritableHub() as hub:
         hub.fails["commit"] = 500  # this step fails until the entry is taken out
 
 Steps that can fail: `create`, `validate-yaml`, `preupload`, `batch`, `upload`, `verify`, `commit`,
 `tag`, `refs`. A fault is an HTTP status, `CUT`: the connection ends within the request, or
 `CUT_AFTER`: it is carried out and the answer is lost.
+`cut_uploads` holds the SHA-256 of files whose upload alone is cut.
 Tokens: `WRITER` may write, `READER` may not, any other is unknown.
 """
 
@@ -38,8 +41,10 @@ class WritableHub(HubServer):
         self.tags: dict[str, dict[str, str]] = {}
         self.proposed: dict[str, Files] = {}
         self.private: set[str] = set()
+        self.types: dict[str, str] = {}
         self.objects: dict[str, bytes] = {}
         self.fails: dict[str, int] = {}
+        self.cut_uploads: set[str] = set()
         self.steps: list[str] = []
         super().__init__(self.repositories)
 
@@ -47,19 +52,31 @@ class WritableHub(HubServer):
         """What a repository holds at a revision."""
         return self.repositories[repo][revision]
 
-    def keep(self, repo: str, files: Files) -> str:
+    def keep(self, repo: str, files: Files, repo_type: str = "dataset") -> str:
         """Makes a set of files the newest of a repository, and gives its commit."""
         commit = commit_of(files)
+        self.types.setdefault(repo, repo_type)
         self.repositories.setdefault(repo, {}).update({"main": files, commit: files})
         return commit
 
     def answer(self, method: str, path: str, body: bytes, token: str) -> Answer | None:
         """Status, headers and body of the answer; None where the connection is cut."""
-        parts = [unquote(part) for part in urlsplit(path).path.strip("/").split("/")]
-        query = parse_qs(urlsplit(path).query)
+        path, query = urlsplit(path).path, parse_qs(urlsplit(path).query)
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        # One collection holds repositories of both types, under the paths of datasets.
+        wanted = "dataset"
+        if parts[:2] == ["api", "models"]:
+            wanted, parts = "model", ["api", "datasets", *parts[2:]]
+            path = path.replace("/models/", "/datasets/", 1)
+        elif parts[2:3] in (["resolve"], ["info"]):
+            wanted, parts, path = "model", ["datasets", *parts], f"/datasets{path}"
+        if "datasets" in parts[:2]:
+            repo = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3]).removesuffix(".git")
+            if self.types.get(repo, wanted) != wanted:
+                return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
         step, act = self._step(method, parts)
         if act is None:
-            return self._read(urlsplit(path).path, parts, query, token)
+            return self._read(path, parts, query, token)
         self.steps.append(step)
         fault = self.fails.get(step)
         if fault == CUT:
@@ -96,11 +113,6 @@ class WritableHub(HubServer):
         return "", None
 
     def _read(self, path: str, parts: list[str], query: dict[str, list[str]], token: str) -> Answer:
-        # Models are served from among the datasets.
-        if parts[:2] == ["api", "models"]:
-            path, parts = path.replace("/models/", "/datasets/", 1), ["api", "datasets", *parts[2:]]
-        elif parts[2:3] == ["resolve"]:
-            path, parts = f"/datasets{path}", ["datasets", *parts]
         repo = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3])
         if repo in self.private and token not in (WRITER, READER):
             return 401, {"X-Error-Code": "RepoNotFound"}, b"{}"
@@ -138,13 +150,15 @@ class WritableHub(HubServer):
     def _create(self, body: bytes, query: object) -> Answer:
         asked = json.loads(body)
         repo = f"{asked['organization']}/{asked['name']}"
-        assert asked["type"] == "dataset"
         if repo in self.repositories:
             return 409, {}, b'{"error": "there already"}'
-        self.keep(repo, {".gitattributes": b"*.parquet filter=lfs\n"})
+        self.keep(repo, {".gitattributes": b"*.parquet filter=lfs\n"}, asked.get("type", "model"))
         if asked.get("private") or asked.get("visibility") == "private":
             self.private.add(repo)
-        return _json({"url": f"{self.endpoint}/datasets/{repo}", "id": repo})
+        return _json({"url": f"{self.endpoint}/{self._page(repo)}", "id": repo})
+
+    def _page(self, repo: str) -> str:
+        return repo if self.types[repo] == "model" else f"datasets/{repo}"
 
     def _refs(self, repo: str) -> Answer:
         if repo not in self.repositories:
@@ -162,7 +176,7 @@ class WritableHub(HubServer):
         modes = []
         for file in json.loads(body)["files"]:
             path = file["path"]
-            mode = "lfs" if path.endswith((".parquet", ".png")) else "regular"
+            mode = "lfs" if path.endswith((".parquet", ".png", ".safetensors")) else "regular"
             oid = None
             if path in there:
                 content = there[path]
@@ -212,10 +226,10 @@ class WritableHub(HubServer):
                 case other:
                     raise AssertionError(other)
         answer = {"success": True, "commitOid": commit_of(files)}
-        answer["commitUrl"] = f"{self.endpoint}/datasets/{repo}/commit/{answer['commitOid']}"
+        answer["commitUrl"] = f"{self.endpoint}/{self._page(repo)}/commit/{answer['commitOid']}"
         if query.get("create_pr"):
             self.proposed[repo] = files
-            answer["pullRequestUrl"] = f"{self.endpoint}/datasets/{repo}/discussions/1"
+            answer["pullRequestUrl"] = f"{self.endpoint}/{self._page(repo)}/discussions/1"
         else:
             self.keep(repo, files)
         return _json(answer)
@@ -239,7 +253,9 @@ class WritableHub(HubServer):
             def _serve(self) -> None:
                 hub.requests.append(f"{self.command} {self.path}")
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                if self.command == "PUT" and hub.fails.get("upload") == CUT:
+                oid = urlsplit(self.path).path.rpartition("/")[2]
+                cut = hub.fails.get("upload") == CUT or oid in hub.cut_uploads
+                if self.command == "PUT" and cut:
                     hub.steps.append("upload")
                     self.rfile.read(int(self.headers["Content-Length"]) // 2)
                     self.close_connection = True
@@ -285,7 +301,8 @@ def _validate_yaml(body: bytes, query: object) -> Answer:
     errors = []
     try:
         metadata = yaml.safe_load(card.split("---")[1])
-        if not all("config_name" in config for config in metadata["configs"]):
+        configs = metadata["configs"] if "library_name" not in metadata else []
+        if not all("config_name" in config for config in configs):
             errors.append({"message": "a configuration without a name"})
     except (yaml.YAMLError, IndexError, KeyError, TypeError) as error:
         errors.append({"message": repr(error)})

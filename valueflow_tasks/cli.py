@@ -61,6 +61,7 @@ class _Commands(click.Group):
         "valueflow encode texts.csv -o vectors --model hives/model",
         "valueflow review build                       what its judges left to people",
         "valueflow push vidb DIR --repo ORG/NAME --tag v1.1",
+        "valueflow push hives hives --repo ORG/NAME --tag v1.0",
     ),
 )
 @click.version_option(package_name="valueflow")

@@ -3,9 +3,11 @@
 Accepted columns: the question is `query`, `question`, `prompt`, `instruction` or `text`; its
 identifier `id` or `query_id`; its family `family`, `dataset`, `category` or `source`. A file
 without a family column gives its own name as the family, so that a folder with one file per
-source (as the published queries are kept) is drawn from evenly. A question may be a chat of one
-message, `[{"role": "user", "content": "..."}]`. A column `related` may name the values that a
-question gives something to hold on to, parted by `|`; the others of that set are off topic for it.
+source (as the published queries are kept) is drawn from evenly. A question may be a conversation
+(`query`, `messages` or another name of the question's column), whose last message is the question,
+see `valueflow.hub_assets.inputs.chats`. A column `related` may name the values that a
+question gives something to hold on to, parted by `|` (`none` where there is none); the others of
+that set are off topic for it.
 """
 
 import itertools
@@ -17,19 +19,23 @@ from functools import cached_property
 import numpy as np
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
+from valueflow.hub_assets.inputs.chats import Chat, Turn
 from valueflow.hub_assets.inputs.rows import Row
 from valueflow.hub_assets.inputs.source import Source, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.vidb.schema import normalised
 
-__all__ = ["Queries", "Query", "choose_queries", "load_queries"]
+__all__ = ["NO_VALUE", "Queries", "Query", "choose_queries", "load_queries"]
 
 COLUMNS = {
-    "query": ("query", "question", "prompt", "instruction", "text"),
+    "query": ("query", "question", "prompt", "instruction", "text", "messages", "conversation"),
     "id": ("id", "query_id"),
     "family": ("family", "dataset", "category", "source"),
     "related": ("related", "related_values"),
 }
+
+NO_VALUE = "none"
+"""What the column `related` says where no value is."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Query:
         id: unique in its set, and safe in file names and Inspect sample ids.
         family: the group of questions that it belongs to.
         text: the question.
+        before: the messages that come before it in a conversation.
         related: (theory, value) of each value that it gives something to hold on to; None where
             the set does not say.
     """
@@ -48,6 +55,12 @@ class Query:
     family: str
     text: str
     related: frozenset[tuple[str, str]] | None = None
+    before: Chat = ()
+
+    @property
+    def chat(self) -> Chat:
+        """The whole conversation, which the question ends."""
+        return (*self.before, Turn("user", self.text))
 
 
 @dataclass(frozen=True)
@@ -98,15 +111,16 @@ def load_queries(
         if row.file != current:
             current = row.file
             mapping = column_map(row, COLUMNS, ["query"], columns, "query_columns")
-        text = row.text(mapping, "query", role="user")
-        if not text:
+        chat = row.chat(mapping, "query")
+        if not chat:
             raise InputFileError(
                 row.file, "is empty; remove the row", row=row.number, column=mapping["query"]
             )
-        if normalised(text) in seen_texts:
+        told = "\n".join(normalised(turn.text) for turn in chat)
+        if told in seen_texts:
             repeated += 1
             continue
-        seen_texts.add(normalised(text))
+        seen_texts.add(told)
         family = str(row.cell(mapping, "family") or row.file.stem)
         given = row.cell(mapping, "id")
         identifier = "" if given is None else _safe(str(given))
@@ -116,7 +130,7 @@ def load_queries(
             raise InputFileError(row.file, f"the id '{identifier}' stands twice", row=row.number)
         seen_ids.add(identifier)
         related = _related(row, mapping, registry)
-        found.append(Query(identifier, family, text, related))
+        found.append(Query(identifier, family, chat[-1].text, related, chat[:-1]))
     if not found:
         raise InputFileError(opened.reference, "holds no query; give a file with at least one row")
     notes = (f"{repeated} repeated queries left out",) if repeated else ()
@@ -130,8 +144,11 @@ def _related(
     cell = row.cell(mapping, "related")
     if cell is None or not str(cell).strip():
         return None
+    names = [name.strip() for name in str(cell).split("|") if name.strip()]
+    if names == [NO_VALUE]:
+        return frozenset()
     try:
-        values = [registry.value(name) for name in str(cell).split("|") if name.strip()]
+        values = [registry.value(name) for name in names]
     except UnknownNameError as error:
         raise InputFileError(
             row.file, str(error), row=row.number, column=mapping["related"]

@@ -22,6 +22,7 @@ from valueflow.hub_assets.files import (
     not_utf8,
     sendable,
 )
+from valueflow.hub_assets.inputs.chats import Chat, Turn, messages_in, read_chat
 
 __all__ = ["SUFFIXES", "Row", "delimiter_of", "is_table", "name_without_suffix", "rows_of"]
 
@@ -65,7 +66,7 @@ class Row:
             return ""
         if isinstance(cell, bool) or not isinstance(cell, str | int | float):
             kind = {bool: "a truth value", list: "a list", dict: "an object"}.get(type(cell), "")
-            chat = f", or a chat of one message of the role '{role}'" if role else ""
+            chat = f', or messages [{{"role": "{role}", "content": "..."}}]' if role else ""
             raise InputFileError(
                 self.file,
                 f"is {kind or type(cell).__name__}, not a text; write the text itself{chat}",
@@ -75,17 +76,32 @@ class Row:
         text = sendable(str(cell)).strip()
         return "" if is_blank(text) else text
 
+    def chat(self, mapping: Mapping[str, str], field: str) -> Chat:
+        """The conversation of a field; a text is a question alone, and no text is no message.
+
+        Args:
+            mapping: columns, from `column_map`.
+            field: which one.
+
+        Raises:
+            InputFileError: the cell is neither a text nor a conversation.
+        """
+        messages = messages_in(self.cell(mapping, field))
+        if not (isinstance(messages, list) and any(isinstance(one, dict) for one in messages)):
+            text = self.text(mapping, field, role="user")
+            return (Turn("user", text),) if text else ()
+        try:
+            found = read_chat(messages)
+        except ValueError as error:
+            raise InputFileError(
+                self.file, str(error), row=self.number, column=mapping[field]
+            ) from None
+        return tuple(Turn(turn.role, sendable(turn.text)) for turn in found)
+
 
 def _only_message(cell: Any, role: str) -> Any:
     """The content of a chat of one message, also where it stands as JSON in a CSV's cell."""
-    chat = cell
-    if isinstance(cell, str) and re.match(r'\s*\[\s*\{\s*"(?:role|content)"', cell):
-        try:
-            chat = json.loads(cell)
-        except (ValueError, RecursionError):
-            return cell
-    elif isinstance(cell, str) and re.match(r"\s*\[\s*\{\s*'(?:role|content)'", cell):
-        return []  # A chat as Python prints it, which cannot be read back for certain.
+    chat = messages_in(cell)
     match chat:
         case [{"role": str(said_by), "content": str(content)}] if said_by == role:
             return content

@@ -1,23 +1,24 @@
 """The card of a packaged database: metadata for `load_dataset`, and a page for people."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.publish.cards.markdown import (
+    license_metadata,
+    rendered,
+    size_category,
+    yaml_text,
+)
 from valueflow.hub_assets.publish.statistics import Statistics, ValueStatistics
 from valueflow.hub_assets.registry.loading import Registry
-from valueflow.hub_assets.vidb.licenses import License, license_of, terms_of
+from valueflow.hub_assets.vidb.licenses import license_of, terms_of
 from valueflow.hub_assets.vidb.manifest import Manifest, packaged_registry
 from valueflow.hub_assets.vidb.schema import COLUMNS
 
 __all__ = ["PICTURE", "card_text", "config_name", "draw_intensities"]
 
 PICTURE = "intensities.png"
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def config_name(theory: str, value: str) -> str:
@@ -39,25 +40,12 @@ def card_text(
     Raises:
         OptionError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError:
-        raise OptionError(
-            "card", "needs jinja2: python -m pip install 'valueflow[report]'"
-        ) from None
     notes = folder / "NOTES.md"
     licenses = sorted({license for _, license in statistics.sources})
     known = [found for name in licenses if (found := license_of(name))]
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters["cell"] = _cell
-    environment.filters["settings"] = _settings
-    template = environment.from_string(_template())
-    return template.render(
-        metadata=yaml.safe_dump(
-            _metadata(statistics, known, licenses), sort_keys=False, allow_unicode=True, width=100
-        ),
+    return rendered(
+        "dataset_card.md.jinja",
+        metadata=yaml_text(_metadata(statistics, licenses)),
         manifest=manifest,
         statistics=statistics,
         theories=_by_theory(statistics.values, packaged_registry(folder)),
@@ -68,29 +56,9 @@ def card_text(
         notes=notes.read_text(encoding="utf-8").strip() if notes.is_file() else "",
         held_out=_lines(folder / "held_out.txt"),
         provenance=manifest.provenance,
-        recipe=_yaml((manifest.provenance or {}).get("recipe")),
+        recipe=yaml_text((manifest.provenance or {}).get("recipe")),
         repo_id=repo_id,
     )
-
-
-@cache
-def _template() -> str:
-    return Path(__file__).with_name("dataset_card.md.jinja").read_text(encoding="utf-8")
-
-
-def _cell(text: object) -> str:
-    """Text that stays within its cell of a Markdown table."""
-    return " ".join(str(text).replace("|", r"\|").split())
-
-
-def _settings(judge: Mapping[str, Any]) -> str:
-    """Arguments and configuration of a judge in a line."""
-    parts = {**judge.get("args", {}), **judge.get("config", {})}
-    return ", ".join(f"{name}: {part}" for name, part in parts.items())
-
-
-def _yaml(part: object) -> str:
-    return yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=100) if part else ""
 
 
 def _lines(path: Path) -> int:
@@ -106,20 +74,12 @@ def _by_theory(
     return {registry.theory(name).title: members for name, members in found.items()}
 
 
-def _metadata(
-    statistics: Statistics, known: Sequence[License], names: Sequence[str]
-) -> dict[str, Any]:
-    size = next((name for most, name in _SIZES if statistics.rows < most), "1M<n<10M")
-    alone = known[0].hub if len(known) == len(names) == 1 else "other"
-    license: dict[str, Any] = {"license": alone}
-    if alone == "other":
-        license |= {"license_name": "mixed" if len(names) > 1 else names[0].lower()}
-        license |= {"license_link": "README.md"}
+def _metadata(statistics: Statistics, names: Sequence[str]) -> dict[str, Any]:
     return {
-        **license,
+        **license_metadata(names),
         "pretty_name": "Value intensity database (VIDB)",
         "tags": ["human-values", "valueflow"],
-        "size_categories": [size],
+        "size_categories": [size_category(statistics.rows)],
         "configs": _configs(statistics.values),
     }
 

@@ -1,67 +1,46 @@
 """Everything that a packaged database must satisfy before it is pushed, checked at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.publish.statistics import data_files, read_table
+from valueflow.hub_assets.publish.statistics import read_table
 from valueflow.hub_assets.vidb.licenses import LICENSES, license_of
-from valueflow.hub_assets.vidb.manifest import (
-    CARD,
-    HELD_OUT,
-    MANIFEST,
-    check_files,
-    packaged_registry,
-    read_manifest,
-    sha256_of,
-)
+from valueflow.hub_assets.vidb.manifest import HELD_OUT, Manifest, packaged_registry
 from valueflow.hub_assets.vidb.schema import (
-    SPLITS,
+    VIDB,
+    Form,
     Problem,
     check_table,
+    form_files,
     normalised,
     one_hash_per_text,
 )
 
-__all__ = ["check_folder"]
+__all__ = ["database_problems", "table_problems"]
 
 
-def check_folder(folder: Path) -> list[Problem]:
-    """Everything that is wrong with a packaged folder.
+Tables = Mapping[tuple[str, ...], Mapping[str, tuple[str, Any]]]
+"""Names of its folders, then split, to a table's file and contents."""
 
-    Schema and ranges, repeated texts, licences that forbid passing rows on, filtered rows that are
-    not in `full` or are held out, texts with several split hashes, files that do not fit the
-    manifest, and a card that was edited by hand.
 
-    Raises:
-        InputFileError: the folder is no packaged database at all.
+def table_problems(folder: Path, form: Form) -> tuple[list[Problem], Tables]:
+    """What is wrong with the tables of a packaged folder, and the tables that can be read.
+
+    Files out of their place, empty ones, schema and ranges, licences that forbid passing rows on,
+    and texts that stand twice in a table.
     """
-    manifest = read_manifest(folder)
-    found = list(data_files(folder))
-    if manifest is None or not found:
-        what = MANIFEST if manifest is None else "data/THEORY/VALUE/full.parquet"
-        raise InputFileError(
-            folder, f"has no {what}; `valueflow package TABLE -o DIR` makes a folder that has"
-        )
-    problems = check_files(folder, manifest)
-    card = folder / CARD
-    if not card.is_file() or sha256_of(card) != manifest.card_sha256:
-        message = (
-            "is not the card that was packaged, and a push writes it anew: put your own words "
-            "into a file and package again with --notes"
-        )
-        problems.append(Problem(CARD, None, "", message))
-    known = {path for *_, path in found}
-    problems += [
-        Problem(path.relative_to(folder).as_posix(), None, "", f"{_place(path)} is expected")
+    found = list(form_files(folder, form))
+    known = {path for _, path in found}
+    problems = [
+        Problem(path.relative_to(folder).as_posix(), None, "", f"only {form.place} is expected")
         for path in sorted(folder.rglob("*.parquet"))
         if path not in known
     ]
-    held_out = _held_out(folder, problems)
     registry = packaged_registry(folder)
-    tables: dict[tuple[str, str], dict[str, tuple[str, Any]]] = {}
-    for theory, value, split, path in found:
+    tables: dict[tuple[str, ...], dict[str, tuple[str, Any]]] = {}
+    for folders, path in found:
         name = path.relative_to(folder).as_posix()
         try:
             table = read_table(path)
@@ -70,18 +49,23 @@ def check_folder(folder: Path) -> list[Problem]:
             continue
         if table.num_rows == 0:
             problems.append(Problem(name, None, "", "holds no row; leave the file out"))
-        problems += check_table(table, name, theory, value, registry)
+        problems += check_table(table, name, form, folders, registry)
         problems += _licence_problems(table, name)
         problems += _repeated(table, name)
-        tables.setdefault((theory, value), {})[split] = (name, table)
+        tables.setdefault(folders, {})[path.stem] = (name, table)
+    return problems, tables
+
+
+def database_problems(folder: Path, manifest: Manifest) -> list[Problem]:
+    """What is wrong with the tables of a database, and beyond `table_problems`: filtered rows that
+    are not in `full` or are held out, and texts with several split hashes."""
+    problems: list[Problem] = []
+    held_out = _held_out(folder, problems)
+    found, tables = table_problems(folder, VIDB)
+    problems += found
     for splits in tables.values():
         problems += _filtered_problems(splits, held_out)
-    problems += one_hash_per_text(_hashes(tables))
-    return problems
-
-
-def _place(path: Path) -> str:
-    return f"only data/THEORY/VALUE/{{{','.join(SPLITS)}}}.parquet"
+    return [*problems, *one_hash_per_text(_hashes(tables))]
 
 
 def _held_out(folder: Path, problems: list[Problem]) -> set[str]:
@@ -128,7 +112,9 @@ def _repeated(table: Any, file: str) -> Iterator[Problem]:
             yield Problem(file, number, "text", message, f"as row {first}")
 
 
-def _filtered_problems(splits: dict[str, tuple[str, Any]], held_out: set[str]) -> Iterator[Problem]:
+def _filtered_problems(
+    splits: Mapping[str, tuple[str, Any]], held_out: set[str]
+) -> Iterator[Problem]:
     if "filtered" not in splits:
         return
     file, filtered = splits["filtered"]
@@ -152,9 +138,7 @@ def _scored(table: Any) -> Sequence[tuple[Any, Any]]:
     return list(zip(_column(table, "text"), _column(table, "intensity"), strict=False))
 
 
-def _hashes(
-    tables: dict[tuple[str, str], dict[str, tuple[str, Any]]],
-) -> Iterator[tuple[str, int, str, str]]:
+def _hashes(tables: Tables) -> Iterator[tuple[str, int, str, str]]:
     for splits in tables.values():
         for file, table in splits.values():
             pairs = zip(_column(table, "text"), _column(table, "split_hash"), strict=False)

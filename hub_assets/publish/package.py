@@ -45,6 +45,7 @@ from valueflow.hub_assets.vidb.manifest import (
 from valueflow.hub_assets.vidb.schema import (
     COLUMNS,
     SPLITS,
+    VIDB,
     Problem,
     ProblemsError,
     arrow_schema,
@@ -260,7 +261,7 @@ def _read(
             name = row.file.relative_to(opened.root).as_posix()
             dropped |= dict.fromkeys(str(c) for c in row.cells if c and c not in mapping.values())
         cells, faults = _cells(row, mapping, defaults, name, value, registry)
-        faults += row_problems(cells, name, row.number, registry)
+        faults += row_problems(cells, name, row.number, VIDB, registry)
         problems += faults
         if faults:
             continue
@@ -359,7 +360,7 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         for split in SPLITS[: 1 + bool(row["filtered"])]:
             groups[row["theory"], row["value"], split].append(row)
-    schema = arrow_schema()
+    schema = arrow_schema(VIDB)
     for (theory, value, split), members in groups.items():
         # An order of its own, so that the same rows give the same file however they arrived.
         members.sort(key=lambda row: (row["split_hash"], row["text"]))

@@ -1,12 +1,19 @@
 """Pulls the assets of the registry, or a dataset of one's own, and says what was checked."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError
 from valueflow.hub_assets.inputs.anchors import COLUMNS, RANGE, load_vidb
-from valueflow.hub_assets.inputs.model_folder import MODEL_FILES
+from valueflow.hub_assets.inputs.model_folder import (
+    HivesManifest,
+    decides_vectors,
+    fetch_model,
+    model_hash,
+    read_hives_manifest,
+)
 from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.inputs.rows import SUFFIXES
 from valueflow.hub_assets.inputs.source import (
@@ -16,17 +23,19 @@ from valueflow.hub_assets.inputs.source import (
     open_source,
     read_rows,
 )
+from valueflow.hub_assets.publish.hives.corpus import ABOUT, CORPUS, packaged_rows
 from valueflow.hub_assets.registry.loading import Asset, Registry, load_registry
 from valueflow.hub_assets.survey.profiles import load_profiles
 from valueflow.hub_assets.survey.questions import load_opinions
 from valueflow.hub_assets.vidb.download import Download, download
-from valueflow.hub_assets.vidb.manifest import CATALOGUE, make_manifest, packaged_registry
+from valueflow.hub_assets.vidb.manifest import CATALOGUE, packaged_registry
 
-__all__ = ["KINDS", "Pulled", "pull_asset", "wanted_assets"]
+__all__ = ["KINDS", "Pulled", "assets_of", "pull_asset", "wanted_assets"]
 
 KINDS = {
     "vidb": "vidb",
     "hives": "embedding-model",
+    "corpus": "hives-corpus",
     "queries": "queries",
     "questions": "opinion-questions",
     "profiles": "group-profiles",
@@ -108,16 +117,10 @@ def pull_asset(
     """
     if asset.repo_id is None:
         return _read_here(asset, columns, registry)
-    if asset.repo_type == "model":
-        found = download(
-            asset.repo_id, asset.revision, MODEL_FILES, repo_type="model", offline=offline
-        )
-        files = [path for path in found.folder.rglob("*") if path.is_file()]
-        if not any(path.suffix == ".safetensors" for path in files):
-            raise InputFileError(f"{asset.repo_id}@{found.commit}", _no_weights(found, files))
-        sha256 = make_manifest(found.folder).sha256
-        _check_pin(asset, found, sha256)
-        return _pulled(asset, found, len(files), None, sha256, ())
+    if asset.kind == "embedding-model":
+        return _pull_model(asset, offline)
+    if asset.kind == "hives-corpus":
+        return _pull_corpus(asset, offline)
     patterns = [*(f"*{suffix}" for suffix in SUFFIXES), CATALOGUE]
     found = download(asset.repo_id, asset.revision, patterns, offline=offline)
     sha256 = content_hash(found.folder)
@@ -132,16 +135,60 @@ def pull_asset(
     return _pulled(asset, found, tables, rows, sha256, notes)
 
 
-def _no_weights(found: Download, files: Sequence[Path]) -> str:
-    names = found.listing or tuple(sorted(path.name for path in files))
-    packed = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl"))]
-    if packed:
-        return (
-            f"has weights as {', '.join(packed[:3])} only, a format that can run code when it is "
-            "opened, so that it is not fetched. Ask its owner for model.safetensors, or load it "
-            "yourself where you trust it and save it again with `save_pretrained`"
+def _pull_model(asset: Asset, offline: bool) -> Pulled:
+    assert asset.repo_id is not None
+    found, model = fetch_model(
+        asset.repo_id, asset.revision, asset.sha256, encoded=True, offline=offline
+    )
+    files = [path for path in found.folder.rglob("*") if path.is_file()]
+    sha256 = model_hash(found.folder)
+    return _pulled(asset, found, len(files), None, sha256, _told(model, files, found.folder))
+
+
+def _told(model: HivesManifest | None, files: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    """What a model is, in sentences."""
+    if model is None:
+        unknown = (
+            "a sentence-transformers model without hives.json: what it was trained on is unknown"
         )
-    return f"has no weights in the safetensors format; it has {', '.join(names) or 'nothing'}"
+        return (unknown,)
+    values = f"{len(model.values)} values of {', '.join(model.theories)}"
+    told = [f"{values}; {model.dimensions} dimensions; trained from {model.base.name}"]
+    own = [p.relative_to(folder).as_posix() for p in files]
+    if encoded := [n for n in own if n.startswith("encoded/") and not decides_vectors(n)]:
+        told.append(f"vectors of a database's texts: {', '.join(sorted(encoded))}")
+    return tuple(told)
+
+
+def assets_of(pulled: Pulled) -> list[Asset]:
+    """The assets that one which was pulled is made of: a model's corpus, where it is published."""
+    model = read_hives_manifest(pulled.folder)
+    if model is None or not model.corpus.repo:
+        return []
+    repo_id, _, revision = model.corpus.repo.partition("@")
+    record = {"name": repo_id, "title": "", "repo_id": repo_id, "revision": revision}
+    record |= {"kind": "hives-corpus", "repo_type": "dataset", "sha256": model.corpus.repo_sha256}
+    return [Asset.model_validate(record)]
+
+
+def _pull_corpus(asset: Asset, offline: bool) -> Pulled:
+    assert asset.repo_id is not None
+    found = download(asset.repo_id, asset.revision, ["*.parquet", ABOUT], offline=offline)
+    if found.manifest is None or found.manifest.kind != CORPUS.name:
+        kind = "no manifest" if found.manifest is None else f"a manifest of '{found.manifest.kind}'"
+        raise InputFileError(
+            f"{asset.repo_id}@{found.commit}",
+            f"is no corpus that valueflow published: it has {kind}, and the files "
+            f"{', '.join(found.listing[:12]) or 'nothing'}",
+        )
+    sha256 = found.manifest.sha256
+    _check_pin(asset, found, sha256)
+    rows = packaged_rows(found.folder)
+    splits = Counter(row["split"] for row in rows)
+    told = ", ".join(f"{name} {splits[name]:,}" for name in splits)
+    tables = sum(name.endswith(".parquet") for name in found.manifest.files)
+    use = f"evaluate on it: valueflow hives evaluate MODEL {found.folder} --split test"
+    return _pulled(asset, found, tables, len(rows), sha256, (told, use))
 
 
 def _check_pin(asset: Asset, found: Download, sha256: str) -> None:

@@ -1,11 +1,12 @@
-"""Pushes a packaged database to the Hugging Face Hub as one commit with a tag.
+"""Pushes a packaged asset of any kind to the Hugging Face Hub as one commit with a tag.
 
 Everything is checked first. Tokens are huggingface_hub's own affair (`hf auth login`): none is
 taken, kept or shown here, and messages of libraries lose what could be one.
 """
 
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +15,15 @@ import yaml
 from packaging.version import InvalidVersion, Version
 
 from valueflow.hub_assets.errors import InputFileError, OptionError
-from valueflow.hub_assets.files import read_text, write_bytes, write_text
-from valueflow.hub_assets.inputs.rows import is_table
-from valueflow.hub_assets.publish.card import PICTURE, card_text
-from valueflow.hub_assets.publish.checks import check_folder
-from valueflow.hub_assets.publish.statistics import changes_between, statistics_of
+from valueflow.hub_assets.files import read_text, write_text
+from valueflow.hub_assets.publish.database import DATABASE
+from valueflow.hub_assets.publish.kind import Kind, check_folder
 from valueflow.hub_assets.registry.loading import Registry, own_theories_text
-from valueflow.hub_assets.vidb.download import download, without_secrets
+from valueflow.hub_assets.vidb.download import Download, download, without_secrets
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
     CATALOGUE,
-    HELD_OUT,
     MANIFEST,
-    NOTES,
     Manifest,
     manifest_text,
     read_manifest,
@@ -41,7 +38,6 @@ __all__ = ["Plan", "Pushed", "plan_push", "push", "write_plan"]
 
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
 _REPO = re.compile(r"[\w.\-]+/[\w.\-]+")
-_OURS = (NOTES, HELD_OUT, PICTURE)
 Say = Callable[[str], None]
 
 
@@ -56,9 +52,12 @@ class Plan:
         head: the commit that the repository's main branch is at; None for a new repository.
         manifest: with version and changes.
         card: the card's text.
-        deleted: files of the version before that this one does not have, and tables of another
-            make, which a reader would take for part of the database.
+        deleted: files of the version before that this one does not have, and files of another
+            make, which a reader would take for part of the asset.
         notes: what the user should know.
+        kind: of asset.
+        standing: the commit of the tag `tag` where these very files stand there already, so that
+            there is nothing to push; empty otherwise.
     """
 
     folder: Path
@@ -69,6 +68,8 @@ class Plan:
     card: str
     deleted: tuple[str, ...]
     notes: tuple[str, ...]
+    kind: Kind = DATABASE
+    standing: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,51 +95,65 @@ def plan_push(
     folder: Path,
     repo_id: str,
     tag: str,
+    kind: Kind = DATABASE,
     *,
     replace_foreign: bool = False,
     simulated: bool = False,
     registry: Registry | None = None,
     offline: bool = False,
+    reuse: bool = False,
     say: Say = lambda _: None,
 ) -> Plan:
     """Checks a packaged folder against the schema and the repository, and plans the push.
 
     Args:
-        folder: made by `package_table`.
+        folder: as the kind is packaged.
         repo_id: `ORG/NAME`.
         tag: the new version, such as `v1.1`.
+        kind: of asset.
         replace_foreign: whether files in the repository that valueflow did not make may be
             overwritten or taken out.
         simulated: whether a database that a simulated judge made may be pushed.
         registry: a user's own catalogue that the folder must carry, so that whoever pulls it
             has the names and definitions that it was made with.
         offline: look at the folder only; no changes are computed.
+        reuse: whether a tag that has these very files will do, the highest one or `tag` itself;
+            the plan then names it and its commit, and has nothing to push.
         say: is told of each step.
 
     Raises:
         ProblemsError: everything that stands against the push.
         OptionError: a name or tag that the Hub does not take.
-        InputFileError: the folder is no packaged database, or the Hub cannot be asked.
+        InputFileError: the folder is no packaged one of this kind, or the Hub cannot be asked.
     """
     if not _REPO.fullmatch(repo_id):
         raise OptionError("repo", f"{repo_id!r} is not of the form ORG/NAME")
     if not _TAG.fullmatch(tag) or ".." in tag or re.fullmatch(r"main|[0-9a-f]{40}", tag):
         raise OptionError("tag", f"{tag!r} cannot be a tag; give one such as v1.1")
     say("Checking the folder ...")
-    problems = check_folder(folder)
+    problems = check_folder(folder, kind)
+    manifest = read_manifest(folder)
+    assert manifest is not None  # check_folder refuses a folder without
     remote = _Remote(None, False, (), ())
     notes = []
     if offline:
         notes.append("The Hub was not asked: tags and changes are not checked.")
     else:
         say(f"Asking the Hub about {repo_id} ...")
-        remote = _remote(repo_id)
+        remote = _remote(repo_id, kind)
+    since = _version_before(remote.tags)
+    compared = tag if reuse and tag in remote.tags else since
+    old = _old(repo_id, compared, kind, say)
+    same = old is not None and _same(folder, manifest, old, kind)
+    if reuse and old is not None and same and not problems:
+        at = (folder, repo_id, str(compared), remote.head)
+        return Plan(*at, manifest, "", (), (), kind, standing=old.commit)
     if tag in remote.tags:
         message = "is there already, and an existing tag is never moved; choose the next version"
         problems.insert(0, Problem(f"{repo_id}@{tag}", None, "", message))
     else:
         problems[:0] = _order_problems(repo_id, tag, remote.tags)
-    foreign = _foreign(repo_id, remote, folder) if remote.head is not None else _Foreign((), (), ())
+    foreign = _foreign(repo_id, remote, manifest, kind)
     if (foreign.replaced or foreign.removed) and not replace_foreign:
         problems.insert(
             0,
@@ -151,8 +166,6 @@ def plan_push(
         )
     elif foreign.told():
         notes.append(f"{repo_id} {foreign.told()}.")
-    manifest = read_manifest(folder)
-    assert manifest is not None  # check_folder refuses a folder without
     if manifest.simulated and not simulated:
         message = (
             "was made with a simulated judge, and measures nothing; push it with --simulated where "
@@ -164,23 +177,34 @@ def plan_push(
     if problems:
         raise ProblemsError(folder, problems)
     changes = None
-    if since := _version_before(remote.tags):
-        say(f"Comparing with {since} ...")
-        old = download(repo_id, since, ["*.parquet"])
-        if old.manifest is not None and old.manifest.sha256 == manifest.sha256:
+    if old is not None and since is not None:
+        if same:
             message = "is this very data; there is nothing to push"
             raise ProblemsError(folder, [Problem(f"{repo_id}@{since}", None, "", message)])
-        changes = changes_between(old.folder, folder, since)
+        changes = kind.changes(old.folder, folder, since)
     elif not offline and remote.head is not None:
         notes.append("There is no version before; everything is new.")
     elif not offline:
         notes.append(f"The Hub shows you no {repo_id}; the push will create it.")
     manifest = replace(manifest, version=tag, changes=changes)
-    card = card_text(folder, manifest, statistics_of(folder), repo_id)
+    card = kind.card(folder, manifest, repo_id)
     manifest = replace(manifest, card_sha256=_sha256(card))
-    gone = (name for name in remote.files if name.startswith("data/") or name in _OURS)
-    deleted = tuple(sorted({*gone, *foreign.removed} - set(manifest.files)))
-    return Plan(folder, repo_id, tag, remote.head, manifest, card, deleted, tuple(notes))
+    deleted = tuple(sorted({*foreign.gone, *foreign.removed}))
+    return Plan(folder, repo_id, tag, remote.head, manifest, card, deleted, tuple(notes), kind)
+
+
+def _old(repo_id: str, tag: str | None, kind: Kind, say: Say) -> Download | None:
+    """What the new version is compared with."""
+    if tag is None:
+        return None
+    say(f"Comparing with {tag} ...")
+    return download(repo_id, tag, kind.compared, repo_type=kind.repo_type)
+
+
+def _same(folder: Path, manifest: Manifest, old: Download, kind: Kind) -> bool:
+    if old.manifest is None or old.manifest.kind != kind.name:
+        return False
+    return kind.identity(old.folder, old.manifest) == kind.identity(folder, manifest)
 
 
 def _catalogue_fault(folder: Path, registry: Registry) -> str:
@@ -204,43 +228,43 @@ def _sha256(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Foreign:
-    """Files of a repository that valueflow did not make, by what a push does with them."""
+    """Files of a repository that valueflow did not make, by what a push does with them; and those
+    that it did make, and that the new version does not have."""
 
     replaced: tuple[str, ...]
     removed: tuple[str, ...]
     left: tuple[str, ...]
+    gone: tuple[str, ...]
 
     def told(self) -> str:
         parts = {
             "would be replaced": self.replaced,
-            "would be removed, since readers would take them for part of the database": (
-                self.removed
-            ),
+            "would be removed, since readers would take them for part of it": self.removed,
             "stay as they are": self.left,
         }
         told = [f"{', '.join(names)} {what}" for what, names in parts.items() if names]
         return f"holds files that valueflow did not make: {'; '.join(told)}" if told else ""
 
 
-def _foreign(repo_id: str, remote: _Remote, folder: Path) -> _Foreign:
-    manifest = read_manifest(folder)
+def _foreign(repo_id: str, remote: _Remote, manifest: Manifest, kind: Kind) -> _Foreign:
     ours: set[str] = {".gitattributes"}
+    listed: set[str] = set()
     if MANIFEST in remote.files and remote.head is not None:
-        there = download(repo_id, remote.head, [CARD])
+        there = download(repo_id, remote.head, [CARD], repo_type=kind.repo_type)
         if there.manifest is not None:
-            ours |= {MANIFEST, *there.manifest.files}
+            listed = set(there.manifest.files)
+            ours |= {MANIFEST, *listed}
             card = there.folder / CARD
             if card.is_file() and sha256_of(card) == there.manifest.card_sha256:
                 ours.add(CARD)
-    foreign = set(remote.files) - ours
-    written = {CARD, MANIFEST, *(manifest.files if manifest is not None else ())}
-    removed = {
-        name for name in foreign - written if name.startswith("data/") or is_table(Path(name))
-    }
+    files = set(remote.files)
+    written = {CARD, MANIFEST, *manifest.files}
+    removed = {name for name in files - ours - written if kind.is_read(name)}
     return _Foreign(
-        tuple(sorted(foreign & written)),
+        tuple(sorted((files - ours) & written)),
         tuple(sorted(removed)),
-        tuple(sorted(foreign - written - removed)),
+        tuple(sorted(files - ours - written - removed)),
+        tuple(sorted((files & listed) - written)),
     )
 
 
@@ -252,7 +276,7 @@ def _as_version(tag: str) -> Version | None:
         return None
 
 
-def _order_problems(repo_id: str, tag: str, tags: Sequence[str]) -> list[Problem]:
+def _order_problems(repo_id: str, tag: str, tags: Iterable[str]) -> list[Problem]:
     highest, version = _version_before(tags), _as_version(tag)
     if highest is None or version is None or version > Version(highest):
         return []
@@ -260,7 +284,7 @@ def _order_problems(repo_id: str, tag: str, tags: Sequence[str]) -> list[Problem
     return [Problem(f"{repo_id}@{tag}", None, "", message)]
 
 
-def _version_before(tags: Sequence[str]) -> str | None:
+def _version_before(tags: Iterable[str]) -> str | None:
     """The highest tag that is a version."""
     versions = [(version, tag) for tag in tags if (version := _as_version(tag)) is not None]
     return max(versions, default=(None, None))[1]
@@ -272,14 +296,14 @@ def _api() -> "HfApi":
     return HfApi(library_name="valueflow")
 
 
-def _remote(repo_id: str) -> _Remote:
+def _remote(repo_id: str, kind: Kind) -> _Remote:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     api = _api()
     try:
-        info = api.dataset_info(repo_id, revision="main")
-        refs = api.list_repo_refs(repo_id, repo_type="dataset")
-        files = api.list_repo_files(repo_id, repo_type="dataset", revision=info.sha)
+        info = api.repo_info(repo_id, revision="main", repo_type=kind.repo_type)
+        refs = api.list_repo_refs(repo_id, repo_type=kind.repo_type)
+        files = api.list_repo_files(repo_id, repo_type=kind.repo_type, revision=info.sha)
     except RepositoryNotFoundError:
         return _Remote(None, False, (), ())
     except Exception as error:
@@ -303,15 +327,18 @@ def push(
         InputFileError: a step failed; the message says what was done before, and what to do.
         OptionError: `private` for a repository that is public.
     """
+    if plan.standing:
+        return Pushed(plan.standing, "", plan.tag)
     api = _api()
+    repo_type = plan.kind.repo_type
     head = plan.head
     done: str | None = "No data were committed."
     try:
         if head is None:
             say(f"Creating {plan.repo_id} ...")
-            api.create_repo(plan.repo_id, repo_type="dataset", private=private, exist_ok=True)
-            head = api.dataset_info(plan.repo_id).sha
-        elif private and not api.dataset_info(plan.repo_id).private:
+            api.create_repo(plan.repo_id, repo_type=repo_type, private=private, exist_ok=True)
+            head = api.repo_info(plan.repo_id, repo_type=repo_type).sha
+        elif private and not api.repo_info(plan.repo_id, repo_type=repo_type).private:
             raise OptionError(
                 "private", f"{plan.repo_id} is public already; change that in its settings"
             )
@@ -319,10 +346,10 @@ def push(
         done = None  # to be asked
         commit = api.create_commit(
             plan.repo_id,
-            repo_type="dataset",
+            repo_type=repo_type,
             operations=_operations(plan),
-            commit_message=f"VIDB {plan.tag}",
-            commit_description=_description(plan),
+            commit_message=f"{plan.kind.title} {plan.tag}",
+            commit_description=plan.kind.told(plan.manifest),
             parent_commit=head,
             create_pr=create_pr,
         )
@@ -333,15 +360,15 @@ def push(
             "tag is set."
         )
         say(f"Tagging {plan.tag} ...")
-        api.create_tag(plan.repo_id, repo_type="dataset", tag=plan.tag, revision=commit.oid)
+        api.create_tag(plan.repo_id, repo_type=repo_type, tag=plan.tag, revision=commit.oid)
         done = f"Commit {commit.oid} and tag {plan.tag} were made, but not read back."
-        found = api.dataset_info(plan.repo_id, revision=plan.tag).sha
+        found = api.repo_info(plan.repo_id, revision=plan.tag, repo_type=repo_type).sha
     except OptionError:
         raise
     except Exception as error:
         # Transfers go through several libraries with errors of their own, and some of those show
         # signed addresses: whatever failed, the user learns what holds now and what to do.
-        what = _whether_committed(plan.repo_id, head) if done is None else done
+        what = _whether_committed(plan, head) if done is None else done
         raise InputFileError(plan.repo_id, _sentence(error, what)) from None
     if found != commit.oid:
         raise InputFileError(
@@ -352,10 +379,10 @@ def push(
     return Pushed(commit.oid, commit.commit_url, plan.tag)
 
 
-def _whether_committed(repo_id: str, head: str | None) -> str:
+def _whether_committed(plan: Plan, head: str | None) -> str:
     """What holds after a commit that failed; an answer that was lost does not say."""
     try:
-        now = _api().dataset_info(repo_id).sha
+        now = _api().repo_info(plan.repo_id, repo_type=plan.kind.repo_type).sha
     except Exception:
         return "Whether the data were committed is not known; the same command again is safe."
     if now == head:
@@ -372,16 +399,6 @@ def _operations(plan: Plan) -> list[Any]:
         *(CommitOperationAdd(name, text.encode()) for name, text in texts.items()),
         *(CommitOperationDelete(name) for name in plan.deleted),
     ]
-
-
-def _description(plan: Plan) -> str:
-    if plan.manifest.changes is None:
-        return f"{plan.manifest.rows:,} rows"
-    return "\n".join(
-        f"{split} since {plan.manifest.changes['since']}: {c['added']:,} added, "
-        f"{c['removed']:,} removed, {c['rescored']:,} rescored"
-        for split, c in plan.manifest.changes["splits"].items()
-    )
 
 
 def _sentence(error: Exception, done: str) -> str:
@@ -411,6 +428,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise OptionError("output", f"{folder} is there already; choose another")
     for name in plan.manifest.files:
-        write_bytes(folder / name, (plan.folder / name).read_bytes())
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(plan.folder / name, folder / name)
     write_text(folder / CARD, plan.card)
     write_text(folder / MANIFEST, manifest_text(plan.manifest))

@@ -27,6 +27,7 @@ __all__ = [
     "FIELDS",
     "WORDING",
     "WORDINGS",
+    "WORDINGS_OF_PERSONA",
     "Sentences",
     "embedded_languages",
     "prompts_path",
@@ -59,6 +60,8 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "steering.form_plain_sentence": (("words",), ()),
     "steering.base_question": (("query",), ()),
     "steering.base_answer": ((), ()),
+    "chat.user": (("text",), ()),
+    "chat.assistant": (("text",), ()),
     "survey.persona": (("group",), ()),
     "survey.profile": (("lines",), ()),
     "survey.profile_line": (("phrase",), ("band", *_VALUE)),
@@ -88,6 +91,16 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Every sentence with the names that it must hold between braces, and those that it may."""
 
 _VERSIONED = ("ranking", "choice", "rating", "placement", "refusal", "category", "plausible")
+WORDINGS_OF_PERSONA = 5
+"""Wordings of the persona in English, that of `steering` and its paraphrases."""
+
+for _number in range(2, WORDINGS_OF_PERSONA + 1):
+    FIELDS |= {
+        f"paraphrase_{_number}.{_part}": FIELDS[f"steering.{_part}"]
+        for _part in ("persona", "target", "stance")
+    }
+    FIELDS |= {f"paraphrase_{_number}.phrase_{_level:+d}": ((), ()) for _level in (-2, -1, 1, 2)}
+
 _KEYS = ("language", "version", "note", "extends", "versions", "catalogue")
 
 _WANTED = "the keys 'language', 'steering', ..."
@@ -127,6 +140,16 @@ class Sentences(Record):
     def has(self, section: str) -> bool:
         """Whether all sentences of a section, such as `steering`, are there."""
         return all(name in self.texts for name in FIELDS if name.startswith(f"{section}."))
+
+    @property
+    def wordings_of_persona(self) -> int:
+        """In how many wordings a persona can be told; 1 where there are no paraphrases."""
+        if self.version.partition("+")[0] != WORDING:
+            return 1
+        found = 1
+        while found < WORDINGS_OF_PERSONA and self.has(f"paraphrase_{found + 1}"):
+            found += 1
+        return found
 
     def version_of(self, question: str) -> str:
         """Version of a question to a judge, for logs and cache keys.

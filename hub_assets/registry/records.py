@@ -150,7 +150,9 @@ class Asset(Record):
     """
 
     name: str
-    kind: Literal["vidb", "queries", "embedding-model", "opinion-questions", "group-profiles"]
+    kind: Literal[
+        "vidb", "queries", "embedding-model", "hives-corpus", "opinion-questions", "group-profiles"
+    ]
     title: str
     embedded: str | None = None
     repo_id: str | None = None

@@ -1,8 +1,9 @@
-"""The licences of sources that valueflow knows, and what they allow of a database of texts.
+"""The licences of sources that valueflow knows, and what they allow of texts and of models.
 
-A database row holds the text of its source word for word, with scores added. What counts here is
-therefore whether a licence lets a person pass the text itself on in such a table. This is a
-reading aid for the check before a push, not legal advice; the licence's own text decides.
+A database row holds the text of its source word for word, with scores added. What counts for it is
+whether a licence lets a person pass the text itself on in such a table; for a model that was
+trained on the text, whether it lets what was derived from the text be passed on. This is a reading
+aid for the check before a push, not legal advice; the licence's own text decides.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["LICENSES", "License", "license_of", "terms_of"]
+__all__ = ["LICENSES", "License", "joint_license", "license_of", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class License:
         share_alike: what is adapted from it keeps the licence.
         non_commercial: commercial use is not allowed.
         note: what else must be known, or why the text may not be passed on.
+        derivable: whether what was derived from the text, such as a model's weights, may be passed
+            on. Whether a licence without derivatives forbids that is not settled; it is read
+            strictly here.
     """
 
     name: str
@@ -38,6 +42,7 @@ class License:
     share_alike: bool = False
     non_commercial: bool = False
     note: str = ""
+    derivable: bool = True
 
 
 _CC = "https://creativecommons.org/licenses/"
@@ -67,6 +72,7 @@ def _creative_commons() -> tuple[License, ...]:
                     share_alike="sa" in terms,
                     non_commercial="nc" in terms,
                     note=_NO_DERIVATIVES if "nd" in terms else "",
+                    derivable="nd" not in terms,
                 )
             )
     return tuple(found)
@@ -128,6 +134,7 @@ LICENSES = (
         _IMPACT,
         redistributable=False,
         note="neither the texts nor what was derived from them may be passed on",
+        derivable=False,
     ),
 )
 
@@ -167,3 +174,30 @@ def terms_of(licenses: Iterable[License]) -> tuple[str, ...]:
         )
     terms += [f"{license.name}: {license.note}." for license in found if license.note]
     return tuple(terms)
+
+
+def joint_license(base: License, sources: Iterable[License]) -> License | None:
+    """The licence of a model that follows from that of its base and those of its texts.
+
+    Returns:
+        The one licence among them whose terms hold all terms of the others: that of the base where
+        it does, else the strictest of the sources'. None where no single one does: two share-alike
+        licences, share-alike that lacks another's terms, or restrictions of use of its own (a
+        note) that others lack.
+    """
+    others = sorted(set(sources), key=lambda found: found.name)
+    every = [base, *others]
+
+    def covers(one: License) -> bool:
+        terms = ("attribution", "share_alike", "non_commercial")
+        return all(
+            one == other
+            or (
+                not other.note
+                and not other.share_alike
+                and all(getattr(one, term) >= getattr(other, term) for term in terms)
+            )
+            for other in every
+        )
+
+    return next((one for one in every if covers(one)), None)

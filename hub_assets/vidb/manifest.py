@@ -1,6 +1,6 @@
-"""The manifest of a packaged database: which files it has, with rows and hashes, and its version.
+"""The manifest of a packaged asset: which files it has, with rows and hashes, and its version.
 
-It lies beside the data as `valueflow-manifest.json`, is pushed with them, and is what a later pull
+It lies beside the files as `valueflow-manifest.json`, is pushed with them, and is what a later pull
 checks the files against.
 """
 
@@ -57,6 +57,7 @@ class Manifest:
         columns: name to Arrow type of the tables' columns.
         provenance: of a database that `valueflow build vidb` made: recipe, judges, versions,
             counts, neutral points, day, and whether a simulated judge had a hand in it.
+        kind: of asset, as `valueflow.hub_assets.publish.kind` names it.
     """
 
     version: str
@@ -66,6 +67,7 @@ class Manifest:
     changes: Mapping[str, Any] | None = None
     columns: Mapping[str, str] | None = None
     provenance: Mapping[str, Any] | None = None
+    kind: str = "vidb"
 
     @property
     def simulated(self) -> bool:
@@ -113,8 +115,21 @@ def make_manifest(
     folder: Path,
     construction: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    *,
+    kind: str = "vidb",
+    columns: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """The manifest of what lies in a folder; hidden files, card and manifest are left out."""
+    """The manifest of what lies in a folder; hidden files, card and manifest are left out.
+
+    Args:
+        folder: the packaged one.
+        construction: see `Manifest`.
+        provenance: see `Manifest`.
+        kind: of asset.
+        columns: of its tables; those of a database where not given.
+    """
+    if columns is None:
+        columns = {column.name: column.type for column in COLUMNS}
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -127,8 +142,9 @@ def make_manifest(
         files=files,
         card_sha256=sha256_of(card) if card.is_file() else "",
         construction=construction,
-        columns={column.name: column.type for column in COLUMNS},
+        columns=columns,
         provenance=provenance,
+        kind=kind,
     )
 
 
@@ -148,6 +164,7 @@ def manifest_text(manifest: Manifest) -> str:
     """The manifest as it is written to disk: the same text for the same contents."""
     body = {
         "format": _FORMAT,
+        "kind": manifest.kind,
         "version": manifest.version,
         "sha256": manifest.sha256,
         "rows": manifest.rows,
@@ -183,6 +200,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             construction=body["construction"],
             changes=body["changes"],
             columns=body["columns"],
+            kind=str(body.get("kind", "vidb")),
             provenance=_provenance(body.get("provenance")),
         )
         stated = body["sha256"]

@@ -1,7 +1,8 @@
-"""The one form that a row of a value intensity database (VIDB) has, and what breaks it.
+"""The form of a kind's tables, that of a value intensity database (VIDB), and what breaks it.
 
 A packaged database is a folder with `data/THEORY/VALUE/full.parquet` and, where judges and people
 were compared, `data/THEORY/VALUE/filtered.parquet` with the rows of `full` on which they agree.
+Tables of other kinds (`Form`) lie below `data/` too, and are checked by the same functions.
 """
 
 import hashlib
@@ -9,9 +10,10 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import ValueflowError
@@ -22,15 +24,19 @@ __all__ = [
     "COLUMNS",
     "DIRECTIONS",
     "SPLITS",
+    "VIDB",
     "Column",
+    "Form",
     "Problem",
     "ProblemsError",
     "arrow_schema",
     "check_table",
+    "form_files",
     "normalised",
     "one_hash_per_text",
     "row_problems",
     "split_hash_of",
+    "text_fault",
 ]
 
 SPLITS = ("full", "filtered")
@@ -76,6 +82,39 @@ COLUMNS = (
     ),
 )
 _NUMBERS = ("intensity", "intensity_se", "utility", "n_comparisons")
+
+Fault = Callable[[str, Any, Mapping[str, Any], Registry], str]
+"""(column, cell, row, registry) to what is wrong with a cell that is not empty, or nothing."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a kind's tables, which lie at `data/FOLDERS/SPLIT.parquet`.
+
+    Attributes:
+        columns: of every table.
+        splits: names of the files.
+        folders: columns whose cells name the folders of a table, the outermost first.
+        key: columns by which a row is known from version to version.
+        compared: columns whose change from version to version is told; of one column of numbers,
+            the correlation too.
+        changed: the word for such a row, `rescored`.
+        fault: what is wrong with a cell.
+    """
+
+    columns: tuple[Column, ...]
+    splits: tuple[str, ...]
+    folders: tuple[str, ...]
+    key: tuple[str, ...]
+    compared: tuple[str, ...]
+    changed: str
+    fault: Fault
+
+    @property
+    def place(self) -> str:
+        """Where tables lie, in words."""
+        folders = "".join(f"{name.upper()}/" for name in self.folders)
+        return f"data/{folders}{{{','.join(self.splits)}}}.parquet"
 
 
 @dataclass(frozen=True)
@@ -139,14 +178,23 @@ def _rows(problems: Sequence[Problem]) -> str:
     return f", row{'s' * (len(rows) != 1)} {shown}{more}"
 
 
-def arrow_schema() -> Any:
-    """The schema of every Parquet file of the database, a `pyarrow.Schema`."""
+def arrow_schema(form: Form) -> Any:
+    """The schema of every Parquet file of a form, a `pyarrow.Schema`."""
     import pyarrow
 
     types = {"string": pyarrow.string(), "double": pyarrow.float64(), "int64": pyarrow.int64()}
+    types["list<string>"] = pyarrow.list_(pyarrow.string())
     return pyarrow.schema(
-        [pyarrow.field(c.name, types[c.type], nullable=c.optional) for c in COLUMNS]
+        [pyarrow.field(c.name, types[c.type], nullable=c.optional) for c in form.columns]
     )
+
+
+def form_files(folder: Path, form: Form) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Names of its folders, and path, of every table that lies where tables of the form lie; the
+    stem of the path is its split."""
+    for path in sorted((folder / "data").glob("*/" * len(form.folders) + "*.parquet")):
+        if path.stem in form.splits:
+            yield path.relative_to(folder / "data").parts[:-1], path
 
 
 def normalised(text: str) -> str:
@@ -160,26 +208,30 @@ def split_hash_of(text: str) -> str:
 
 
 def check_table(
-    table: Any, file: str, theory: str = "", value: str = "", registry: Registry | None = None
+    table: Any,
+    file: str,
+    form: Form,
+    folders: Sequence[str] = (),
+    registry: Registry | None = None,
 ) -> list[Problem]:
     """Everything that is wrong with one table.
 
     Args:
         table: a `pyarrow.Table`.
         file: its name, for the problems.
-        theory: the theory that all rows must be of; any where empty.
-        value: the value that all rows must be about; any where empty.
+        form: of the table.
+        folders: what the form's `folders` must be in all rows; anything where not given.
         registry: whose names; the installation's where not given.
     """
     problems = []
-    for field in arrow_schema():
+    for field in arrow_schema(form):
         if field.name not in table.column_names:
             problems.append(Problem(file, None, field.name, "the column is missing"))
         elif table.schema.field(field.name).type != field.type:
             is_type = table.schema.field(field.name).type
             message = f"the column is of type {is_type}; it must be {field.type}"
             problems.append(Problem(file, None, field.name, message))
-    names = [column.name for column in COLUMNS]
+    names = [column.name for column in form.columns]
     problems += [
         Problem(file, None, name, "is not a column of the schema; take it out")
         for name in table.column_names
@@ -191,9 +243,9 @@ def check_table(
     wrong = {problem.column for problem in problems}
     usable = [name for name in names if name not in wrong]
     for number, cells in enumerate(_rows_of(table.select(usable)), start=1):
-        problems += row_problems(cells, file, number, registry)
-        for name, wanted in (("theory", theory), ("value", value)):
-            if wanted and cells.get(name) not in (None, wanted):
+        problems += row_problems(cells, file, number, form, registry)
+        for name, wanted in zip(form.folders, folders, strict=False):
+            if cells.get(name) not in (None, wanted):
                 message = f"must be {wanted!r}, as the file's folder says"
                 problems.append(Problem(file, number, name, message, _shown(cells[name])))
     return problems
@@ -205,11 +257,15 @@ def _rows_of(table: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def row_problems(
-    cells: Mapping[str, Any], file: str, number: int, registry: Registry | None = None
+    cells: Mapping[str, Any],
+    file: str,
+    number: int,
+    form: Form,
+    registry: Registry | None = None,
 ) -> Iterator[Problem]:
     """Everything that is wrong with one row; columns that are not there are not looked at."""
     registry = registry or load_registry()
-    for column in COLUMNS:
+    for column in form.columns:
         if column.name not in cells:
             continue
         cell = cells[column.name]
@@ -217,7 +273,7 @@ def row_problems(
             if not column.optional:
                 yield Problem(file, number, column.name, "is empty")
             continue
-        message = _fault(column.name, cell, cells, registry)
+        message = form.fault(column.name, cell, cells, registry)
         if message:
             yield Problem(file, number, column.name, message, _shown(cell))
 
@@ -231,12 +287,8 @@ def _fault(name: str, cell: Any, cells: Mapping[str, Any], registry: Registry) -
     """What is wrong with a cell that is not empty; the empty string where nothing is."""
     if name in _NUMBERS:
         return _number_fault(name, cell)
-    if not isinstance(cell, str):
-        return "is not text"
-    if not cell.strip():
-        return "is empty"
-    if not cell.isascii() and any("\ud800" <= sign <= "\udfff" for sign in cell):
-        return "holds half a character (a lone surrogate), which no file can store"
+    if fault := text_fault(cell):
+        return fault
     if name == "direction" and cell not in DIRECTIONS:
         return f"is none of {', '.join(DIRECTIONS)}"
     if name == "split_hash" and not re.fullmatch(r"[0-9a-f]{16}", cell):
@@ -244,6 +296,17 @@ def _fault(name: str, cell: Any, cells: Mapping[str, Any], registry: Registry) -
     if name in ("theory", "value", "path"):
         theory, value = str(cells.get("theory")), str(cells.get("value"))
         return _name_fault(name, cell, theory, value, registry)
+    return ""
+
+
+def text_fault(cell: Any) -> str:
+    """What is wrong with a cell that must be text; the empty string where nothing is."""
+    if not isinstance(cell, str):
+        return "is not text"
+    if not cell.strip():
+        return "is empty"
+    if not cell.isascii() and any("\ud800" <= sign <= "\udfff" for sign in cell):
+        return "holds half a character (a lone surrogate), which no file can store"
     return ""
 
 
@@ -274,6 +337,18 @@ def _number_fault(name: str, cell: Any) -> str:
     if name == "n_comparisons" and cell != int(cell):
         return "is not a whole number"
     return ""
+
+
+VIDB = Form(
+    COLUMNS,
+    SPLITS,
+    folders=("theory", "value"),
+    key=("theory", "value", "text"),
+    compared=("intensity",),
+    changed="rescored",
+    fault=_fault,
+)
+"""The form of a value intensity database."""
 
 
 def one_hash_per_text(rows: Iterable[tuple[str, int, str, str]]) -> list[Problem]:

@@ -23,7 +23,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, logsumexp, ndtri, stdtrit
+from scipy.special import betaincinv, gammaincinv, logsumexp, ndtri, stdtrit
 from scipy.stats import qmc
 
 Array = NDArray[np.float64]
@@ -424,6 +424,22 @@ def _reaches(likelihood: Array, best: float, tail: float) -> tuple[bool, bool]:
     least = best - ndtri(tail) ** 2 / 2
     low, high = np.log(np.maximum(likelihood[:, [0, -1]], LEAST)).sum(axis=0)
     return bool(low > least), bool(high > least)
+
+
+def unseen_share(queries: int, tail: float) -> float:
+    """Most of a cell's responses that may stand at the other end where all seen stand at one.
+
+    The upper bound of Jeffreys' interval for a share of which nothing was seen (Brown, Cai and
+    DasGupta 2001).
+
+    Args:
+        queries: different queries of the cell.
+        tail: probability beyond the bound.
+
+    Returns:
+        A share from 0 to 1.
+    """
+    return float(betaincinv(0.5, queries + 0.5, 1 - tail))
 
 
 def _bounded_moments(values: Array, weight: Array) -> list[tuple[float, float, float, float]]:

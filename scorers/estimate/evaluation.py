@@ -7,9 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from valueflow.scorers.estimate.cells import Cell
-from valueflow.scorers.estimate.covariance import CellErrors, JointCells, Shift
+from valueflow.scorers.estimate.covariance import (
+    LIMIT,
+    CellErrors,
+    JointCells,
+    Shift,
+    WordingEffects,
+    with_wordings,
+    wording_effects,
+)
 from valueflow.scorers.estimate.evidence.panel import (
     Disagreement,
     Shared,
@@ -92,7 +101,9 @@ class Evaluation:
     tell for how many drawn choices one choice distribution was taken, where there are any.
     ``errors``, by cell, say what the error of each mean is made of (see
     `valueflow.scorers.estimate.covariance`).  ``panel`` names the judges where there are several,
-    and ``shared`` says how far their disagreements with single texts go together.
+    and ``shared`` says how far their disagreements with single texts go together.  ``wordings``, by
+    what sets groups of cells apart (empty where nothing does), say what the wordings of the persona
+    do, where there are several.
     """
 
     judges: dict[str, JudgeModel]
@@ -107,6 +118,7 @@ class Evaluation:
     panel: tuple[str, ...] = ()
     shared: Shared | None = field(default=None, compare=False)
     named: dict[str, tuple[str, str]] = field(default_factory=dict)
+    wordings: dict[str, WordingEffects] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -339,11 +351,52 @@ def evaluate(
     ranked = {result.named[key][0] for key in result.judges}
     result.notes.extend(_notes_on_ceilings(result.cells, ranked))
     result.notes.extend(_notes_on_queries(result.cells, errors))
+    if estimator == "population" and table.item_wording is not None:
+        _add_wordings(result, tail)
     result.shifts.extend(_shifts(result.cells, errors, baselines or {}, confidence))
     unjudged = len(table.items) - len(result.items)
     if unjudged:
         result.notes.append(f"{unjudged} items have no window and no estimate.")
     return result
+
+
+def _add_wordings(result: Evaluation, tail: float) -> None:
+    """What the wordings of the persona do, into the errors of the cells that are steered.
+
+    Cells of different runs and groups, which their names tell, have effects of their own.
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for cell in result.cells:
+        group, found, level = cell.cell.rpartition(f"{cell.value}/")
+        if found and level.lstrip("+-").isdigit() and int(level):
+            groups.setdefault(group, {})[cell.cell] = int(level)
+    values = {cell.cell: cell.value for cell in result.cells}
+    known = {}
+    for group, levels in groups.items():
+        effects = wording_effects(result.errors, values, levels)
+        if effects is not None:
+            result.wordings[group.strip()] = effects
+            known[group] = with_wordings(result.errors, values, levels, effects)
+    loadings: dict[str, dict[str, Array]] = {name: {} for name in result.errors}
+    for group, told in known.items():
+        for name, error in told.items():
+            own = error.wording if name in groups[group] else np.zeros(len(error.wording))
+            loadings[name][group] = own
+    for name, parts in loadings.items():
+        if parts:
+            wording = np.concatenate([parts[group] for group in known])
+            result.errors[name] = replace(result.errors[name], wording=wording)
+    for place, cell in enumerate(result.cells):
+        more = float(np.linalg.norm(result.errors[cell.cell].wording))
+        if more > 0:
+            far = -float(ndtri(tail)) * more
+            below, above = cell.intensity - cell.lower, cell.upper - cell.intensity
+            result.cells[place] = replace(
+                cell,
+                se=float(np.hypot(cell.se, more)),
+                lower=max(cell.intensity - float(np.hypot(below, far)), -LIMIT),
+                upper=min(cell.intensity + float(np.hypot(above, far)), LIMIT),
+            )
 
 
 def _add_judge(
@@ -415,12 +468,12 @@ def _notes_on_ceilings(cells: list[Cell], ranked: Set[str]) -> list[str]:
 
     ``ranked`` names the values on which the judge ranked.
     """
-    of_value: dict[str, list[str]] = {}
+    by_order: dict[bool, list[str]] = {}
     for cell in cells:
         if cell.beyond_high + cell.beyond_low > MANY_BEYOND:
             sides = (("above", cell.beyond_high), ("below", cell.beyond_low))
             told = " and ".join(f"{100 * share:.0f} % {side}" for side, share in sides if share)
-            of_value.setdefault(cell.value, []).append(f"{cell.cell} ({told})")
+            by_order.setdefault(cell.value in ranked, []).append(f"{cell.cell} ({told})")
     not_known = (
         "ranked with in {}; how far beyond is not known, and means, shifts and ranges of these "
         "cells say so in their intervals only."
@@ -430,9 +483,9 @@ def _notes_on_ceilings(cells: list[Cell], ranked: Set[str]) -> list[str]:
         "confirms there."
     )
     return [
-        f"{value}: more than a fifth of the responses lie beyond every anchor that they were "
-        + (not_known if value in ranked else told_by_scale).format(_listed(names))
-        for value, names in of_value.items()
+        "More than a fifth of the responses lie beyond every anchor that they were "
+        + (not_known if orders else told_by_scale).format(_listed(names))
+        for orders, names in by_order.items()
     ]
 
 

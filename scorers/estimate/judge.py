@@ -52,6 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from valueflow.scorers.estimate.evidence.bend import STRAIGHT, bend_told, seen_through
 from valueflow.scorers.estimate.likelihood import (
     LEANING,
     Array,
@@ -81,6 +82,8 @@ class JudgeModel:
     ``lapse_rate`` is the share of windows that are ordered at random.
     Each has a standard error; ``windows`` counts the windows they were estimated from.
     ``covariance`` is the covariance of (log scale, place effect, text sd, lapse rate).
+    ``bend``, with its ``bend_covariance``, is how the judge's view departs from a straight line in
+    intensity (see `valueflow.scorers.estimate.evidence.bend`): nothing, unless the anchors told so.
     """
 
     scale: float
@@ -93,6 +96,8 @@ class JudgeModel:
     lapse_rate_se: float = 0.0
     windows: int = 0
     covariance: tuple[tuple[float, ...], ...] | None = None
+    bend: tuple[float, float] = STRAIGHT
+    bend_covariance: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0):
@@ -164,27 +169,19 @@ class AnchorErrors:
         variance = np.where(orders.present, self.variance[key], 0.0).sum(axis=1)
         return mean, np.asarray(variance / np.maximum(orders.present.sum(axis=1), 1))
 
-    def under(self, text_sd: float) -> AnchorErrors:
-        """The errors under another spread, given the same windows."""
-        if self.text_sd <= 0 or text_sd <= 0:
-            return replace(self, text_sd=text_sd)
-        told = 1 / np.maximum(self.variance, 1e-12) - self.text_sd**-2
-        variance = 1 / (text_sd**-2 + np.maximum(told, 0.0))
-        mean = self.mean * variance / np.maximum(self.variance, 1e-12)
-        return AnchorErrors(mean, variance, text_sd)
-
 
 @dataclass(frozen=True)
 class FittedJudge:
     """A judge with its errors about anchor texts.
 
     ``expected_lapses`` counts the windows, of ``model.windows``, that were probably ordered at
-    random.
+    random; ``log_evidence`` is the log of the marginal likelihood of those that it was fitted to.
     """
 
     model: JudgeModel
     errors: AnchorErrors
     expected_lapses: float = 0.0
+    log_evidence: float = 0.0
 
     @property
     def marginal(self) -> JudgeModel:
@@ -223,6 +220,19 @@ def anchor_scores(orders: Orders, worths: LogWorths) -> tuple[Array, Array]:
         First derivative, and negative second derivative, of each row's log-likelihood.
     """
     score = orders.picks.astype(np.float64)
+    if worths.worth is not None and worths.rest is not None:
+        # What an anchor's chances at all stages that it saw sum to, and their squares.
+        share = score / worths.rest
+        square = share / worths.rest
+        for column in range(1, score.shape[1]):
+            share[:, column] += share[:, column - 1]
+            square[:, column] += square[:, column - 1]
+        share *= worths.worth
+        score -= share
+        square *= worths.worth
+        square *= worths.worth
+        share -= square
+        return score, share
     curvature = np.zeros(score.shape)
     for stage in range(score.shape[1]):
         chance = worths.chances(stage)
@@ -245,6 +255,18 @@ def judge_information(orders: Orders, worths: LogWorths, error: Array) -> Array:
     x = np.where(orders.present, orders.intensity + error, 0.0)
     p = orders.place
     result = np.zeros((len(x), 3))
+    if worths.worth is not None and worths.rest is not None:
+        products = [x, p, x * x, x * p, p * p]
+        left = np.zeros((5, len(x)))
+        for stage in range(x.shape[1] - 1, -1, -1):
+            for number, product in enumerate(products):
+                left[number] += worths.worth[:, stage] * product[:, stage]
+            mean_x, mean_p, *squares = left / worths.rest[:, stage]
+            picked = orders.picks[:, stage]
+            pairs = (mean_x * mean_x, mean_x * mean_p, mean_p * mean_p)
+            for number, (square, mean) in enumerate(zip(squares, pairs, strict=True)):
+                result[:, number] += picked * (square - mean)
+        return result
     for stage in range(x.shape[1]):
         chance = worths.chances(stage) * orders.picks[:, stage, None]
         later_x, later_p = x[:, stage:], p[:, stage:]
@@ -284,8 +306,11 @@ class _Propagation:
         self.orders, self.prior, self.turned = orders, prior, turned(orders)
         present = orders.present
         self.keys, local = np.unique(orders.key[present], return_inverse=True)
-        self.key = np.full(present.shape, len(self.keys))
+        self.key = np.full(present.shape, len(self.keys), order="F")
         self.key[present] = local
+        # Column by column, as all that is computed of the orders lies in memory.
+        self.flat = self.key.T.ravel()
+        self.uses = np.bincount(self.flat, minlength=len(self.keys) + 1)[:-1]
         self.intensity = np.zeros(len(self.keys))
         self.intensity[local] = orders.intensity[present]
         self.count = np.maximum(present.sum(axis=1), 1)
@@ -295,12 +320,15 @@ class _Propagation:
         self.told = self.weight * (self.random < 0)
         # Texts that a window cannot tell apart, as without their names, learn nothing from it.
         order = np.sort(self.key, axis=1)
-        self.doubled = np.zeros(present.shape, dtype=bool)
-        for row in np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1)):
+        rows = np.flatnonzero(((np.diff(order) == 0) & (order[:, 1:] < len(self.keys))).any(1))
+        doubled = np.zeros(present.shape, dtype=bool)
+        for row in rows:
             _, code, count = np.unique(self.key[row], return_inverse=True, return_counts=True)
-            self.doubled[row] = count[code] > 1
-        self.precision = np.zeros(self.key.shape)
-        self.shift = np.zeros(self.key.shape)
+            doubled[row] = count[code] > 1
+        self.doubled = doubled if len(rows) else None
+        self.unused = None if present.all() else ~present
+        self.precision = np.zeros(self.key.shape, order="F")
+        self.shift = np.zeros(self.key.shape, order="F")
         self.reach = np.ones(len(self.keys) + 1)
         self.moved = np.zeros(len(self.keys) + 1)
         self.prior_mean = np.array([prior.log_scale[0], prior.place_effect[0]])
@@ -323,26 +351,39 @@ class _Propagation:
         """Begin with the messages that each text gets on average in other windows."""
         count = np.zeros(int(max(self.keys.max(initial=0), other.keys.max(initial=0))) + 1)
         sums = {name: count.copy() for name in ("precision", "shift")}
-        count[other.keys] = np.bincount(other.key.ravel())[: len(other.keys)]
+        count[other.keys] = np.bincount(other.flat)[: len(other.keys)]
         for name, total in sums.items():
-            messages = getattr(other, name).ravel()
-            total[other.keys] = np.bincount(other.key.ravel(), messages)[: len(other.keys)]
+            total[other.keys] = other.by_text(getattr(other, name))[:-1]
             mean = np.append((total / np.maximum(count, 1))[self.keys], 0.0)
-            setattr(self, name, mean[self.key])
+            setattr(self, name, self.of_text(mean))
+
+    def by_text(self, values: Array) -> Array:
+        """Sums (texts + 1,) of values (R, A); the last is that of unused columns."""
+        sums = np.bincount(self.flat, values.T.ravel(), len(self.keys) + 1)
+        return np.asarray(sums, dtype=np.float64)
+
+    def of_text(self, values: Array) -> Array:
+        """Values (texts + 1,) in the columns (R, A) of the orders."""
+        return np.asarray(values[self.flat].reshape(self.key.shape[::-1]).T)
+
+    def used(self, values: Array) -> Array:
+        """Values (R, A) with 0 in unused columns."""
+        if self.unused is not None:
+            values[self.unused] = 0.0
+        return values
 
     def posterior(self, text_sd: float) -> tuple[Array, Array]:
         """Precision (texts + 1,), and mean times precision; the last is of unused columns."""
-        flat, size = self.key.ravel(), len(self.keys) + 1
-        precision, shift = (
-            np.bincount(flat, messages.ravel(), size).astype(np.float64)
-            for messages in (self.precision, self.shift)
-        )
-        return precision + text_sd**-2.0, shift
+        return self.by_text(self.precision) + text_sd**-2.0, self.by_text(self.shift)
 
     def errors(self, text_sd: float, anchors: int) -> AnchorErrors:
+        """What the messages tell of the errors, their level and slope on intensity wholly out."""
+        messages = self.shift.copy()
+        self._centre(text_sd, self.posterior(text_sd), wholly=True)
         precision, shift = (values[:-1] for values in self.posterior(text_sd))
         mean, variance = np.zeros(anchors), np.full(anchors, text_sd**2)
         mean[self.keys], variance[self.keys] = shift / precision, 1 / precision
+        self.shift = messages
         return AnchorErrors(mean, variance, text_sd)
 
     def fit(self, text_sd: float, state: _State, tolerance: float, searches: int) -> _State:
@@ -391,7 +432,9 @@ class _Propagation:
     ) -> None:
         """Sweep at a fixed scale until the evidence moves no more.
 
-        A ``known`` judge's place effect and lapse rate stay as they are.
+        A ``known`` judge's place effect and lapse rate stay as they are, and the errors' level and
+        slope are wholly taken out at each sweep: while a scale is sought, that would hide from the
+        evidence what the windows say of it.
         """
         before = -np.inf
         for sweep in range(most):
@@ -402,12 +445,15 @@ class _Propagation:
 
     def _sweep(self, text_sd: float, state: _State, *, first: bool, known: bool) -> None:
         orders = self.orders
-        total_precision, total_shift = self.posterior(text_sd)
+        total = self.posterior(text_sd)
         # What is known of each anchor without the row: the cavity.
-        precision = np.maximum(total_precision[self.key] - self.precision, text_sd**-2.0)
-        shift = total_shift[self.key] - self.shift
-        variance = np.where(orders.present, 1 / precision, 0.0)
-        mean = np.where(orders.present, shift / precision, 0.0)
+        precision = self.of_text(total[0])
+        precision -= self.precision
+        np.maximum(precision, text_sd**-2.0, out=precision)
+        shift = self.of_text(total[1])
+        shift -= self.shift
+        variance = self.used(1 / precision)
+        mean = shift * variance
         scale, place = float(np.exp(state.parameter[0])), float(state.parameter[1])
         dulled = attenuation(scale, variance.sum(axis=1) / self.count)
         row_scale = scale * dulled
@@ -423,16 +469,17 @@ class _Propagation:
         straight = np.log1p(-state.lapse_rate) + ranked
         mixture = np.logaddexp(straight, np.log(max(state.lapse_rate, 1e-300)) + self.random)
         kept = np.exp(straight - mixture)
-        whole = 0.5 * (total_shift**2 / total_precision - np.log(total_precision * text_sd**2))
-        without = 0.5 * (shift**2 / precision - np.log(precision * text_sd**2))
-        parts = np.where(orders.present, whole[self.key] - without, 0.0).sum()
-        state.log_evidence = float(self.weight @ mixture + whole[:-1].sum() - parts)
+        whole = 0.5 * (total[1] ** 2 / total[0] - np.log(total[0] * text_sd**2))[:-1]
+        without = 0.5 * float((shift * mean).sum() - _sum_of_logs(precision * text_sd**2))
+        state.log_evidence = float(
+            self.weight @ mixture + whole.sum() - whole @ self.uses + without
+        )
         state.log_evidence += self._log_prior(state)
         state.lapses = float(self.told @ (1 - kept))
 
         part, weight = share * kept[orders.window], self.weight[orders.window]
-        self._send(text_sd, score, curvature, part, weight, row_scale, mean, variance)
-        self._centre(text_sd)
+        total = self._send(total, score, curvature, part, weight, row_scale, mean, variance)
+        self._centre(text_sd, total, wholly=known)
         if known:
             return
         if first:
@@ -461,18 +508,26 @@ class _Propagation:
         worths = log_worths(other.orders, scale, place_effect, other.there(mean))
         score, curvature = anchor_scores(other.orders, worths)
         score = other.there(score)
-        curvature = np.take_along_axis(curvature, other.back, axis=1)
+        curvature = other.moved(curvature)
         first = np.log(straight_up) + down[0]
         second = np.log1p(-straight_up) + log_likelihood_of(other.orders, worths)
         logs = np.logaddexp(first, second)
         part = np.exp(first - logs)[:, None]
-        curvature = part * down[2] + (1 - part) * curvature
-        curvature -= part * (1 - part) * (down[1] - score) ** 2
-        return logs, part * down[1] + (1 - part) * score, curvature
+        rest = 1 - part
+        apart = down[1] - score
+        apart *= apart
+        apart *= part * rest
+        found = down[1] * part
+        score *= rest
+        found += score
+        curvature = curvature * rest
+        curvature += part * down[2]
+        curvature -= apart
+        return logs, found, curvature
 
     def _send(
         self,
-        text_sd: float,
+        total: tuple[Array, Array],
         score: Array,
         curvature: Array,
         part: Array,
@@ -480,22 +535,41 @@ class _Propagation:
         scale: Array,
         mean: Array,
         variance: Array,
-    ) -> None:
-        """New messages: those that give the moments of cavity times row (Minka 2001, section 3)."""
-        slope = (weight * part * scale)[:, None] * score
-        bend = (part * scale**2)[:, None] * curvature
-        bend -= (part * (1 - part) * scale**2)[:, None] * score**2
-        slope[self.doubled] = bend[self.doubled] = 0.0
-        bend = np.clip(weight[:, None] * bend, 0.0, _MOST_TOLD / np.maximum(variance, 1e-12))
-        left = 1 - variance * bend
-        precision = _DAMPING * (bend / left - self.precision)
-        shift = _DAMPING * ((bend * mean + slope) / left - self.shift)
-        part_of_step = self._held_back(precision, shift, text_sd)[self.key]
-        self.precision += part_of_step * precision
-        self.shift += part_of_step * shift
+    ) -> tuple[Array, Array]:
+        """New messages: those that give the moments of cavity times row (Minka 2001, section 3).
 
-    def _held_back(self, precision: Array, shift: Array, text_sd: float) -> Array:
-        """Part (texts + 1,) of a change of the messages (R, A) that is taken for each text.
+        Returns the posterior with them, from the ``total`` without.
+        """
+        bend = score * score
+        bend *= -(part * (1 - part) * scale**2 * weight)[:, None]
+        curvature *= (part * scale**2 * weight)[:, None]
+        bend += curvature
+        slope = score * (weight * part * scale)[:, None]
+        if self.doubled is not None:
+            slope[self.doubled] = bend[self.doubled] = 0.0
+        most = np.maximum(variance, 1e-12)
+        np.divide(_MOST_TOLD, most, out=most)
+        np.clip(bend, 0.0, most, out=bend)
+        slope += bend * mean
+        left = variance * bend
+        np.subtract(1, left, out=left)
+        bend /= left
+        slope /= left
+        bend -= self.precision
+        bend *= _DAMPING
+        slope -= self.shift
+        slope *= _DAMPING
+        more = self.by_text(bend), self.by_text(slope)
+        held = self._held_back(total, more)
+        held_here = self.of_text(held)
+        bend *= held_here
+        slope *= held_here
+        self.precision += bend
+        self.shift += slope
+        return total[0] + held * more[0], total[1] + held * more[1]
+
+    def _held_back(self, total: tuple[Array, Array], more: tuple[Array, Array]) -> Array:
+        """Part (texts + 1,) of a change of the messages that is taken for each text.
 
         All windows of a text speak at once, each as if it were the only one.  Where a window is
         sure, it pushes without end (the likelihood is linear there), and together they would push a
@@ -503,45 +577,54 @@ class _Propagation:
         mean moves by no more than its reach, in standard deviations, which halves when it turns
         back (as the steps of resilient propagation do; Riedmiller and Braun 1993).
         """
-        flat, size = self.key.ravel(), len(self.reach)
-        more_precision = np.bincount(flat, precision.ravel(), size)
-        more_shift = np.bincount(flat, shift.ravel(), size)
-        total_precision, total_shift = self.posterior(text_sd)
-        mean = total_shift / total_precision
-        moved = (total_shift + more_shift) / (total_precision + more_precision) - mean
+        mean = total[1] / total[0]
+        moved = (total[1] + more[1]) / (total[0] + more[0]) - mean
         turned = np.sign(moved) * self.moved
         self.reach = np.clip(
             np.where(turned < 0, 0.5, np.where(turned > 0, 1.2, 1.0)) * self.reach, 0.02, 1.5
         )
         self.moved = np.sign(moved)
-        most = self.reach / np.sqrt(total_precision)
+        most = self.reach / np.sqrt(total[0])
         target = mean + np.clip(moved, -most, most)
         with np.errstate(divide="ignore", invalid="ignore"):
-            part = (target * total_precision - total_shift) / (more_shift - target * more_precision)
+            part = (target * total[0] - total[1]) / (more[1] - target * more[0])
         return np.where(np.abs(moved) > most, np.clip(part, 0.0, 1.0), 1.0)
 
-    def _centre(self, text_sd: float) -> None:
+    def _centre(self, text_sd: float, total: tuple[Array, Array], *, wholly: bool = False) -> None:
         """Take the errors' level and their slope on intensity out of them.
 
         No order tells their level, and of their slope only what the scale tells already.  Both are
         nothing on average, up to an error that is accounted for with the responses, and moving all
         errors one by one takes long.
         """
-        precision, shift = (values[:-1] for values in self.posterior(text_sd))
+        precision, shift = (values[:-1] for values in total)
         told = np.maximum(1 - text_sd**-2.0 / precision, 0.0)
         if told.sum() < 1:
             return
         mean = shift / precision
         away = self.intensity - told @ self.intensity / told.sum()
-        level, spread = told @ mean / told.sum(), told @ away**2
-        tilt = told @ (away * mean) / spread if spread > told.sum() else 0.0
-        self.shift -= np.append(level + tilt * away, 0.0)[self.key] * self.precision
+        # What is taken out of the messages changes a mean by the share of it that they told: on the
+        # way a little of both stays, so that what the windows say of the scale is heard.
+        level, spread = (mean.sum() if wholly else told @ mean) / told.sum(), told @ away**2
+        tilt = (away if wholly else told * away) @ mean / spread if spread > told.sum() else 0.0
+        self.shift -= self.of_text(np.append(level + tilt * away, 0.0)) * self.precision
 
     def _log_prior(self, state: _State) -> float:
         distance = state.parameter - self.prior_mean
         a, b = self.prior.lapses
         lapse = a * np.log(max(state.lapse_rate, 1e-300)) + b * np.log1p(-state.lapse_rate)
         return float(lapse - 0.5 * distance @ self.prior_precision @ distance)
+
+
+def _sum_of_logs(values: Array) -> float:
+    """Sum of the logarithms of values (R, A) from about 1 to 1e30, of eight columns at a time."""
+    total = 0.0
+    for start in range(0, values.shape[1], 8):
+        product = values[:, start].copy()
+        for column in range(start + 1, min(start + 8, values.shape[1])):
+            product *= values[:, column]
+        total += float(np.log(product).sum())
+    return total
 
 
 def _information(
@@ -583,7 +666,11 @@ class TextSdProfile:
 
 
 def text_sd_profile(
-    orders: Orders, anchors: int, evidence: Evidence | None = None, prior: JudgePrior | None = None
+    orders: Orders,
+    anchors: int,
+    evidence: Evidence | None = None,
+    prior: JudgePrior | None = None,
+    bend: tuple[float, float] = STRAIGHT,
 ) -> TextSdProfile:
     """Likelihood of ``text_sd`` for one value, other parameters at their best.
 
@@ -594,12 +681,14 @@ def text_sd_profile(
         anchors: number of anchor texts; the keys of the orders lie below it.
         evidence: log-likelihood of the responses' windows under a judge.
         prior: of the other parameters; weak by default.
+        bend: of the judge's view.
 
     Returns:
         Log-likelihoods at ``TEXT_SD_NODES``, the largest 0, and the scales that are best there.
     """
     if orders.questions > WINDOWS_PROFILED:
         orders = orders.every(-(-orders.questions // WINDOWS_PROFILED))
+    orders = seen_through(orders, bend)
     nodes = len(TEXT_SD_NODES)
     logs, scale = np.full(nodes, -np.inf), np.zeros(nodes)
     work = _Propagation(orders, prior or JudgePrior())
@@ -609,7 +698,8 @@ def text_sd_profile(
         state = work.fit(text_sd, state, 0.02, 8)
         logs[node], scale[node] = state.log_evidence, state.parameter[0]
         if evidence is not None:
-            logs[node] += evidence(_judge(work, text_sd, state, anchors, orders.questions))
+            fitted = _judge(work, text_sd, state, anchors, orders.questions)
+            logs[node] += evidence(replace(fitted, model=replace(fitted.model, bend=bend)))
         return state
 
     # All noise, then half of it standing errors, then on from there to either side: a judge is best
@@ -635,6 +725,7 @@ def fit_judge(
     text_sd: tuple[float, float] | None = None,
     prior: JudgePrior | None = None,
     log_scale: float | None = None,
+    bend: tuple[float, float] = STRAIGHT,
 ) -> FittedJudge:
     """Fit one judge to one value.
 
@@ -645,7 +736,9 @@ def fit_judge(
             default what these windows tell of it.
         prior: what is known of the other parameters.
         log_scale: where the search for the scale begins.
+        bend: of the judge's view.
     """
+    orders = seen_through(orders, bend)
     windows = orders.questions
     if text_sd is None:
         profile = text_sd_profile(orders, anchors, prior=prior)
@@ -660,10 +753,15 @@ def fit_judge(
     if log_scale is not None:
         state.parameter[0] = log_scale
     state = work.fit(sd, state, max(5e-3, 2e-5 * few.questions), 10)
-    fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
+    evidence = state.log_evidence
     if few is orders:
-        return fitted
-    return replace(fitted, errors=errors_of_known(orders, anchors, fitted.model, work))
+        # The judge being known now, its errors once more.
+        work.settle(sd, state, max(1e-3, 1e-4 * few.questions), most=_SWEEPS_ON_THE_WAY, known=True)
+    fitted = _judge(work, sd, state, anchors, windows, text_sd[1])
+    fitted = replace(fitted, log_evidence=evidence)
+    if few is not orders:
+        fitted = replace(fitted, errors=errors_of_known(orders, anchors, fitted.model, work))
+    return replace(fitted, model=replace(fitted.model, bend=bend))
 
 
 def errors_of_known(
@@ -682,6 +780,7 @@ def errors_of_known(
     Returns:
         Means and variances (anchors,) of the errors; those of no window have the prior's.
     """
+    orders = seen_through(orders, judge.bend)
     if judge.text_sd <= 0:
         return AnchorErrors(np.zeros(anchors), np.zeros(anchors), 0.0)
     if orders.questions > WINDOWS_FOLLOWED:
@@ -745,6 +844,9 @@ def fit_judges(
 ) -> list[FittedJudge]:
     """Fit the judge to each value, with what the other values say as its prior.
 
+    The judge's view bends, in one way for all values, where the marginal likelihood of all values
+    together gains enough by it (see `valueflow.scorers.estimate.evidence.bend`).
+
     Args:
         orders: windows of each value.
         anchors: bound of the anchor keys of all orders.
@@ -753,15 +855,56 @@ def fit_judges(
     if not orders:
         return []
     evidence = [None] * len(orders) if evidence is None else evidence
+    alone, text_sd = _fit_alone(orders, anchors, evidence, STRAIGHT)
+    marginal = [
+        (one, fitted.marginal.scale, fitted.marginal.place_effect)
+        for one, fitted in zip(orders, alone, strict=True)
+    ]
+    told = bend_told(marginal)
+    if told is None:
+        return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
+    begin = [float(np.log(one.model.scale)) for one in alone]
+    bent = [
+        fit_judge(one, anchors, sd, log_scale=start, bend=told.bend)
+        for one, sd, start in zip(orders, text_sd, begin, strict=True)
+    ]
+    gain = sum(one.log_evidence for one in bent) - sum(one.log_evidence for one in alone)
+    covariance = told.believed(gain)
+    if covariance is None:
+        return _with_others(orders, anchors, alone, text_sd, STRAIGHT)
+    alone, text_sd = _fit_alone(orders, anchors, evidence, told.bend)
+    fitted = _with_others(orders, anchors, alone, text_sd, told.bend)
+    return [replace(one, model=replace(one.model, bend_covariance=covariance)) for one in fitted]
+
+
+def _fit_alone(
+    orders: Sequence[Orders],
+    anchors: int,
+    evidence: Sequence[Evidence | None],
+    bend: tuple[float, float],
+) -> tuple[list[FittedJudge], list[tuple[float, float]]]:
+    """Each value's judge from its own windows, and text sd with its error from all values'."""
     profiles = [
-        text_sd_profile(one, anchors, own) for one, own in zip(orders, evidence, strict=True)
+        text_sd_profile(one, anchors, own, bend=bend)
+        for one, own in zip(orders, evidence, strict=True)
     ]
     text_sd = pooled_text_sd(profiles)
     start = [profile.best_log_scale(sd) for profile, (sd, _) in zip(profiles, text_sd, strict=True)]
-    alone = [
-        fit_judge(one, anchors, sd, log_scale=begin)
+    fitted = [
+        fit_judge(one, anchors, sd, log_scale=begin, bend=bend)
         for one, sd, begin in zip(orders, text_sd, start, strict=True)
     ]
+    return fitted, text_sd
+
+
+def _with_others(
+    orders: Sequence[Orders],
+    anchors: int,
+    alone: list[FittedJudge],
+    text_sd: list[tuple[float, float]],
+    bend: tuple[float, float],
+) -> list[FittedJudge]:
+    """Each value's judge with what the other values say as its prior."""
     if len(alone) < 2:
         return alone
     weak = JudgePrior()
@@ -783,7 +926,7 @@ def fit_judges(
             lapses=(rate * (a + b), (1 - rate) * (a + b)),
         )
         begin = float(np.log(fitted[index].scale))
-        result.append(fit_judge(one, anchors, text_sd[index], prior, begin))
+        result.append(fit_judge(one, anchors, text_sd[index], prior, begin, bend))
     return result
 
 
@@ -876,7 +1019,7 @@ def choice_dispersion(orders: Orders, judge: JudgeModel) -> float:
     if orders.probability is None or orders.source is None:
         return 1.0
     rows = np.flatnonzero(~np.isnan(orders.probability[orders.window]) & (orders.named == 1))
-    named = orders.take(rows)
+    named = seen_through(orders.take(rows), judge.bend)
     count = named.present.sum(axis=1)
     model = log_worths(named, judge.scale, judge.place_effect).chances(0)[:, 0]
     model = (1 - judge.lapse_rate) * model + judge.lapse_rate / count

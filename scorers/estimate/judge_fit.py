@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, ndtri, stdtr
 
+from valueflow.scorers.estimate.evidence.bend import STRAIGHT, seen_at, seen_through
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, anchor_scores
 from valueflow.scorers.estimate.likelihood import (
     Array,
@@ -91,6 +92,7 @@ def fit_of_judge(
     """
     correlation, upside_down = _direction(orders)
     orders = orders.every(max(1, -(-orders.questions // WINDOWS_TESTED)))
+    orders = seen_through(orders, fitted.model.bend)
     pairs = _Pairs(orders, fitted.marginal)
     count, seen, model = (
         pairs.by_band(values)
@@ -323,6 +325,13 @@ def notes_on_judge(
         notes.append(
             f"{value}: scale and place effect are hardly separable (correlation "
             f"{correlation:.2f}); show the anchors of a window in random order."
+        )
+    if judge.bend != STRAIGHT:
+        low, high = (float(np.diff(seen_at(np.array(ends), judge.bend))[0] / 10)
+                     for ends in ((-10.0, 0.0), (0.0, 10.0)))  # fmt: skip
+        notes.append(
+            f"{value}: the judge tells opposing texts apart {low:.2g} times and supporting ones "
+            f"{high:.2g} times as well as the whole scale; responses are read through this bend."
         )
     places = orders.place_of_response
     if judge.place_effect_se > 0.4:

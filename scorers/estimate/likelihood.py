@@ -260,15 +260,23 @@ class LogWorths:
     """Log-worths of the anchors of each row, in the order in which they were picked.
 
     ``own`` (R, A), minus infinity in unused columns; ``left`` (R, A), the log of the sum over the
-    anchors that are left at a stage.
+    anchors that are left at a stage.  ``worth`` and ``rest`` (R, A) are the same as numbers, each
+    row's by a factor of its own; None where they, or their squares, would leave the range of a
+    processor's numbers.
     """
 
     own: Array
     left: Array
+    worth: Array | None = None
+    rest: Array | None = None
 
     def chances(self, stage: int) -> Array:
         """Chance (R, A - stage) of each anchor that is left to be picked at a stage."""
         return np.asarray(np.exp(self.own[:, stage:] - self.left[:, stage, None]))
+
+
+WIDEST = 300.0
+"""Largest difference of log-worths in a window whose worths are computed as numbers."""
 
 
 def log_worths(
@@ -279,8 +287,8 @@ def log_worths(
 ) -> LogWorths:
     """Log-worths under a judge, or one for each row (R,).
 
-    ``error`` (R, A), in points, is added to the intensities.  Nothing is exponentiated, so that no
-    judge is too sharp.
+    ``error`` (R, A), in points, is added to the intensities.  Where a judge is so sharp that worths
+    are no numbers any more, only their logarithms are used, so that no judge is too sharp.
 
     Args:
         orders: R rows of A anchors.
@@ -290,14 +298,56 @@ def log_worths(
     """
     scale, place_effect = (np.reshape(one, (-1, 1)) for one in (scale, place_effect))
     intensity = orders.intensity if error is None else orders.intensity + error
-    own = np.where(orders.present, scale * intensity - place_effect * orders.place, -np.inf)
+    own = scale * intensity - place_effect * orders.place
+    whole = bool(orders.present.all())
+    if not whole:
+        own = np.where(orders.present, own, -np.inf)
+    if own.shape[1] and (known := _as_numbers(own, orders.present, whole)) is not None:
+        return known
+    return LogWorths(own, left_by_logarithms(own, orders.present))
+
+
+def left_by_logarithms(own: Array, present: NDArray[np.bool_]) -> Array:
+    """Log of the sum over the anchors left at each stage (R, A), without leaving logarithms.
+
+    Args:
+        own: log-worths (R, A), minus infinity in unused columns.
+        present: which columns are used (R, A).
+    """
     left = np.empty_like(own)
     total = np.full(len(own), -np.inf)
     for column in range(own.shape[1] - 1, -1, -1):
         total = np.logaddexp(total, own[:, column])
         left[:, column] = total
     # Where nothing is left, nothing can be picked: any number does, and this one is finite.
-    return LogWorths(own, np.where(orders.present, left, 0.0))
+    return np.where(present, left, 0.0)
+
+
+def _as_numbers(own: Array, present: NDArray[np.bool_], whole: bool) -> LogWorths | None:
+    """Worths by sums of numbers, from the last stage on so that nothing small is lost; or None."""
+    top, least = own[:, 0].copy(), own[:, 0].copy()
+    for column in range(1, own.shape[1]):
+        np.maximum(top, own[:, column], out=top)
+        low = own[:, column] if whole else np.where(present[:, column], own[:, column], least)
+        np.minimum(least, low, out=least)
+    # A row without any anchor has no worths; NaN is not below the bound either.
+    if not whole:
+        top = np.where(present[:, 0], top, 0.0)
+        least = np.where(present[:, 0], least, 0.0)
+    if not np.max(top - least, initial=0.0) < WIDEST:
+        return None
+    worth = own - top[:, None]
+    np.exp(worth, out=worth)
+    rest = np.empty_like(worth)
+    rest[:, -1] = worth[:, -1]
+    for column in range(own.shape[1] - 2, -1, -1):
+        np.add(rest[:, column + 1], worth[:, column], out=rest[:, column])
+    if not whole:
+        rest = np.where(present, rest, 1.0)
+    left = np.log(rest)
+    left += top[:, None]
+    # Where nothing is left, nothing can be picked: any number does.
+    return LogWorths(own, left, worth, rest)
 
 
 def log_likelihood_of(orders: Orders, known: LogWorths) -> Array:
@@ -307,6 +357,8 @@ def log_likelihood_of(orders: Orders, known: LogWorths) -> Array:
         orders: R rows.
         known: their log-worths.
     """
+    if orders.picks.all():
+        return np.asarray((known.own - known.left).sum(axis=1))
     # An unused column is never picked, so its minus infinity is not subtracted from anything.
     own = np.where(orders.picks, known.own, 0.0)
     return np.asarray((own - np.where(orders.picks, known.left, 0.0)).sum(axis=1))
@@ -337,16 +389,24 @@ class Turned:
 
     ``orders`` has the rows of the original in their order, *not* sorted by the stages that saw the
     response; intensities and places change their signs.  ``back`` (R, A) are the columns of the
-    original, ``sign`` (R, 1) is -1 for a row that was turned and 1 for one that was not.
+    original, ``sign`` (R, 1) is -1 for a row that was turned and 1 for one that was not.  ``plain``
+    says that every row was turned and has all columns.
     """
 
     orders: Orders
     back: IntArray
     sign: Array
+    plain: bool = False
 
     def there(self, values: Array) -> Array:
         """Values (R, A), of which only order and sign change, from either to the other."""
-        return np.asarray(self.sign * np.take_along_axis(values, self.back, axis=1))
+        return np.asarray(self.sign * self.moved(values))
+
+    def moved(self, values: Array) -> Array:
+        """Values (R, A), of which only the order changes."""
+        if self.plain:
+            return values[:, ::-1]
+        return np.asarray(np.take_along_axis(values, self.back, axis=1))
 
 
 def turned(orders: Orders) -> Turned:
@@ -376,7 +436,7 @@ def turned(orders: Orders) -> Turned:
         chosen=np.where(whole, orders.ahead > 0, orders.chosen),
         place_of_response=sign[:, 0] * orders.place_of_response,
     )
-    return Turned(other, back, sign)
+    return Turned(other, back, sign, bool(inside.all()))
 
 
 def from_the_top(dulled: Array) -> Array:

@@ -16,6 +16,7 @@ from valueflow.scorers.estimate.cells import (
     cluster_factor,
     few_clusters,
     lone_posteriors,
+    unseen_share,
 )
 from valueflow.scorers.estimate.covariance import Bounded, CellErrors
 from valueflow.scorers.estimate.evidence.value import Evidence, ValueItems
@@ -47,6 +48,9 @@ def estimates_of(
 
 LARGEST_ERROR = LIMIT / 3**0.5
 """Standard error of a mean of which nothing is known but that it lies on the scale."""
+
+AT_THE_END = 0.95 * LIMIT
+"""An interval that goes as far is that of a cell that may stand at the end of the scale."""
 
 LONE_BATCH = 4000
 """Cells of one item that are integrated at a time."""
@@ -97,11 +101,22 @@ def population_estimates(
         name = table.cells[table.item_cell[index[0]]]
         query = table.item_query[index]
         error = _cell_errors(posterior, query, both, level, tilt)
+        if table.item_wording is not None:
+            error = replace(error, worded=table.item_wording[index])
         se = float(np.hypot(error.sd, np.sqrt(error.judge @ error.judge)))
         lower, upper = np.nan, np.nan
         if error.bounded is not None:
             few = few_clusters(query, tail)
             lower, upper = replace(error.bounded, sd=few * error.bounded.sd).bounds(tail)
+        lower = -LIMIT if posterior.reaches[0] else min(lower, posterior.mean)
+        upper = LIMIT if posterior.reaches[1] else max(upper, posterior.mean)
+        if len(members) > 1:
+            # All seem to stand at one end: what they do not show may stand at the other.
+            unseen = unseen_share(len(np.unique(query)), tail)
+            if upper > AT_THE_END:
+                lower = min(lower, posterior.mean - unseen * (posterior.mean + LIMIT))
+            if lower < -AT_THE_END:
+                upper = max(upper, posterior.mean + unseen * (LIMIT - posterior.mean))
         parts[name] = error
         cells.append(
             Cell(
@@ -111,8 +126,8 @@ def population_estimates(
                 intensity=posterior.mean,
                 se=min(se, LARGEST_ERROR),
                 spread=posterior.spread,
-                lower=-LIMIT if posterior.reaches[0] else min(lower, posterior.mean),
-                upper=LIMIT if posterior.reaches[1] else max(upper, posterior.mean),
+                lower=lower,
+                upper=upper,
                 beyond_high=float(high[members].mean()),
                 beyond_low=float(low[members].mean()),
             )

@@ -17,7 +17,7 @@ from valueflow.scorers.estimate.cells import Cell, cluster_factor
 from valueflow.scorers.estimate.covariance import CellErrors
 from valueflow.scorers.estimate.evidence.value import ValueWindows
 from valueflow.scorers.estimate.judge import FittedJudge
-from valueflow.scorers.estimate.likelihood import Orders, log_worths
+from valueflow.scorers.estimate.likelihood import Orders, left_by_logarithms
 from valueflow.scorers.estimate.population import estimates_of
 from valueflow.scorers.estimate.responses import Estimate
 from valueflow.scorers.estimate.table import WindowTable
@@ -48,7 +48,7 @@ def reference_estimates(orders: Orders, item: NDArray[np.int64], items: int) -> 
             "probabilities; use estimator 'population'"
         )
     row_item = item[orders.window]
-    left = log_worths(orders, 1.0, 0.0).left
+    left = left_by_logarithms(np.where(orders.present, orders.intensity, -np.inf), orders.present)
     faced = np.arange(left.shape[1]) < orders.stages_with_response[:, None]
     wins = np.bincount(row_item, orders.share * orders.chosen, items)
     # Every stage that a response faced, gathered item by item.

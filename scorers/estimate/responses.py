@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
+from valueflow.scorers.estimate.evidence.bend import seen_at, seen_through
 from valueflow.scorers.estimate.judge import AnchorErrors, FittedJudge, JudgeModel, attenuation
 from valueflow.scorers.estimate.likelihood import (
     LEANING,
@@ -119,6 +120,7 @@ def response_log_likelihood(
         errors: of the judge about the anchors.
         grid: intensities (G,), equally spaced, in points.
     """
+    orders, at = seen_through(orders, judge.bend), seen_at(grid, judge.bend)
     mean, variance = errors.of(orders)
     chance = insertion_log_likelihood(orders, 0.0, 0.0, np.zeros(1))[:, 0]
     lapsed, share, down = _lapses(orders, judge, mean, variance)
@@ -131,6 +133,9 @@ def response_log_likelihood(
     beyond = int(np.ceil(3.5 * judge.text_sd / step))
     outside = step * np.arange(1, beyond + 1)
     seen = np.concatenate([grid[0] - outside[::-1], grid, grid[-1] + outside])
+    if at is not grid:
+        first, last = np.floor(at[0] / step) - beyond - 2, np.ceil(at[-1] / step) + beyond + 2
+        seen = step * np.arange(first, last + 1)
     log_likelihood = np.zeros((items, len(seen)))
     weight = orders.weight
     with np.errstate(divide="ignore"):
@@ -152,10 +157,10 @@ def response_log_likelihood(
         if (weight[number] != 1).any():
             slot *= weight[number][:, None]
         log_likelihood += by_group(item[number], items) @ slot
-    if not beyond:
+    if not beyond and at is grid:
         return log_likelihood
     top = log_likelihood.max(axis=1, keepdims=True)
-    smooth = np.exp(log_likelihood - top) @ _smoothing(grid, seen, judge.text_sd)
+    smooth = np.exp(log_likelihood - top) @ (_smoothing(at, seen, judge.text_sd, step))
     return np.asarray(np.log(np.maximum(smooth, 1e-300)) + top)
 
 
@@ -228,10 +233,12 @@ def _lapses(
     return np.asarray(expit(odds)), share, down
 
 
-def _smoothing(grid: Array, seen: Array, text_sd: float) -> Array:
-    """Matrix (S, G): chance that a response of intensity g is seen at s."""
-    step = grid[1] - grid[0]
-    distance = (seen[:, None] - grid) / step
+def _smoothing(at: Array, seen: Array, text_sd: float, step: float) -> Array:
+    """Matrix (S, G): chance that a response that is expected at ``at`` is seen at ``seen``."""
+    distance = (seen[:, None] - at) / step
+    if (distance != np.rint(distance)).any():
+        # Between the points: no narrower than they are apart.
+        text_sd = max(text_sd, 0.71 * step)
     if text_sd > 0.7 * step:
         kernel = np.exp(-0.5 * (distance * step / text_sd) ** 2)
     else:

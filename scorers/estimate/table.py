@@ -87,6 +87,8 @@ class WindowTable:
     ``ratings`` (W, K), the numbers that the judge gave the texts, brought to [-10, 10], with the
     distance ``rating_step`` between neighbouring ones; NaN for texts without one, None where no
     window has any.  A window may have both an order and ratings.
+    ``item_wording`` (N,) numbers the wording of the persona that each item was given, 0 where that
+    is not known; None where it is known of none.
     ``judge`` (W,), index into ``judges``; None where all windows are one judge's, whose name need
     not be known.  Each judge may have a scale, and so a step, of its own: ``rating_steps`` by
     judge, where there are several.
@@ -111,6 +113,7 @@ class WindowTable:
     judge: NDArray[np.int64] | None = None
     judges: tuple[str, ...] = ()
     rating_steps: tuple[float, ...] = ()
+    item_wording: NDArray[np.int64] | None = None
 
     def of_judge(self, name: str) -> WindowTable:
         """The windows of one judge; see :meth:`of_judges`."""
@@ -182,6 +185,7 @@ class WindowTable:
         chooses each index as the most supporting text (they sum to 1 within rounding).
         Beside an order or in its place it may map ``ratings`` to the judge's numbers, the response
         first (None for an anchor without one), and ``rating_scale`` to the ends of their scale.
+        ``paraphrase`` numbers the wording of the persona, from 1.
         Items are told apart by (item, cell).  Other fields are ignored.
 
         Raises :class:`WindowRecordError` (a ``ValueError``) naming record and field: an index out
@@ -190,7 +194,8 @@ class WindowTable:
         a position out of range, ``shown`` that is no permutation or contradicts ``position``, a
         cell of two values, an item of two queries, ``ratings`` that are not one number for each
         text, lie outside their scale or are on another scale than those of the judge before, a
-        ``judge`` that is no name or stands in some records only.
+        ``judge`` that is no name or stands in some records only, a ``paraphrase`` that is no whole
+        number from 1.
         """
         reader = _Reader(most)
         for number, record in enumerate(records):
@@ -216,6 +221,7 @@ class _Reader:
         self.item_value: list[int] = []
         self.item_cell: list[int] = []
         self.item_query: list[int] = []
+        self.item_wording: list[int] = []
         self.cell_value: dict[int, int] = {}
         self.item: list[int] = []
         self.intensities: list[list[float]] = []
@@ -264,7 +270,8 @@ class _Reader:
             self.choices[len(self.item) - 1] = _choice(number, record, size)
             self.ranks.append([TAIL] * size)
         self.places.append(_places(number, record, size))
-        self.keys.append([self.anchors((value, name)) for name in names])
+        code = self.anchors.code
+        self.keys.append([code.setdefault((value, name), len(code)) for name in names])
         if len(self.keys) == BLOCK:
             self._pack()
 
@@ -310,6 +317,7 @@ class _Reader:
             self.item_value.append(value)
             self.item_cell.append(cell)
             self.item_query.append(query_code)
+            self.item_wording.append(_wording(number, record))
         elif self.item_query[item] != query_code:
             raise WindowRecordError(number, "query", f"item {name!r} already has another query")
         return item, value
@@ -351,6 +359,7 @@ class _Reader:
             judge=judge if len(named) > 1 else None,
             judges=named,
             rating_steps=tuple(steps) if len(named) > 1 else (),
+            item_wording=np.asarray(self.item_wording) if any(self.item_wording) else None,
         )
 
     def _choices(self, width: int) -> NDArray[np.float64]:
@@ -359,6 +368,15 @@ class _Reader:
             array[index] = 0.0
             array[index, : len(row)] = row
         return array
+
+
+def _wording(number: int, record: Mapping[str, Any]) -> int:
+    wording = record.get("paraphrase")
+    if wording is None:
+        return 0
+    if not isinstance(wording, int) or isinstance(wording, bool) or wording < 1:
+        raise WindowRecordError(number, "paraphrase", f"{wording!r} is no whole number from 1")
+    return wording
 
 
 def _padded(rows: list[list[Any]], count: int, width: int, fill: float) -> NDArray[np.float64]:
@@ -385,17 +403,22 @@ def _intensities(number: int, anchors: Any, most: float) -> list[float]:
     try:
         if isinstance(anchors, str | bytes | Mapping):
             raise TypeError
-        values = [_number(anchor) for anchor in anchors]
+        plain = isinstance(anchors, list) and {*map(type, anchors)} <= _NUMBERS
+        values = [float(anchor) if plain else _number(anchor) for anchor in anchors]
     except (TypeError, ValueError, OverflowError) as error:
         raise WindowRecordError(number, "anchors", "must be a list of numbers") from error
     if not values:
         raise WindowRecordError(number, "anchors", "a window needs at least one anchor")
     if not all(map(math.isfinite, values)):
         raise WindowRecordError(number, "anchors", "an intensity is not finite")
-    if outside := [value for value in values if not -most <= value <= most]:
+    if not -most <= min(values) <= max(values) <= most:
+        outside = [value for value in values if not -most <= value <= most]
         problem = f"the intensity {outside[0]:g} is outside [-{most:g}, {most:g}]; rescale them"
         raise WindowRecordError(number, "anchors", problem)
     return values
+
+
+_NUMBERS = {int, float}
 
 
 def _number(raw: Any) -> float:
@@ -404,7 +427,22 @@ def _number(raw: Any) -> float:
     return float(raw)
 
 
+def _places_in(order: Any, size: int) -> list[int] | None:
+    """Place of each index in a list that holds all of them once, as nearly all do; else None."""
+    if type(order) is not list or len(order) != size or {*map(type, order)} != {int}:
+        return None
+    if sorted(order) != list(range(size)):
+        return None
+    places = [0] * size
+    for place, index in enumerate(order):
+        places[index] = place
+    return places
+
+
 def _ranks(number: int, order: Any, size: int) -> list[int]:
+    strict = _places_in(order, size)
+    if strict is not None:
+        return strict
     ranks = [TAIL] * size
     if not isinstance(order, Sequence) or isinstance(order, str) or not order:
         raise WindowRecordError(number, "order", "must be a list that names at least one text")
@@ -446,6 +484,9 @@ def _places(number: int, record: Mapping[str, Any], size: int) -> list[int]:
         raise WindowRecordError(number, "position", problem)
     if shown is None:
         return [PAD if position is None else int(position)] + [PAD] * (size - 1)
+    whole = _places_in(shown, size)
+    if whole is not None and position in (None, whole[0]):
+        return whole
     places = [PAD] * size
     if isinstance(shown, str) or not isinstance(shown, Sequence | np.ndarray):
         raise WindowRecordError(number, "shown", "must be a list of all indices in shown order")

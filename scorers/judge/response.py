@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from inspect_ai.util import collect
 from numpy.typing import NDArray
 
@@ -50,13 +50,9 @@ from valueflow.scorers.windows.draw import (
     preferred_anchors,
     shown_order,
 )
-from valueflow.scorers.windows.running import RunningJudge
+from valueflow.scorers.windows.running import RunningPanel
 
 __all__ = ["ResponseToJudge", "judge_again", "judge_response", "value_record"]
-
-
-_ENCODING = CapacityLimiter(1)
-"""An embedding model reads one response at a time."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class ResponseToJudge:
     exemplars: frozenset[str]
     judges: Sequence[Grader]
     without_logprobs: set[str]
-    running: RunningJudge
+    running: RunningPanel
     used: dict[str, Used] = field(default_factory=dict)
     nearness: Nearness | None = None
     wording: Wording = STANDARD
@@ -183,9 +179,7 @@ async def _near(response: ResponseToJudge, anchors: tuple[Anchor, ...]) -> tuple
     if nearness is None:
         raise OptionError("sampling", "nearest is not to be had here; take sampling=bucket")
     # An encoder takes its time, in which other responses can be judged.
-    apart = await to_thread.run_sync(
-        nearness, settings.nearness_model, response.text, anchors, limiter=_ENCODING
-    )
+    apart = await to_thread.run_sync(nearness, settings.nearness_model, response.text, anchors)
     return tuple(nearest_of_buckets([anchors[n] for n in usable], apart[usable], *size))
 
 
@@ -286,15 +280,18 @@ async def _adaptive(
         record["windows"] = judged
         if not any(map(is_judged, new)):
             continue
-        # Anchors are chosen, and the end is found, as if a panel were one judge.
-        for place_of_judge, one in enumerate(new):
+        for one in new:
             if is_judged(one):
-                running.learn(value.name, item, number * len(new) + place_of_judge, one)
+                running.learn(value.name, item, number, one)
         if settings.target_se is None:
             continue
         told = [one for one in judged if is_judged(one)]
         standing = running.standing(value.name, told, len(anchors))
-        record["running_judge"] = running.told(value.name)
+        known = running.told(value.name)
+        if len(known) == 1:
+            record["running_judge"] = next(iter(known.values()))
+        else:
+            record["running_judges"] = known
         record["stopped"] = standing.stops(settings.target_se)
         if record["stopped"]:
             break

@@ -42,7 +42,7 @@ from valueflow.scorers.judge.response import (
 )
 from valueflow.scorers.records import ResponseRecord, ValueRecord, is_judged, judge_usage
 from valueflow.scorers.windows.draw import Nearness
-from valueflow.scorers.windows.running import RunningJudge
+from valueflow.scorers.windows.running import RunningPanel
 
 __all__ = ["Answer", "Judging", "repair_response", "score_response"]
 
@@ -92,7 +92,7 @@ class Judging:
     without_logprobs: set[str] = field(default_factory=set)
     spending: SpendingSettings = field(default_factory=SpendingSettings)
     states: dict[str, JudgeState] = field(default_factory=dict)
-    running: dict[tuple[Any, ...], RunningJudge] = field(default_factory=dict)
+    running: dict[tuple[Any, ...], RunningPanel] = field(default_factory=dict)
     _records: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     _versions: dict[str, dict[str, str]] = field(default_factory=dict)
     _told_spent: set[str] = field(default_factory=set)
@@ -138,12 +138,13 @@ class Judging:
                 found.append(grader)
         return found
 
-    def running_judge(self, judges: Sequence[Grader], settings: EvaluatorSettings) -> RunningJudge:
+    def running_judge(self, judges: Sequence[Grader], settings: EvaluatorSettings) -> RunningPanel:
         """What the run's windows say so far of judges that are asked in one way."""
         rated = settings.judge_mode in ("rating", "placement")
         assumed = (settings.design_scale, settings.design_text_sd)
         key = (*(judge.name for judge in judges), settings.judge_mode, *assumed)
-        return self.running.setdefault(key, RunningJudge(rated, *assumed))
+        names = tuple(one.name for one in judges) if len(judges) > 1 else ("",)
+        return self.running.setdefault(key, RunningPanel(names, rated, *assumed))
 
     def spent(self, why: str, judge: str | None = None) -> None:
         """Says once that the budget is spent, and how to go on; of one judge of a panel, or all."""
@@ -249,6 +250,8 @@ async def _score_response(
     }
     if sample.asked:
         record["asked"] = [list(one) for one in sample.asked]
+    if sample.paraphrase is not None:
+        record["paraphrase"] = sample.paraphrase
     if answer.cut:
         record["cut"] = True
         if response and sample.cut == "exclude":

@@ -60,7 +60,9 @@ FIELDS = {
     "position",
     "judge",
 }
-_DROPPED_FIELDS = {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
+_KEPT_NOWHERE = FIELDS | {"labels", "raw", "calls", "repaired", "failure", "error", "target_text"}
+_REQUIRED = {"item", "cell", "value", "anchors", "order", "position"}
+_LOGS = (".eval", ".json")
 
 
 @dataclass
@@ -125,7 +127,7 @@ class _Reading:
             self.extra[key] = {
                 name: cell
                 for name, cell in record.items()
-                if name not in FIELDS | _DROPPED_FIELDS and isinstance(cell, str | int | float)
+                if name not in _KEPT_NOWHERE and isinstance(cell, str | int | float)
             }
         return record
 
@@ -178,7 +180,7 @@ def read_rankings(
                 yield from _json_lines(path, reading)
             elif path.suffix == ".csv":
                 yield from _reference_csv(path, reading, value, cell)
-            elif path.suffix in (".eval", ".json"):
+            elif path.suffix in _LOGS:
                 yield from _inspect_log(path, reading)
             else:
                 raise InputFileError(
@@ -228,7 +230,6 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
-    required = {"item", "cell", "value", "anchors", "order", "position"}
     for number, line in enumerate(_text_lines(path), start=1):
         if not line.strip():
             continue
@@ -251,9 +252,10 @@ def _json_lines(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
                 reading.dropped[alike] += 1
             record |= {"order": record.get("order"), "ratings": None}
         chosen = record.get("choice") is not None or record.get("ratings") is not None
-        missing = sorted(required - set(record) - ({"order"} if chosen else set()))
-        if missing:
-            raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
+        if not record.keys() >= _REQUIRED:
+            missing = sorted(_REQUIRED - set(record) - ({"order"} if chosen else set()))
+            if missing:
+                raise InputFileError(path, f"lacks {', '.join(missing)}", row=number)
         for name in ("item", "cell", "value"):
             if not isinstance(record[name], str | int) or isinstance(record[name], bool):
                 raise InputFileError(path, f"{name}: must be a name", row=number)
@@ -415,14 +417,17 @@ def _inspect_log(path: Path, reading: _Reading) -> Iterator[Mapping[str, Any]]:
 
 def _one_attempt_each(paths: Sequence[Path], reading: _Reading) -> Iterator[Path]:
     """The files without repetition: each once, and of a run and its retries the fullest."""
-    from valueflow.scorers.saved.logs import SUFFIXES, ScoredLog, last_attempts
-
     files = [f for path in paths for f in (_in_folder(path) if path.is_dir() else [path])]
     once = list(dict.fromkeys(file.resolve() for file in files))
     if len(once) < len(files):
         reading.dropped["files named twice"] += len(files) - len(once)
     given = {file.resolve(): file for file in reversed(files)}
-    logs = [ScoredLog(file) for file in once if file.suffix in SUFFIXES and file.is_file()]
+    if not any(file.suffix in _LOGS for file in once):
+        return (given[file] for file in once)
+    # Imported here: Inspect takes longer than thousands of responses, and reads logs alone.
+    from valueflow.scorers.saved.logs import ScoredLog, last_attempts
+
+    logs = [ScoredLog(file) for file in once if file.suffix in _LOGS and file.is_file()]
     logs.sort(key=lambda log: str(log.header.eval.created))
     runs = Counter(log.header.eval.task_id for log in logs)
 

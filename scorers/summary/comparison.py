@@ -463,6 +463,8 @@ def _measure(
         ]
     evaluations = [evaluate(table) for table in tables]
     code: dict[str, int] = {}
+    sizes = [max((len(e.wording) for e in one.errors.values()), default=0) for one in evaluations]
+    most = max((len(e.judge) for one in evaluations for e in one.errors.values()), default=0)
     measured = _Measured({}, {}, {})
     for number, (table, evaluation) in enumerate(zip(tables, evaluations, strict=True)):
         recoded = np.array([code.setdefault(query, len(code)) for query in table.queries])
@@ -470,9 +472,13 @@ def _measure(
             name, _, own = cell.cell.partition(": ")
             errors = evaluation.errors[cell.cell]
             query = recoded[errors.query]
-            judge = errors.judge if one_judge else _apart(errors.judge, number)
+            judge = errors.judge if one_judge else _apart(errors.judge, number, most)
+            # What one run's wordings do is its own, even where another run has the same.
+            wording = np.zeros(sum(sizes))
+            first = sum(sizes[:number])
+            wording[first : first + len(errors.wording)] = errors.wording
             measured.cells[name, own] = cell
-            measured.errors[name, own] = replace(errors, query=query, judge=judge)
+            measured.errors[name, own] = replace(errors, query=query, judge=judge, wording=wording)
             measured.queries[name, own] = frozenset(query.tolist())
     return evaluations, measured
 
@@ -505,15 +511,12 @@ def _windows(name: str, side: Iterable[ResponseRecord]) -> Iterator[dict[str, An
         yield {**record, "cell": f"{name}: {record['cell']}"}
 
 
-def _apart(judge: Array, number: int) -> Array:
-    """Errors of one of two judges, in directions that the other's do not share."""
-    nothing = np.zeros(MOST_DIRECTIONS)
-    own = np.concatenate([judge, np.zeros(MOST_DIRECTIONS - len(judge))])
+def _apart(judge: Array, number: int, most: int) -> Array:
+    """Errors of one of two judges or panels, in directions that the other's do not share; neither
+    has more than ``most``."""
+    nothing = np.zeros(most)
+    own = np.concatenate([judge, np.zeros(most - len(judge))])
     return np.concatenate([own, nothing] if number == 0 else [nothing, own])
-
-
-MOST_DIRECTIONS = 8
-"""More directions than the error of a judge has."""
 
 
 def _difference(

@@ -11,9 +11,10 @@ from statistics import median
 from typing import Any
 
 from valueflow.hub_assets.errors import printable, singular
-from valueflow.scorers.estimate.evaluation import MANY_BEYOND
+from valueflow.scorers.estimate.evaluation import MANY_BEYOND, Evaluation
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.summary.agreement import PanelSummary
 from valueflow.scorers.summary.cells import CellSummary, cells_present
 from valueflow.scorers.summary.run import RunSummary
 
@@ -153,7 +154,8 @@ def overview(summary: RunSummary, records: Sequence[ResponseRecord]) -> Overview
     cells = sorted(summary.cells, key=lambda cell: place.get(cell.cell, len(place)))
     made = (_values(summary, cells), _profiles(summary), *_designs(summary))
     tables = [table for table in made if table.numbers]
-    lines = [*_averages(summary), *_ceilings(tables), *_judge(summary, records), *_counts(summary)]
+    lines = [*_averages(summary), *_ceilings(tables), *_wordings(summary)]
+    lines += [*_judge(summary, records), *_counts(summary)]
     models = {r["judge"]["model"] for r in records if "judge" in r}
     warning = self_judged(", ".join(sorted(models))) if judges_itself(records) else ""
     return Overview(warning, tables, lines)
@@ -292,6 +294,22 @@ def _ceilings(tables: Sequence[OverviewTable]) -> list[str]:
     ]
 
 
+def _wordings(summary: RunSummary) -> list[str]:
+    """What the wordings of the persona do, in one line."""
+    told = []
+    for group, found in summary.evaluation.wordings.items() if summary.evaluation else ():
+        which = f" of {group}" if group else ""
+        further = ", ".join(
+            f"{number}: {figure_text(one, 2)}" for number, one in found.strength.items()
+        )
+        told.append(
+            f"{len(found.wordings)} wordings of the persona{which}: a cell's mean differs between "
+            f"them by {figure_text(found.sd, 2, signed=False)} (standard deviation; alike for all "
+            f"values {found.sd_common:.2f}); further than average {further}"
+        )
+    return told
+
+
 def _judge(summary: RunSummary, records: Sequence[ResponseRecord]) -> list[str]:
     """The judge in one line."""
     models = {r["judge"]["model"] for r in records if "judge" in r}
@@ -303,6 +321,8 @@ def _judge(summary: RunSummary, records: Sequence[ResponseRecord]) -> list[str]:
     if counts["judge_cached"]:
         told.append(f"{counts['judge_cached']:,} answers from a cache")
     found = summary.evaluation
+    if found is not None and summary.panel is not None:
+        return _panel(summary.panel, found, ", ".join(told))
     if found is not None and found.judges:
         told.append(_spread("scale", [judge.scale for judge in found.judges.values()]))
         told.append(_spread("place effect", [j.place_effect for j in found.judges.values()]))
@@ -313,6 +333,33 @@ def _judge(summary: RunSummary, records: Sequence[ResponseRecord]) -> list[str]:
         told.append(_spread("slope", [judge.slope for judge in found.rating_judges.values()]))
         told.append(_spread("text sd", [j.text_sd for j in found.rating_judges.values()]))
     return [f"Judge {', '.join(sorted(models))}: {'; '.join(told)}"]
+
+
+def _panel(panel: PanelSummary, found: Evaluation, counted: str) -> list[str]:
+    """The judges of a panel, a line each, and how far they agree."""
+    alpha = panel.agreement
+    agreed = "" if alpha.alpha is None or math.isnan(alpha.alpha) else f"; alpha {alpha.alpha:.2f}"
+    lines = [f"Panel of {len(panel.judges)} judges: {counted}{agreed}"]
+    for judge in panel.judges:
+        told = [f"{judge.judged:,} windows"]
+        if judge.used is not None:
+            told.append(f"{judge.used['asked'] + judge.used['failed']:,} calls")
+            told += [f"${judge.used['cost']:.2f}"] if judge.used["cost"] else []
+        keys = [key for key, (_, name) in found.named.items() if name == judge.name]
+        ranks = [found.judges[key] for key in keys if key in found.judges]
+        rates = [found.rating_judges[key] for key in keys if key in found.rating_judges]
+        if ranks:
+            told.append(_spread("scale", [one.scale for one in ranks]))
+            told.append(_spread("place effect", [one.place_effect for one in ranks]))
+        if rates:
+            told.append(_spread("slope", [one.slope for one in rates]))
+            told.append(_spread("text sd", [one.text_sd for one in rates]))
+        told += ["left out, since most of its windows have no judgement"] if judge.dropped else []
+        for name in ("range", "pair cosine", "five rank_agreement"):
+            if name in judge.without:
+                told.append(f"{name} without it {figure_text(judge.without[name], signed=False)}")
+        lines.append(f"  {judge.name}: {'; '.join(told)}")
+    return lines
 
 
 def _spread(name: str, numbers: Sequence[float]) -> str:

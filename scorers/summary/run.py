@@ -430,6 +430,12 @@ def flatten(summary: RunSummary) -> dict[str, float]:
             put(f"{name} judge_text_sd", Figure(rating.text_sd, rating.text_sd_se))
             put(f"{name} judge_noise", Figure(rating.noise_sd))
             put(f"{name} judge_correlation", Figure(rating.correlation))
+    for group, found in summary.evaluation.wordings.items() if summary.evaluation else ():
+        name = f"{group} wordings".strip()
+        put(f"{name} sd", found.sd)
+        put(f"{name} sd_common", Figure(found.sd_common))
+        for number, further in found.strength.items():
+            put(f"{name} {number} strength", further)
     if summary.length is not None:
         put("length_effect", summary.length.per_doubling)
         put("length_bias", summary.length.bias)

@@ -177,30 +177,41 @@ class RunningJudge:
         Raises:
             WindowRecordError: a window that cannot be read.
         """
+        grid = self.grid(value, len(windows))
+        likelihood = self.likelihood(value, windows, grid)
+        return _standing(likelihood, grid, self.text_sd_on(value), anchors, self.fitted(value))
+
+    def grid(self, value: str, windows: int) -> Array:
+        """Intensities (G,) that so many windows can tell apart."""
+        return rating_grid(self._rating_judge(value), windows) if self.rated else DESIGN_GRID
+
+    def text_sd_on(self, value: str) -> float:
+        """Its disagreement with single texts, in points."""
+        return self._rating_judge(value).text_sd if self.rated else self._ranking_model().text_sd
+
+    def fitted(self, value: str) -> bool:
+        """Whether it was fitted to windows of the run."""
+        return value in self._ratings if self.rated else self._ranking is not None
+
+    def likelihood(self, value: str, windows: Sequence[Mapping[str, Any]], grid: Array) -> Array:
+        """Likelihood (G,) of a response's intensity, up to a factor, by its judged windows."""
         table = _table(
             {"item": "", "value": value, "cell": "", **one} for one in map(_own, windows)
         )
         if self.rated:
             judge = self._rating_judge(value)
-            text_sd, fitted = judge.text_sd, value in self._ratings
-            grid = rating_grid(judge, len(windows))
             lapsed = np.full(len(windows), judge.lapse_rate)
             ratings = ratings_of(table, np.arange(table.windows))
-            likelihood = rated_likelihood(ratings, lapsed, 1, judge, grid)
-        else:
-            model, grid = self._ranking_model(), DESIGN_GRID
-            text_sd, fitted = model.text_sd, self._ranking is not None
-            known = [
-                self._errors.get(f"{value}: {name}", (0.0, text_sd**2))
-                for name in table.anchor_names
-            ]
-            mean, variance = np.array(known).T
-            errors = AnchorErrors(mean, variance, text_sd)
-            orders = read_orders(table)
-            likelihood = relative_likelihood(
-                response_log_likelihood(orders, table.item, 1, model, errors, grid)
-            )
-        return _standing(likelihood[0], grid, text_sd, anchors, fitted)
+            return np.asarray(rated_likelihood(ratings, lapsed, 1, judge, grid)[0])
+        model = self._ranking_model()
+        known = [
+            self._errors.get(f"{value}: {name}", (0.0, model.text_sd**2))
+            for name in table.anchor_names
+        ]
+        mean, variance = np.array(known).T
+        errors = AnchorErrors(mean, variance, model.text_sd)
+        log = response_log_likelihood(read_orders(table), table.item, 1, model, errors, grid)
+        return np.asarray(relative_likelihood(log)[0])
 
     def _ranking_model(self) -> JudgeModel:
         if self._ranking is not None:
@@ -212,6 +223,62 @@ class RunningJudge:
             return self._ratings[value]
         noise = float(np.sqrt(rating_variance(self.scale)))
         return assumed_rating_judge(1.0, self.text_sd, noise)
+
+
+@dataclass
+class RunningPanel:
+    """The judges of a run, each as its own windows have shown it; a lone judge is called ``""``.
+
+    Their disagreements with a text are taken as independent here; how far they go together is found
+    when the run is evaluated.
+    """
+
+    names: tuple[str, ...]
+    rated: bool
+    scale: float
+    text_sd: float
+    judges: dict[str, RunningJudge] = field(default_factory=dict)
+
+    def of(self, name: str) -> RunningJudge:
+        """One of the judges."""
+        if name not in self.judges:
+            self.judges[name] = RunningJudge(self.rated, self.scale, self.text_sd)
+        return self.judges[name]
+
+    @property
+    def design_scale(self) -> float:
+        """The dulled scale at which windows are chosen: the geometric mean of the judges' own."""
+        known = [self.of(name).design_scale for name in self.names]
+        return float(np.exp(np.mean(np.log(known))))
+
+    def told(self, value: str) -> dict[str, dict[str, float]]:
+        """Each judge as it stands, for the record, see `RunningJudge.told`."""
+        return {name: self.of(name).told(value) for name in self.names}
+
+    def learn(self, value: str, item: str, number: int, window: Mapping[str, Any]) -> None:
+        """Takes in a judged window, which names its judge in a panel."""
+        self.of(window.get("judge", "")).learn(value, item, number, window)
+
+    def standing(self, value: str, windows: Sequence[Mapping[str, Any]], anchors: int) -> Standing:
+        """Where a response stands after its judged windows, see `RunningJudge.standing`.
+
+        The floor is that of all judges who have judged in the run, whether or not they have seen
+        this response yet: windows without end would show it to each.
+        """
+        own: dict[str, list[Mapping[str, Any]]] = {}
+        for window in windows:
+            own.setdefault(window.get("judge", ""), []).append(window)
+        grids = [self.of(name).grid(value, len(told)) for name, told in own.items()]
+        grid = max(grids, key=len)
+        likelihood = np.ones(len(grid))
+        for name, told in own.items():
+            likelihood *= self.of(name).likelihood(value, told, grid)
+            likelihood /= likelihood.max()
+        heard = [judge for judge in self.judges.values() if judge.windows]
+        sds = np.array([judge.text_sd_on(value) for judge in heard])
+        together = float(1 / np.sqrt((1 / sds**2).sum())) if (sds > 0).all() else 0.0
+        fitted = all(judge.fitted(value) for judge in heard)
+        return _standing(likelihood, grid, together, anchors, fitted)
 
 
 def _own(window: Mapping[str, Any]) -> dict[str, Any]:

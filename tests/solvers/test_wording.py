@@ -2,14 +2,17 @@
 
 import pytest
 
+from valueflow.hub_assets.inputs.chats import Turn
 from valueflow.hub_assets.registry.loading import Level, Value, load_registry
 from valueflow.hub_assets.settings import Baseline
+from valueflow.simulated.respondent import targets_in
 from valueflow.solvers.wording import (
     Form,
     Style,
     clause_sentence,
     default_prompt,
     definition_prompt,
+    target_sentence,
     user_texts_prompt,
 )
 
@@ -184,3 +187,55 @@ def test_an_ancestor_has_no_sentence() -> None:
     growth = REGISTRY.value("growth", kinds=["ancestor"])
     with pytest.raises(ValueError, match=r"growth at level 2 has no persona sentence"):
         clause_sentence(growth, level(2))
+
+
+def test_every_paraphrase_says_the_same_and_levels_differ_in_the_stance_alone() -> None:
+    numbers = range(1, REGISTRY.sentences.wordings_of_persona + 1)
+    assert len(numbers) == 5
+    for node in (n for n in STEERABLE if n.kind == "value"):
+        told = {
+            (number, one.level): target_sentence(node, one, REGISTRY, paraphrase=number)
+            for number in numbers
+            for one in ACTIVE
+        }
+        assert len(set(told.values())) == 5 * 4
+        for number in numbers:
+            own = [told[number, one.level] for one in ACTIVE]
+            assert len({sentence.partition(str(node.clause))[0] for sentence in own}) == 1
+            assert all(str(node.clause) in sentence for sentence in own)
+    for number in numbers:
+        form = Form(paraphrase=number)
+        persona = str(definition_prompt("Why?", [(POWER, level(-1))], form).system)
+        assert targets_in(persona) == [(POWER, -1)]
+        assert default_prompt("Why?", form) == default_prompt("Why?", Form())
+
+
+BEFORE = (Turn("system", "Be kind."), Turn("user", "I lead."), Turn("assistant", "Since when?"))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_conversation_stays_as_it_was_and_the_persona_stands_before_it(style: Style) -> None:
+    alone = definition_prompt("Why?", [(POWER, level(2))], Form(style=style))
+    told = definition_prompt("Why?", [(POWER, level(2))], Form(style=style, before=BEFORE))
+    persona = target_sentence(POWER, level(2))
+    texts = "\n".join(told.texts)
+    places = [texts.index(part) for part in ("Be kind.", persona, "I lead.", "Since", "Why?")]
+    assert places == sorted(places)
+    if style == "system":
+        assert told.history == BEFORE[1:]
+        assert told.user == alone.user
+    if style == "user":
+        assert told.system is None
+        assert [turn.role for turn in told.history] == ["user", "assistant"]
+    if style == "base":
+        assert not told.history
+        assert told.user.endswith("Question: Why?\n\n" + alone.user.partition("Why?\n\n")[2])
+
+
+def test_a_conversation_in_one_text_has_the_same_words() -> None:
+    form = Form(style="user", before=BEFORE, one_text=True)
+    told = definition_prompt("Why?", [(POWER, level(2))], form)
+    assert told.history == ()
+    assert "Question: I lead.\n\nAnswer: Since when?\n\nQuestion: Why?\n\n" in told.user
+    alone = Form(style="user", one_text=True)
+    assert default_prompt("Why?", alone) == default_prompt("Why?", Form(style="user"))

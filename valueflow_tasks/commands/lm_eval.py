@@ -81,6 +81,6 @@ def score_command(
         numbers, names = judge_later(path, grader, output, max_connections)
         failed |= numbers.summary is None
         for name in names:
-            say(f"{name}: {numbers.value(name):.4g} ± {numbers.value(f'{name}_se'):.2g}")
+            say(f"{name}: {numbers.value(name):.4g} ± {numbers.value(f'{name}_stderr'):.2g}")
     if failed:
         raise click.ClickException("not all responses were judged; the reasons are above")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich import box
 from rich.table import Table
 
@@ -50,11 +50,46 @@ class StudyModel(_Form):
         return re.sub(r"[^\w.=-]+", "-", told).strip("-")
 
 
+class StudyJudge(StudyModel):
+    """A judge, or a panel of judges: `panel` in place of `model`."""
+
+    model: str = ""
+    panel: list[StudyModel] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> "StudyJudge":
+        if bool(self.model) == bool(self.panel):
+            raise ValueError("give `model`, or `panel` with a list of judges")
+        if self.panel and (self.args or self.config):
+            raise ValueError("a panel's judges have `args` and `config` of their own")
+        if len(self.panel) == 1:
+            raise ValueError("a panel has two judges or more; give `model`")
+        return self
+
+    @property
+    def members(self) -> list[StudyModel]:
+        """The judges of the panel, or the judge alone."""
+        return self.panel or [self]
+
+    @property
+    def called(self) -> str:
+        """Its name in tables."""
+        return self.name or " + ".join(one.name or one.model for one in self.members)
+
+    @property
+    def slug(self) -> str:
+        """A folder's name."""
+        if self.panel and self.name is None:
+            return "+".join(one.slug for one in self.panel)
+        return super().slug
+
+
 class StudyFile(_Form):
     """A study as its file says it.
 
     Attributes:
-        models, judges: names, or mappings of `model`, `name`, `args` and `config`.
+        models, judges: names, or mappings of `model`, `name`, `args` and `config`; a judge may be a
+            panel, a mapping of `panel` (such a list) and perhaps `name`.
         tasks: a mapping each of a task's name to its options, or its name alone.
         seeds: of questions, anchors and generation; a set of runs each.
         logs, report: folders, beside the file where they are relative.
@@ -64,7 +99,7 @@ class StudyFile(_Form):
     """
 
     models: list[StudyModel] = Field(min_length=1)
-    judges: list[StudyModel] = Field(min_length=1)
+    judges: list[StudyJudge] = Field(min_length=1)
     tasks: list[tuple[str, dict[str, Any]]] = Field(min_length=1)
     seeds: list[int] = Field(default=[0], min_length=1)
     logs: str = "logs"
@@ -89,7 +124,7 @@ def read_study(path: Path) -> StudyFile:
     found = parse_mapping(path, read_text(path, MOST_BYTES), "models, judges and tasks")
     for key in ("models", "judges"):
         if isinstance(found.get(key), list):
-            found[key] = [{"model": one} if isinstance(one, str) else one for one in found[key]]
+            found[key] = [_named(one) for one in found[key]]
     if isinstance(found.get("tasks"), list):
         found["tasks"] = [_task_entry(path, one) for one in found["tasks"]]
     try:
@@ -105,6 +140,15 @@ def read_study(path: Path) -> StudyFile:
     if len(set(study.seeds)) != len(study.seeds):
         raise InputFileError(path, "seeds: one stands twice")
     return study
+
+
+def _named(entry: Any) -> Any:
+    """A model or judge as a mapping, a panel's judges too."""
+    if isinstance(entry, str):
+        return {"model": entry}
+    if isinstance(entry, dict) and isinstance(entry.get("panel"), list):
+        return {**entry, "panel": [_named(one) for one in entry["panel"]]}
+    return entry
 
 
 def _task_entry(path: Path, entry: Any) -> tuple[str, dict[str, Any]]:
@@ -206,23 +250,33 @@ def _planned(study: StudyFile, folder: Path) -> tuple[float | None, Table]:
             asked.append((samples * study.epochs, settings, vidb))
     for model in study.models:
         for place, judge in enumerate(study.judges):
+            # A panel that splits the windows asks as much as one judge, each of its judges a part.
             found = [
-                costs_of(*one, model=model.model, judge=judge.model, prices=prices) for one in asked
+                (
+                    costs_of(*one, model=model.model, judge=each.model, prices=prices),
+                    1 / len(judge.members) if one[1].panel == "split" else 1.0,
+                    first_of_panel == 0,
+                )
+                for one in asked
+                for first_of_panel, each in enumerate(judge.members)
             ]
             # Every judge reads the same responses.
             first = place == 0
             money: float | None = 0.0
-            for cost in found:
-                for part in ([cost.money] if first else []) + [cost.judge_money]:
-                    money = None if money is None or part is None else money + part
+            for cost, part, leads in found:
+                of_judge = None if cost.judge_money is None else part * cost.judge_money
+                for one in ([cost.money] if first and leads else []) + [of_judge]:
+                    money = None if money is None or one is None else money + one
             total = None if total is None or money is None else total + money
-            read = sum(c.judge_read + (c.read if first else 0) for c in found)
-            written = sum(c.judge_written + (c.written if first else 0) for c in found)
+            read = sum(p * c.judge_read + (c.read if first and n else 0) for c, p, n in found)
+            written = sum(
+                p * c.judge_written + (c.written if first and n else 0) for c, p, n in found
+            )
             table.add_row(
                 model.name or model.model,
-                judge.name or judge.model,
-                f"{sum(c.generations for c in found) if first else 0:,}",
-                f"{sum(c.calls for c in found):,}",
+                judge.called,
+                f"{sum(c.generations for c, _, n in found if n) if first else 0:,}",
+                f"{sum(p * c.calls for c, p, _ in found):,.0f}",
                 f"{read:,.0f}",
                 f"{written:,.0f}",
                 "" if money is None else f"{money:,.2f}",
@@ -230,7 +284,7 @@ def _planned(study: StudyFile, folder: Path) -> tuple[float | None, Table]:
     return total, table
 
 
-def _sets(study: StudyFile, folder: Path) -> Iterator[tuple[StudyModel, int, Path]]:
+def _sets(study: StudyFile, folder: Path) -> Iterator[tuple[StudyJudge, int, Path]]:
     """Judge, seed and folder of each set of runs."""
     for judge in study.judges:
         for seed in study.seeds:
@@ -260,7 +314,10 @@ def _run(study: StudyFile, folder: Path, display: str) -> list[str]:
             _tasks(study, seed),
             log_dir=str(logs),
             model=[made(model, cache(model, seed)) for model in study.models],
-            model_roles={"grader": made(judge)},
+            model_roles={
+                f"grader_{number}" if number else "grader": made(one)
+                for number, one in enumerate(judge.members)
+            },
             epochs=study.epochs,
             limit=study.limit,
             # One after the other, so that what one task has asked the next finds in the cache.
@@ -270,7 +327,7 @@ def _run(study: StudyFile, folder: Path, display: str) -> list[str]:
         )
         if not success:
             unfinished += [
-                f"{log.eval.task} of {log.eval.model} judged by {judge.name or judge.model}"
+                f"{log.eval.task} of {log.eval.model} judged by {judge.called}"
                 for log in found
                 if log.status != "success"
             ]
@@ -304,7 +361,7 @@ def _conclude(study: StudyFile, folder: Path) -> None:
             break
         if len(logs) > 1:
             say(
-                f"{judge.name or judge.model}: {len(logs)} seeds; `valueflow compare --logs "
+                f"{judge.called}: {len(logs)} seeds; `valueflow compare --logs "
                 "FOLDER` compares the models of one"
             )
             continue
@@ -314,7 +371,7 @@ def _conclude(study: StudyFile, folder: Path) -> None:
             told = [*comparing.names_of_runs(runs, names)]
         by_name = dict(zip(map(str, told), runs, strict=True))
         found = comparing.compare_run_figures(by_name)
-        say(f"\nJudge {judge.name or judge.model}")
+        say(f"\nJudge {judge.called}")
         show_tables([t for t in comparing.figure_tables(found) if "A − B" not in str(t.title)])
         for sentence in comparing.figure_summary(found):
             say(sentence)

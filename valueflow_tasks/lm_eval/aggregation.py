@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.lm_eval.leaves import ERROR
 from valueflow.scorers.figures import Figure
 
 __all__ = [
@@ -63,11 +64,12 @@ class Numbers:
     shown: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def value(self, metric: str) -> float:
-        """A metric's number, NaN where there is none; `NAME_se` is the standard error of `NAME`."""
+        """A metric's number, NaN where there is none; `NAME_stderr` is the standard error of
+        `NAME`."""
         if metric in self.figures:
             return self.figures[metric].value
-        figure = self.figures.get(metric.removesuffix("_se"))
-        return math.nan if figure is None or not metric.endswith("_se") else figure.se
+        figure = self.figures.get(metric.removesuffix(ERROR))
+        return math.nan if figure is None or not metric.endswith(ERROR) else figure.se
 
 
 class Entry(dict[str, Any]):
@@ -169,7 +171,9 @@ def say_once(line: str, about: str = "") -> None:
 def say_written(task: str, write: Callable[[], list[Path]]) -> None:
     """Writes a task's tables, and tells which, or why not."""
     try:
-        for path in write():
-            say(task, f"wrote {path}")
+        paths = write()
+        kinds = ", ".join(path.name.partition("_")[0] for path in paths)
+        first = paths[0].name.partition("_")[2].rpartition(".")[0]
+        say(task, f"wrote {kinds} in {paths[0].parent} as KIND_{first}")
     except InputFileError as error:
         say(task, f"tables were not written: {error}")

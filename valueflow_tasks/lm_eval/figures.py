@@ -1,9 +1,10 @@
 """From a task's responses to the numbers that lm-evaluation-harness shows.
 
-All numbers come from `valueflow.scorers`; this module gives them the harness's names, and says on
-standard error what went wrong.
+All numbers come from `valueflow.scorers`; this module gives them the harness's names, and shows on
+standard error the run on one screen and what went wrong.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.settings import SpendingSettings, read_options
-from valueflow.lm_eval.aggregation import Numbers, attempt, say, say_written
+from valueflow.lm_eval.aggregation import Numbers, attempt, say, say_once, say_written
 from valueflow.lm_eval.judging import GivenResponse, JudgedResponses, judge_responses
 from valueflow.lm_eval.leaves import METRICS, SCORED, SHARES
 from valueflow.lm_eval.options import NO_GRADER
@@ -19,6 +20,7 @@ from valueflow.lm_eval.tables import keep_responses, write_tables
 from valueflow.scorers.estimate.evaluation import Estimate
 from valueflow.scorers.figures import Figure, share
 from valueflow.scorers.records import ResponseRecord
+from valueflow.scorers.summary.overview import overview, overview_text
 from valueflow.scorers.summary.run import RunSummary, summarize
 
 __all__ = ["RunNumbers", "numbers_of"]
@@ -66,6 +68,9 @@ def numbers_of(
         return RunNumbers()
     judged, summary, numbers = found
     _report(run, judged, numbers, finish)
+    print(f"\n{overview_text(overview(summary, judged.records))}\n", file=sys.stderr, flush=True)
+    for note in summary.notes:
+        say_once(note)
     folder = output or (Path(run["output"]) if run["output"] else None)
     if folder is not None:
         name = run["task"]
@@ -134,8 +139,6 @@ def _report(
         f"{judged.asked:,} judge calls, {judged.remembered:,} answers from the cache; "
         f"{numbers.value(SCORED):,.0f} of {len(judged.records):,} responses scored",
     )
-    for note in numbers.summary.notes if numbers.summary else ():
-        _say(run, note)
     if judged.failed:
         rest = "no numbers are given" if judged.gone else "the numbers rest on the other windows"
         _say(

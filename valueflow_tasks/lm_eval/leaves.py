@@ -25,6 +25,7 @@ from valueflow.hub_assets.survey.sample import Pass
 __all__ = [
     "ALL_GROUP",
     "ANSWERS",
+    "ERROR",
     "METRICS",
     "OPINION_GROUP",
     "SCORED",
@@ -66,6 +67,9 @@ METRICS: dict[LeafDesign, dict[str, str]] = {
     },
 }
 """By design, a metric's name to the figure of `RunSummary.overall` that it shows."""
+
+ERROR = "_stderr"
+"""What the name of a metric's standard error ends in."""
 
 SHARES = ("refusal_rate", "unscored_share")
 """Metrics of every design that are shares of responses."""
@@ -141,9 +145,7 @@ _EVERY = {
     "accuracy": "{} accuracy",
     "above_baseline": "{}-baseline difference",
     "baseline_accuracy": "baseline accuracy",
-    "baseline_others_accuracy": "baseline_others accuracy",
     "unparsed": "{} unparsed",
-    "gold_ties": "gold_ties",
 }
 _GENERATION = {"accuracy_all": "{} accuracy_all", "refused": "{} refused"}
 _LETTERS = {
@@ -163,10 +165,10 @@ _PROFILE = {
     "profile_built_on_scored_questions": "profile_built_on_scored_questions",
 }
 
-_NO_ERROR = {SCORED, ANSWERS, "gold_ties", *_PROFILE}
+_NO_ERROR = {SCORED, ANSWERS, *_PROFILE}
 _LOWER = {
     *(*SHARES, "shift_down", "five_fading"),
-    *("refused", "unparsed", "js", "emd", "baseline_js", "baseline_emd", "gold_ties"),
+    *("refused", "unparsed", "js", "emd", "baseline_js", "baseline_emd"),
     "profile_built_on_scored_questions",
 }
 
@@ -195,14 +197,14 @@ class OpinionLeaf:
         return f"valueflow_opinionqa_{self.pass_name}" + (f"_{LETTERS}" if self.letters else "")
 
     def metrics(self, registry: Registry) -> dict[str, str]:
-        """Its metrics without standard errors, each with the figure's name in Inspect's log."""
+        """Its metrics without standard errors, each with the figure's name in Inspect's log.
+
+        They are what the harness prints; all figures are in the run's table of figures. The task of
+        one attribute has each group's accuracy.
+        """
         found = {**_EVERY, **(_LETTERS if self.letters else _GENERATION)}
         if self.attribute is None:
             found |= _MACRO if self.letters else _MACRO | _MACRO_GENERATION
-            for name in registry.opinion.attributes:
-                found[f"accuracy_{name.lower()}"] = f"{{}} {name} accuracy"
-                if not self.letters:
-                    found[f"accuracy_all_{name.lower()}"] = f"{{}} {name} accuracy_all"
         else:
             for group in registry.opinion.attributes[self.attribute].groups:
                 found[f"accuracy_{group.safe_name}"] = f"{{}} {group.name} accuracy"
@@ -217,16 +219,21 @@ def figure_name(name: str, pass_name: str) -> str:
 
 
 def with_errors(metrics: Iterable[str]) -> list[str]:
-    """Metrics, each followed by its standard error `METRIC_se` where it has one."""
+    """Metrics, each followed by its standard error where it has one.
+
+    The harness itself calls a metric's standard error `METRIC_stderr` and has none for a metric
+    that needs all responses. A metric of that name that follows takes its place, in the results
+    and in the column `Stderr` of the printed table.
+    """
     found: list[str] = []
     for metric in metrics:
-        found += [metric] if metric in _NO_ERROR else [metric, f"{metric}_se"]
+        found += [metric] if metric in _NO_ERROR else [metric, f"{metric}{ERROR}"]
     return found
 
 
 def lower_is_better(metric: str) -> bool:
     """What the harness shows as an arrow."""
-    return metric.endswith("_se") or metric in _LOWER
+    return metric.endswith(ERROR) or metric in _LOWER
 
 
 def opinion_leaves(registry: Registry, attribute: str | None = None) -> list[OpinionLeaf]:

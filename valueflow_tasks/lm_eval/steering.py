@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from valueflow.hub_assets.inputs.chats import in_words
 from valueflow.hub_assets.inputs.options import yes_or_no
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.settings import SAMPLE_KEY, read_sample
@@ -82,6 +83,7 @@ def documents(**given: Any) -> dict[str, Dataset]:
         "style": design.style,
         "baseline": design.baseline,
         "wording": registry.sentences.version,
+        "wordings": design.wordings,
         "language": registry.sentences.language,
         "form": design.more["form"],
         "relevant": design.relevant,
@@ -103,15 +105,16 @@ def _rows(design: RunDesign, run: Mapping[str, Any]) -> list[dict[str, Any]]:
             design.method,
             design.style,
             design.exemplars,
-            one.query.text,
+            one.query.chat,
             design.system,
+            one_text=True,
         )
         rows.append(
             {
                 "id": f"{one.query.id}/{one.name}",
                 "query": one.query.id,
                 "condition": one.name,
-                "question": one.query.text,
+                "question": in_words(one.query.chat, design.registry.sentences.say),
                 "prompt": prompt.user,
                 "target": "",
                 "exemplars": json.dumps(texts, ensure_ascii=False),

@@ -247,18 +247,12 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
 
 @cache
 def _metrics_of(run: str) -> tuple[str, ...]:
-    """The metrics of a run's task, without those of attributes or groups that it does not ask."""
+    """The metrics of a run's task, without those of groups that it does not ask."""
     registry = load_registry()
     told = json.loads(run)
     asked = {registry.opinion.group(name) for name in told["groups"]}
     absent = {g for g in registry.opinion.groups if g not in asked}
     names = {f"accuracy_{group.safe_name}" for group in absent}
-    names |= {
-        f"{figure}_{name.lower()}"
-        for figure in ("accuracy", "accuracy_all")
-        for name, attribute in registry.opinion.attributes.items()
-        if not asked & set(attribute.groups)
-    }
     metrics = opinion_leaf_named(registry, told["task"]).metrics(registry)
     return tuple(with_errors(metric for metric in metrics if metric not in names))
 

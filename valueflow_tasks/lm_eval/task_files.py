@@ -64,17 +64,10 @@ def yaml_files(registry: Registry) -> dict[str, str]:
     for design in designs:
         members = [leaf for leaf in every if leaf.design == design]
         found[f"_{design}.yaml"] = _settings_of_design(members[0])
-        metrics = members[0].metrics(singles=False)
         found[f"{members[0].group}.yaml"] = _group(
-            members[0].group, [leaf.name for leaf in members], metrics
+            members[0].group, [leaf.name for leaf in members]
         )
-    shared = [
-        name
-        for name in every[0].metrics(singles=False)
-        if all(name in leaf.metrics(singles=False) for leaf in every)
-    ]
-    groups = [f"{ALL_GROUP}-{design}" for design in designs]
-    found[f"{ALL_GROUP}.yaml"] = _group(ALL_GROUP, groups, shared)
+    found[f"{ALL_GROUP}.yaml"] = _group(ALL_GROUP, [f"{ALL_GROUP}-{one}" for one in designs])
     return found | opinion_yaml_files(registry)
 
 
@@ -138,16 +131,11 @@ def _metric_list(module: str, metrics: Iterable[str]) -> str:
     return f"metric_list:\n{listed}"
 
 
-def _group(name: str, members: list[str], metrics: list[str]) -> str:
+def _group(name: str, members: list[str]) -> str:
+    """A group without figures of its own: the harness would take its tasks' errors as independent,
+    and they share their questions."""
     tasks = "".join(f"  - {member}\n" for member in members)
-    aggregated = "".join(
-        f"  - metric: {metric}\n    aggregation: mean\n    weight_by_size: false\n"
-        for metric in metrics
-    )
-    return (
-        f"{_HEADER}group: {name}\ntask:\n{tasks}aggregate_metric_list:\n{aggregated}"
-        f"metadata:\n  version: {TASK_VERSION}\n"
-    )
+    return f"{_HEADER}group: {name}\ntask:\n{tasks}metadata:\n  version: {TASK_VERSION}\n"
 
 
 OPINION_TASK_VERSION = 2

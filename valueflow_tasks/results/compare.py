@@ -102,6 +102,8 @@ SETUP_NOTES = {
     "taken from different baselines.",
     "system_sha256": "A and B were given different system prompts beside the persona: a difference "
     "may lie in these.",
+    "wordings": "The personas of A and B were told in different numbers of wordings: a difference "
+    "may lie in these.",
     "language": "Prompts and judges' questions of A and B are in different languages: a difference "
     "may lie in the language.",
     "version of queries_sha256": "The query sets of A and B differ: queries are paired by their "
@@ -114,6 +116,7 @@ TOLD = {
     "baseline": "first_person",
     "language": "en",
     "system_sha256": None,
+    "wordings": 1,
 }
 """What models were asked for, and how it was before logs said so."""
 

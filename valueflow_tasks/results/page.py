@@ -197,7 +197,7 @@ def _section(
 
 def _table(table: Table, short: Mapping[str, str]) -> dict[str, Any]:
     """A table as the page shows it: a number and its standard error share a column, studies are
-    named by their letters and logs by their files' names."""
+    named by their letters (but where they are ranked) and logs by their files' names."""
     pairs = {name: f"{name}_se" for name in table.columns if f"{name}_se" in table.columns}
     left = {*FILES_ONLY, *table.hidden, *pairs.values()}
     columns = [c for c in table.columns if c not in left]
@@ -209,7 +209,7 @@ def _table(table: Table, short: Mapping[str, str]) -> dict[str, Any]:
         for name in columns:
             form = table.forms.get(name, "")
             text = as_text(row.get(name), form)
-            if name == "study" and not table.name.endswith("studies"):
+            if name == "study" and not table.name.endswith(("studies", "ranking")):
                 text = _short(text, short)
             elif name == "log":
                 text = Path(text).name

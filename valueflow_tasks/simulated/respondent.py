@@ -61,6 +61,7 @@ class RespondentOptions(BaseModel):
     fade: float = Field(default=0.3, ge=0, le=1)
     child_share: float = Field(default=0.8, ge=0)
     truth: Literal["dose-response", "uniform"] = "dose-response"
+    wording_spread: float = Field(default=0.0, ge=0)
     refusal_rate: float = Field(default=0.0, ge=0, le=1)
     vidb: str | None = None
     seed: int = 0
@@ -70,11 +71,13 @@ class RespondentOptions(BaseModel):
 def _sentences(registries: tuple[Registry, ...]) -> tuple[tuple[str, Value, int], ...]:
     """Every persona sentence with what it says; one that several catalogues share stands once."""
     found = (
-        (target_sentence(node, level, registry, line=line), node, level.level)
-        for line in (False, True)
+        (target_sentence(node, level, registry, line=line, paraphrase=number), node, level.level)
         for registry in registries
         # A user's own language may be begun and not finished.
         if registry.sentences.has("steering")
+        for number in range(1, registry.sentences.wordings_of_persona + 1)
+        for line in (False, True)
+        if not line or number == 1
         for theory in registry.theories.values()
         for node in theory.nodes.values()
         for level in registry.levels
@@ -129,6 +132,7 @@ def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -
     if generator.random() < options.refusal_rate:
         return "I'm sorry, but I can't help with that."
     targets = targets_in(prompt, known)
+    worded = _wording_in(prompt) if targets and options.wording_spread else 0
     values = _values()
     theories = dict.fromkeys(node.theory for node, _ in targets or [(v, 0) for v in values])
     truth = []
@@ -138,10 +142,29 @@ def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -
                 intensity = float(generator.uniform(-9, 9))
             else:
                 mean = expected_intensity(value, targets, options)
+                if worded and (level := {v.name: one for v, one in targets}.get(value.name)):
+                    mean += wording_effect(value, level, worded, options)
                 intensity = float(mean + options.spread * generator.standard_normal())
             truth.append((value.name, max(-10.0, min(10.0, intensity))))
     remark = _REMARKS[int(generator.integers(len(_REMARKS)))]
     return f"{remark} {_trailer(truth)}"
+
+
+def _wording_in(prompt: str) -> int:
+    """The wording of the persona that a prompt has; 0 where it is none that is known."""
+    for registry in opened_registries():
+        say = registry.sentences.say
+        for number in range(registry.sentences.wordings_of_persona, 0, -1):
+            section = f"paraphrase_{number}" if number > 1 else "steering"
+            if say(f"{section}.persona", target="").strip() in prompt:
+                return number
+    return 0
+
+
+def wording_effect(value: Value, level: int, wording: int, options: RespondentOptions) -> float:
+    """Points by which a wording of the persona moves a value at a level, beside the law."""
+    generator = generator_for(options.seed, "wording", value.theory, value.name, level, wording)
+    return float(options.wording_spread * generator.standard_normal())
 
 
 def expected_intensity(

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from valueflow.hub_assets.errors import OptionError
 from valueflow.hub_assets.inputs.anchors import WEAK, level_of_intensity
-from valueflow.hub_assets.inputs.profile import Profile, known_values
 from valueflow.hub_assets.registry.loading import FiveValueSquare, Pair, Registry, Value
 from valueflow.hub_assets.settings import condition_name
+from valueflow.hub_assets.survey.persons import Profile, known_values
 
 __all__ = [
     "Condition",

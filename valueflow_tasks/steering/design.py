@@ -20,6 +20,7 @@ from inspect_ai.log import HeadlineMetric
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.files import is_blank, read_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.chats import chat_of
 from valueflow.hub_assets.inputs.queries import Queries, Query, choose_queries, load_queries
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
 from valueflow.hub_assets.seeds import generator_for
@@ -33,7 +34,12 @@ from valueflow.hub_assets.settings import (
 )
 from valueflow.scorers.intensity_scorer import intensity
 from valueflow.solvers.exemplars import choose_exemplars
-from valueflow.solvers.steering_solver import check_method, steer_values, steered_prompt
+from valueflow.solvers.steering_solver import (
+    as_message,
+    check_method,
+    steer_values,
+    steered_prompt,
+)
 from valueflow.solvers.wording import Style
 from valueflow.steering.before import judge_answers, listed, say_who_judges
 from valueflow.steering.conditions import Condition, names_in_run, scored_values, with_default
@@ -99,6 +105,7 @@ class RunDesign:
         method, style, exemplars: see `steer_values`.
         baseline: how the default is asked.
         system: the user's own system prompt; empty where there is none.
+        wordings: in how many wordings the persona is told.
         spending: what scoring may cost.
         plan: whether only the plan is wanted.
         logged: what Inspect's log lists.
@@ -121,6 +128,18 @@ class RunDesign:
     loaded: Queries
     relevant: bool = False
     system: str = ""
+    wordings: int = 1
+
+    def paraphrase_of(self, index: int) -> int | None:
+        """The wording of the persona for query number `index`; None where there is one wording.
+
+        Of as many consecutive queries as there are wordings each has another, in random order.
+        """
+        if self.wordings == 1:
+            return None
+        block, place = divmod(index, self.wordings)
+        generator = generator_for(self.settings.seed, "wordings", block)
+        return int(generator.permutation(self.wordings)[place]) + 1
 
     @property
     def system_sha256(self) -> str | None:
@@ -241,7 +260,9 @@ def steering_design(
         loaded=loaded,
         relevant=made.relevant,
         system=_system(made.system),
+        wordings=made.wordings,
     )
+    _check_wordings(design)
     _check_topics(design)
     return design
 
@@ -258,6 +279,36 @@ def _system(file: str | None) -> str:
     if is_blank(text):
         raise InputFileError(file, "is empty; it should hold a system prompt")
     return text
+
+
+LEAST_IN_WORDING = 2
+"""Questions that each wording of the persona must have, so that questions and wordings can be told
+apart."""
+
+
+def _check_wordings(design: RunDesign) -> None:
+    """Checks that the persona can be told in so many wordings, and that they can be compared.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    wanted, registry = design.wordings, design.registry
+    if wanted == 1:
+        return
+    if design.method != "definition" or any(len(one.targets) > 1 for one in design.conditions):
+        raise OptionError(
+            "wordings", "goes with personas of one value (steer, method=definition); leave it out"
+        )
+    there = registry.sentences.wordings_of_persona
+    if wanted > there:
+        which = f"{registry.sentences.language}, wording {registry.sentences.version}"
+        raise OptionError("wordings", f"{wanted} asked for, but the persona has {there} in {which}")
+    if len(design.queries) < LEAST_IN_WORDING * wanted:
+        raise OptionError(
+            "wordings",
+            f"{wanted} need at least {LEAST_IN_WORDING * wanted} queries, and there are "
+            f"{len(design.queries)}; raise n_queries",
+        )
 
 
 def _check_topics(design: RunDesign) -> None:
@@ -311,7 +362,9 @@ def steering_task(
     samples = [
         Sample(
             id=f"{one.query.id}/{one.name}",
-            input=one.query.text,
+            input=[as_message(turn) for turn in one.query.chat]
+            if one.query.before
+            else one.query.text,
             metadata={SAMPLE_KEY: sample_settings(design, one.index, one.condition)},
         )
         for one in design.asked
@@ -354,6 +407,7 @@ def steering_task(
             "method": design.method,
             "style": design.style,
             "baseline": design.baseline,
+            "wordings": design.wordings,
             "system": design.system or None,
             "system_sha256": design.system_sha256,
             "queries": source.reference,
@@ -383,6 +437,7 @@ def sample_settings(design: RunDesign, index: int, condition: Condition) -> dict
         "queries": len(design.queries),
         **design.more,
         "baseline": design.baseline,
+        **({} if design.wordings == 1 else {"paraphrase": design.paraphrase_of(index)}),
         "evaluator": design.settings.model_dump(),
     }
 
@@ -405,10 +460,10 @@ def planned_samples(design: RunDesign, *, prompts: bool = False) -> list[Planned
                 design.method,
                 design.style,
                 design.exemplars,
-                one.query.text,
+                one.query.chat,
                 design.system,
             )
-            length = len(prompt.system or "") + len(prompt.user)
+            length = sum(map(len, prompt.texts))
         windows = design.settings.windows_of(one.index, len(design.queries))
         found.append(
             PlannedSample(
@@ -441,19 +496,23 @@ def planned_of(
         settings, registry = read.evaluator, read.registry
         style = next(s for s in get_args(Style) if s == metadata["style"])
         exemplars = registry.defaults.steer.exemplars
-        question = sample.input if isinstance(sample.input, str) else sample.input[-1].text
         prompt, _ = steered_prompt(
-            read, metadata["method"], style, exemplars, question, metadata.get("system") or ""
+            read,
+            metadata["method"],
+            style,
+            exemplars,
+            chat_of(sample.input),
+            metadata.get("system") or "",
         )
         # User texts are drawn for each sample; the prompt tells which.
-        asked = (prompt.system or "", prompt.user)
+        asked = prompt.texts
         fresh = [v for v in read.score_on if (*asked, *v) not in seen]
         windows = settings.windows_of(read.query_index, read.queries)
         if asked in seen and not fresh:
             continue
         found.append(
             PlannedSample(
-                prompt=None if asked in seen else len(asked[0]) + len(asked[1]),
+                prompt=None if asked in seen else sum(map(len, asked)),
                 windows=windows * len(fresh),
                 response=TOKENS_OF_A_WORD * read.word_limit,
                 refusal=read.refusal_check == "judge" and asked not in seen,

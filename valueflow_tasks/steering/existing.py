@@ -13,11 +13,12 @@ from typing import Any
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
-from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
+from inspect_ai.model import ChatMessageAssistant, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from valueflow.hub_assets.errors import InputFileError, ValueflowError
 from valueflow.hub_assets.inputs.anchors import load_vidb
+from valueflow.hub_assets.inputs.chats import Chat, chat_of
 from valueflow.hub_assets.inputs.options import clear_errors, columns_option
 from valueflow.hub_assets.inputs.source import SUFFIXES, Row, column_map, open_source, read_rows
 from valueflow.hub_assets.registry.loading import Registry, Value, definitions_hash
@@ -32,6 +33,7 @@ from valueflow.scorers.intensity_scorer import intensity
 from valueflow.scorers.judge.asking import GRADER_ROLE
 from valueflow.scorers.judge.panel import grader_roles
 from valueflow.scorers.records import cell_name
+from valueflow.solvers.steering_solver import as_message
 from valueflow.steering.before import judge_answers, listed
 from valueflow.steering.plan import (
     CHARACTERS,
@@ -78,7 +80,7 @@ def existing_response() -> Solver:
             )
         text = str(state.metadata["response"])
         state.messages = [
-            ChatMessageUser(content=state.input_text),
+            *(as_message(turn) for turn in chat_of(state.input)),
             ChatMessageAssistant(content=text),
         ]
         state.output = ModelOutput.from_content(str(state.model), text)
@@ -102,8 +104,9 @@ def score(
     """Scores responses that were made elsewhere: a table with a response and a value per row.
 
     Columns: `response` is needed; `value` too, unless the option `value` names one for all rows.
-    Optional: `query` (rows with the same query form one cluster of the standard errors), `level`
-    (shifts are taken against level 0), `theory`, `model` and `dataset` (one cell each).
+    Optional: `query` (a text or a conversation; rows with the same one form one cluster of the
+    standard errors), `level` (shifts are taken against level 0), `theory`, `model` and `dataset`
+    (one cell each).
 
     Args:
         responses: CSV, TSV, JSONL, JSON or Parquet file.
@@ -204,9 +207,10 @@ def _read(
                 row=row.number,
                 column=mapping["value"],
             )
-        for field, role in (("response", "assistant"), ("query", "user")):
-            if field in mapping:
-                cells[field] = row.text(mapping, field, role=role)
+        if "response" in mapping:
+            cells["response"] = row.text(mapping, "response", role="assistant")
+        if "query" in mapping:
+            cells["query"] = row.chat(mapping, "query")
         found.append((row_value, row_level, Row(cells, row.file, row.number)))
     if not found:
         raise InputFileError(path, "holds no response; give a file with at least one row")
@@ -252,7 +256,8 @@ def _samples(rows: list[ReadRow], more: dict[str, Any]) -> list[Sample]:
     in_cell: Counter[tuple[str, str, int]] = Counter()
     samples = []
     for value, level, row in rows:
-        query = str(row.cells.get("query") or "").strip()
+        chat: Chat = row.cells.get("query") or ()
+        query = "\n".join(turn.text for turn in chat)
         cell = _cell((value, level, row))
         settings = {
             "targets": [[value.theory, value.name, level]] if level else [],
@@ -269,7 +274,9 @@ def _samples(rows: list[ReadRow], more: dict[str, Any]) -> list[Sample]:
         samples.append(
             Sample(
                 id=f"row-{row.number:06d}",
-                input=query or "(no query given)",
+                input=[as_message(turn) for turn in chat]
+                if len(chat) > 1
+                else query or "(no query given)",
                 metadata={
                     SAMPLE_KEY: settings,
                     "response": "" if response is None else str(response),

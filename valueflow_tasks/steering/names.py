@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
 from valueflow.hub_assets.inputs.options import number_option, words_option
-from valueflow.hub_assets.inputs.profile import Profile, load_profile, profile_files
 from valueflow.hub_assets.registry.loading import FiveValueSquare, Pair, Registry, Value
+from valueflow.hub_assets.survey.persons import Profile, load_profile, profile_files
 
 __all__ = [
     "levels_option",

@@ -92,6 +92,11 @@ class SteeringSettings(Settings):
         description="text file with a system prompt of your own; it stands before the persona, in "
         "every condition alike",
     )
+    wordings: Count = Field(
+        default=1,
+        description="in how many wordings the persona is told, each to its share of the questions: "
+        "what the wording does is measured, and stands in the errors (of `steer` by `definition`)",
+    )
     style: str = Field(
         default="system",
         description="where the persona stands: `system`, `user`, or `base` for a base model",

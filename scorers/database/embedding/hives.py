@@ -22,15 +22,14 @@ from numpy.typing import NDArray
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, UnknownNameError
 from valueflow.hub_assets.inputs.model_folder import (
-    MODEL_FILES,
     HivesManifest,
     check_model_folder,
+    fetch_model,
     model_hash,
 )
 from valueflow.hub_assets.inputs.source import hub_reference
 from valueflow.hub_assets.lazy import need
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.vidb.download import download
 from valueflow.scorers.database.embedding.neighbours import Nearest, nearest
 
 __all__ = ["HivesModel", "Nearest", "encode", "find_model", "load", "nearest"]
@@ -88,9 +87,9 @@ def find_model(model: str | os.PathLike[str], *, offline: bool = False) -> Model
     assets = load_registry().assets
     asset = assets.get(text)
     if asset is not None and asset.kind == "embedding-model" and asset.repo_id is not None:
-        repo_id, revision = asset.repo_id, asset.revision
+        repo_id, revision, sha256 = asset.repo_id, asset.revision, asset.sha256
     elif found := (None if text.startswith((".", "/", "~")) else hub_reference(text)):
-        repo_id, revision = found
+        (repo_id, revision), sha256 = found, None
     elif "/" in text:
         raise InputFileError(text, "there is no such folder")
     else:
@@ -98,15 +97,8 @@ def find_model(model: str | os.PathLike[str], *, offline: bool = False) -> Model
         raise UnknownNameError(
             "model", text, known, "Give a folder, an asset, or ORG/NAME@REVISION on the Hub."
         )
-    place = download(
-        repo_id,
-        revision,
-        MODEL_FILES,
-        repo_type="model",
-        offline=offline,
-        advice=", or give the folder of a sentence-transformers model",
-    )
-    manifest = check_model_folder(place.folder)
+    advice = ", or give the folder of a sentence-transformers model"
+    place, manifest = fetch_model(repo_id, revision, sha256, offline=offline, advice=advice)
     return ModelPlace(f"{repo_id}@{place.commit}", place.folder, place.commit, manifest)
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,10 @@ from valueflow.hub_assets.inputs.anchors import Anchor
 from valueflow.scorers.database.embedding.hives import HivesModel, encode, load
 from valueflow.scorers.database.embedding.vectors import read_vectors
 
-__all__ = ["anchor_vectors", "model_of_run", "nearness"]
+__all__ = ["ENCODING", "anchor_vectors", "model_of_run", "nearness"]
+
+ENCODING = Lock()
+"""Held by a thread while it loads or asks a model, which reads one text after the other."""
 
 TOLD_FROM = 500
 """So many texts take long enough on a CPU that a user should know what is going on."""
@@ -97,8 +101,9 @@ def nearness(model: str, text: str, anchors: tuple[Anchor, ...]) -> NDArray[np.f
         text: of the response.
         anchors: of a value.
     """
-    vectors = anchor_vectors(model_of_run(model), anchors)
-    return np.asarray(1 - vectors @ _text_vector(model, text), dtype=float)
+    with ENCODING:
+        vectors = anchor_vectors(model_of_run(model), anchors)
+        return np.asarray(1 - vectors @ _text_vector(model, text), dtype=float)
 
 
 def _keep(path: Path, ids: Sequence[str], vectors: Vectors, sha256: str) -> None:

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import anyio.to_thread
 import numpy as np
+from anyio import to_thread
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
@@ -30,12 +30,15 @@ from valueflow.scorers.database.embedding.intensity import (
     calibrated,
     cell_mean,
 )
-from valueflow.scorers.database.embedding.kept import anchor_vectors, model_of_run
+from valueflow.scorers.database.embedding.kept import ENCODING, anchor_vectors, model_of_run
 from valueflow.scorers.judge.answer import strip_reasoning
 from valueflow.scorers.judge.questions.refusals import is_refusal
 from valueflow.scorers.records import cell_name, count_words
 
 __all__ = ["SCREENED", "SCREENING", "hives", "hives_summary"]
+
+MOST_OF_OTHERS = 100
+"""Anchors of another value that stand in where a value has few of its own."""
 
 _Pool = tuple[tuple[Anchor, ...], ...]
 """Anchors by value."""
@@ -121,17 +124,17 @@ def hives(
     given = {"vidb": vidb, "vidb_columns": vidb_columns}
     overrides = {name: option for name, option in given.items() if option is not None}
     scales: dict[_Pool, NeighbourScale] = {}
-    alone = anyio.Lock()
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_sample(state.metadata, overrides)
         text = sendable(strip_reasoning(state.output.completion))
         exemplars = frozenset(state.store.get(EXEMPLARS_KEY) or [])
+        return await to_thread.run_sync(one, text, sample, exemplars)
+
+    def one(text: str, sample: SampleSettings, exemplars: frozenset[str]) -> Score:
         # One at a time: the model is busy with one, and scales are made once.
-        async with alone:
-            return await anyio.to_thread.run_sync(
-                lambda: _scored(text, sample, exemplars, model_of_run(model, device), scales)
-            )
+        with ENCODING:
+            return _scored(text, sample, exemplars, model_of_run(model, device), scales)
 
     return score
 
@@ -202,10 +205,16 @@ def _scored(
 
 def _pool(table: Vidb, value: RegistryValue) -> tuple[_Pool, int]:
     """The anchors by value that may be neighbours, and the place of a value's own among them."""
-    own = table.of(value)
-    if len(own) >= OWN_ENOUGH:
-        return (own,), 0
-    return tuple(table.anchors.values()), list(table.anchors).index((value.theory, value.name))
+    key = (value.theory, value.name)
+    if len(table.of(value)) >= OWN_ENOUGH:
+        return (table.of(value),), 0
+    pool = [own if name == key else _some(own) for name, own in table.anchors.items()]
+    return tuple(pool), list(table.anchors).index(key)
+
+
+def _some(anchors: tuple[Anchor, ...]) -> tuple[Anchor, ...]:
+    """At most `MOST_OF_OTHERS` of another value's anchors, evenly from the table."""
+    return anchors[:: -(-len(anchors) // MOST_OF_OTHERS)]
 
 
 def _places(pool: _Pool, texts: frozenset[str]) -> list[int]:

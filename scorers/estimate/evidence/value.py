@@ -358,6 +358,12 @@ def _other_judges(judge: JudgeModel, *, both_sides: bool) -> list[JudgeModel]:
                         place_effect=float(judge.place_effect + place_effect),
                     )
                 )
+    sizes, directions = np.linalg.eigh(np.array(judge.bend_covariance))
+    for size, direction in zip(sizes, directions.T, strict=True):
+        if size > 1e-8:
+            for sign in (-1.0, 1.0) if both_sides else (1.0,):
+                side, ends = np.array(judge.bend) + sign * np.sqrt(size) * direction
+                result.append(replace(judge, bend=(float(side), float(ends))))
     return result
 
 

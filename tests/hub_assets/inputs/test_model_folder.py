@@ -11,6 +11,7 @@ from valueflow.hub_assets.inputs.model_folder import (
     BaseRecord,
     CorpusRecord,
     HivesManifest,
+    card_license,
     check_model_folder,
     model_hash,
     read_trained_on,
@@ -118,3 +119,20 @@ def test_a_tab_separated_cell_that_begins_with_a_quoted_word_is_read_as_it_stand
         {"a": '"Yes" is no answer', "b": "x"},
         {"a": 'all "quoted"', "b": "two\nlines"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("card", "license"),
+    [
+        ("---\nlicense: apache-2.0\ntags: [a]\n---\n# A model", "Apache-2.0"),
+        ("---\nlicense: other\n---\n", None),
+        ("---\nlicense: [\n---\n", None),
+        ("# license: mit", None),
+    ],
+)
+def test_the_licence_of_a_base_is_read_from_its_card(
+    card: str, license: str | None, tmp_path: Path
+) -> None:
+    assert card_license(tmp_path) is None
+    (tmp_path / "README.md").write_text(card)
+    assert card_license(tmp_path) == license

@@ -128,9 +128,7 @@ def test_a_question_may_be_a_chat_of_one_message(tmp_path: Path) -> None:
     [
         ["Why?"],
         {"text": "Why?"},
-        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}],
-        [{"role": "assistant", "content": "Why?"}],
-        [{"role": "user", "content": ["Why?"]}],
+        [],
         "[{'role': 'user', 'content': 'Why?'}]",
         True,
     ],

@@ -233,21 +233,22 @@ def test_a_model_comes_as_weights_and_texts_without_code_and_pickles(hub: Writab
         repo_id="org/model",
         repo_type="model",
     )
-    hub.keep("org/model", {"pytorch_model.bin": b"pickle", "config.json": b"{}"})
+    hub.keep("org/model", {"pytorch_model.bin": b"pickle", "config.json": b"{}"}, "model")
     hub.repositories["org/model"]["v2"] = hub.files("org/model")
     with pytest.raises(InputFileError, match=r"weights as pytorch_model\.bin only"):
         pull_asset(model)
     files = {
         "model.safetensors": b"weights",
         "modeling.py": b"code",
+        "modules.json": b"[]",
         "1_Pooling/config.json": b"{}",
     }
     commit = hub.keep("org/model", {**hub.files("org/model"), **files})
     hub.repositories["org/model"]["v2"] = hub.files("org/model")
     found = pull_asset(model)
-    assert (found.commit, found.files, found.rows) == (commit, 3, None)
+    assert (found.commit, found.files, found.rows) == (commit, 4, None)
     names = {path.name for path in found.folder.rglob("*.*")}
-    assert names == {"model.safetensors", "config.json"}
+    assert names == {"model.safetensors", "config.json", "modules.json"}
     assert pull_asset(model, offline=True).sha256 == found.sha256
     with pytest.raises(InputFileError, match="the registry pins 00"):
         pull_asset(model.model_copy(update={"sha256": "00"}))

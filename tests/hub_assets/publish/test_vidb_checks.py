@@ -10,14 +10,15 @@ import pytest
 
 from tests.hub_assets.packaged import ROWS, package
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.publish.checks import check_folder
+from valueflow.hub_assets.publish.database import DATABASE
+from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.vidb.manifest import (
     MANIFEST,
     make_manifest,
     manifest_text,
     read_manifest,
 )
-from valueflow.hub_assets.vidb.schema import arrow_schema, split_hash_of
+from valueflow.hub_assets.vidb.schema import VIDB, arrow_schema, split_hash_of
 
 FULL = "data/pvq/power/full.parquet"
 FILTERED = "data/pvq/power/filtered.parquet"
@@ -37,12 +38,12 @@ def rewrite(folder: Path, file: str, change: Callable[[Rows], Any]) -> None:
     """Changes the rows of a file, and the manifest with it."""
     rows = rows_of(folder / file)
     change(rows)
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, arrow_schema()), folder / file)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, arrow_schema(VIDB)), folder / file)
     (folder / MANIFEST).write_text(manifest_text(make_manifest(folder)))
 
 
 def problems(folder: Path) -> list[tuple[str, int | None, str, str]]:
-    return [(p.file, p.row, p.column, p.message) for p in check_folder(folder)]
+    return [(p.file, p.row, p.column, p.message) for p in check_folder(folder, DATABASE)]
 
 
 def test_rows_of_two_files_with_several_faults_are_all_named(folder: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_held_out_text_in_the_filtered_split_is_a_leak_and_in_full_is_not(
     held = tmp_path / "held.txt"
     held.write_text(f"{ROWS[0]['text']}\n")
     assert not ROWS[0]["filtered"]
-    assert check_folder(package(tmp_path / "good", ROWS, held_out=held)) == []
+    assert check_folder(package(tmp_path / "good", ROWS, held_out=held), DATABASE) == []
     # The same text under another value, and written otherwise, leaks all the same.
     leak = {**ROWS[0], "text": str(ROWS[0]["text"]).upper(), "value": "face", "filtered": True}
     # Packaging refuses it; a folder may come from elsewhere.
@@ -131,7 +132,7 @@ def test_a_folder_without_manifest_or_tables_is_no_database(folder: Path, tmp_pa
     (folder / MANIFEST).unlink()
     for bad in (folder, tmp_path / "nothing"):
         with pytest.raises(InputFileError, match="valueflow package TABLE -o DIR"):
-            check_folder(bad)
+            check_folder(bad, DATABASE)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', "{"])

@@ -13,9 +13,10 @@ import pytest
 from tests.hub_assets.packaged import ROWS, package
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.inputs.anchors import load_vidb
-from valueflow.hub_assets.publish.checks import check_folder
+from valueflow.hub_assets.publish.database import DATABASE
+from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.publish.package import package_table
-from valueflow.hub_assets.vidb.schema import ProblemsError, arrow_schema, split_hash_of
+from valueflow.hub_assets.vidb.schema import VIDB, ProblemsError, arrow_schema, split_hash_of
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -24,9 +25,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_what_is_packaged_passes_every_check(tmp_path: Path) -> None:
     folder = package(tmp_path / "db", ROWS)
-    assert check_folder(folder) == []
+    assert check_folder(folder, DATABASE) == []
     full = pyarrow.parquet.ParquetFile(folder / "data/pvq/power/full.parquet").read()
-    assert full.schema.equals(arrow_schema())
+    assert full.schema.equals(arrow_schema(VIDB))
     assert full.num_rows == len(ROWS)
     assert set(full.column("split_hash").to_pylist()) == {split_hash_of(r["text"]) for r in ROWS}
 
@@ -45,7 +46,7 @@ def test_names_are_written_in_the_registrys_spelling(tmp_path: Path) -> None:
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.parquet"))
     assert "data/mft/care-harm/full.parquet" in files
     assert "data/pvq/self-direction/full.parquet" in files
-    assert check_folder(folder) == []
+    assert check_folder(folder, DATABASE) == []
 
 
 def test_a_folder_of_one_table_per_value_is_packaged_with_the_values_of_its_names(
@@ -55,7 +56,7 @@ def test_a_folder_of_one_table_per_value_is_packaged_with_the_values_of_its_name
         "vidb-mini", tmp_path / "db", default_source="valueflow-mini", default_license="CC-BY-4.0"
     )
     assert (done.values, done.rows["full"]) == (32, 1408)
-    assert check_folder(tmp_path / "db") == []
+    assert check_folder(tmp_path / "db", DATABASE) == []
 
 
 def test_packaged_anchors_are_the_filtered_rows_and_all_rows_on_demand(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_a_folder_with_something_in_it_is_replaced_only_where_asked(tmp_path: Pa
     assert contents(folder) == before
     package(folder, ROWS[:3], overwrite=True)
     assert contents(folder) != before
-    assert check_folder(folder) == []
+    assert check_folder(folder, DATABASE) == []
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "db.json"]
 
 

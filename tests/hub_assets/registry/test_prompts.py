@@ -43,7 +43,11 @@ def test_the_version_of_a_question_is_that_of_its_sentences(question: str) -> No
 @pytest.mark.parametrize("language", embedded_languages())
 def test_an_embedded_language_has_every_sentence_and_every_text(language: str) -> None:
     registry = load_registry(language=language)
-    assert set(registry.sentences.texts) == set(FIELDS)
+    missing = set(FIELDS) - set(registry.sentences.texts)
+    # Paraphrases of the persona are there in English alone.
+    assert {name.partition("_")[0] for name in missing} == (
+        set() if language == "en" else {"paraphrase"}
+    )
     assert all(level.phrase for level in registry.levels if level.level)
     assert {group.language for group in registry.opinion.groups} == {language}
     for value in registry.macro_values():

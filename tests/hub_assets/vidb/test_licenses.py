@@ -2,7 +2,7 @@
 
 import pytest
 
-from valueflow.hub_assets.vidb.licenses import LICENSES, license_of, terms_of
+from valueflow.hub_assets.vidb.licenses import LICENSES, joint_license, license_of, terms_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,31 @@ def test_the_strictest_terms_name_the_licences_that_they_come_from() -> None:
     free = license_of("CC0-1.0")
     assert free is not None
     assert terms_of([free]) == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "sources", "joint"),
+    [
+        ("Apache-2.0", ["CC0-1.0", "CC-BY-4.0"], "Apache-2.0"),
+        ("Apache-2.0", ["CC-BY-4.0", "CC-BY-NC-SA-4.0"], "CC-BY-NC-SA-4.0"),
+        ("CC-BY-NC-4.0", ["CC-BY-4.0"], "CC-BY-NC-4.0"),
+        ("MIT", ["CC-BY-SA-4.0", "CC-BY-NC-SA-4.0"], None),
+        ("MIT", ["CC-BY-SA-4.0", "CC-BY-NC-4.0"], None),
+        ("Apache-2.0", ["AI2-ImpACT-MR"], "AI2-ImpACT-MR"),
+        ("Apache-2.0", ["AI2-ImpACT-MR", "CC-BY-NC-4.0"], None),
+    ],
+)
+def test_one_licence_follows_where_it_holds_the_terms_of_all(
+    base: str, sources: list[str], joint: str | None
+) -> None:
+    known = [license_of(name) for name in (base, *sources)]
+    first, *others = [found for found in known if found is not None]
+    found = joint_license(first, others)
+    assert (found.name if found else None) == joint
+
+
+def test_what_may_not_be_derived_from_may_not_be_passed_on_either() -> None:
+    barred = {license.name for license in LICENSES if not license.derivable}
+    assert {"CC-BY-ND-4.0", "AI2-ImpACT-HR"} <= barred
+    assert barred <= {license.name for license in LICENSES if not license.redistributable}
+    assert "AI2-ImpACT-MR" not in barred

@@ -9,6 +9,7 @@ import pytest
 from valueflow.hub_assets.vidb.licenses import LICENSES
 from valueflow.hub_assets.vidb.schema import (
     COLUMNS,
+    VIDB,
     Problem,
     ProblemsError,
     arrow_schema,
@@ -34,12 +35,12 @@ GOOD: dict[str, Any] = {
 
 
 def table(*rows: dict[str, Any]) -> Any:
-    return pyarrow.Table.from_pylist([{**GOOD, **row} for row in rows], arrow_schema())
+    return pyarrow.Table.from_pylist([{**GOOD, **row} for row in rows], arrow_schema(VIDB))
 
 
 def test_a_good_table_has_no_problem_with_and_without_its_optional_cells() -> None:
     empty = {column.name: None for column in COLUMNS if column.optional}
-    assert check_table(table({}, empty), "t.parquet", "pvq", "power") == []
+    assert check_table(table({}, empty), "t.parquet", VIDB, ("pvq", "power")) == []
 
 
 @pytest.mark.parametrize(
@@ -76,22 +77,22 @@ def test_a_cell_out_of_range_is_named_with_file_row_and_column(
     column: str, cell: object, says: str
 ) -> None:
     rows = [GOOD, {**GOOD, column: cell}]
-    types = pyarrow.schema([field.with_nullable(True) for field in arrow_schema()])
-    problems = check_table(pyarrow.Table.from_pylist(rows, types), "t.parquet")
+    types = pyarrow.schema([field.with_nullable(True) for field in arrow_schema(VIDB)])
+    problems = check_table(pyarrow.Table.from_pylist(rows, types), "t.parquet", VIDB)
     assert [(p.file, p.row, p.column) for p in problems] == [("t.parquet", 2, column)]
     assert says in problems[0].message
 
 
 def test_all_problems_of_a_table_come_at_once() -> None:
     wrong = table({"intensity": 11.0}, {}, {"direction": "for", "value": "face"})
-    found = {(p.row, p.column) for p in check_table(wrong, "t", "pvq", "power")}
+    found = {(p.row, p.column) for p in check_table(wrong, "t", VIDB, ("pvq", "power"))}
     assert found == {(1, "intensity"), (3, "direction"), (3, "path"), (3, "value")}
 
 
 def test_missing_foreign_and_mistyped_columns_are_named() -> None:
     cells = {name: cell for name, cell in GOOD.items() if name != "source"}
     wrong = pyarrow.Table.from_pylist([{**cells, "intensity": "8", "mood": 1}])
-    messages = {p.column: p.message for p in check_table(wrong, "t")}
+    messages = {p.column: p.message for p in check_table(wrong, "t", VIDB)}
     assert messages["source"] == "the column is missing"
     assert messages["mood"] == "is not a column of the schema; take it out"
     assert "type string; it must be double" in messages["intensity"]

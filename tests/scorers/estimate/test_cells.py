@@ -21,6 +21,7 @@ from valueflow.scorers.estimate.cells import (
     populations,
 )
 from valueflow.scorers.estimate.evaluation import evaluate
+from valueflow.scorers.estimate.judge import JudgeModel
 from valueflow.scorers.estimate.table import WindowTable
 
 GRID = np.linspace(-10, 10, 81)
@@ -68,6 +69,25 @@ def test_a_cell_that_splits_is_read_as_it_is(share: float, mean: float) -> None:
     least = 20 * np.sqrt(share * (1 - share) / 100)
     assert least * 0.7 < np.mean([cell.se for cell in found]) < least * 1.5
     assert np.mean([cell.lower <= mean <= cell.upper for cell in found]) >= 10 / 12
+
+
+def test_a_split_that_few_responses_do_not_show_is_inside_the_interval() -> None:
+    """Of 20 responses that flip one time in ten, one run in eight shows no flip at all."""
+    generator = np.random.default_rng(0)
+    truth = np.where(generator.random((60, 20)) < 0.9, 10.0, -10.0)
+    anchors = draw_anchors(generator, Judge(1.2), reach=9.0)
+    table = simulate(generator, Judge(1.2), truth, 3, anchors=anchors)
+    cells = evaluate(table, judge=JudgeModel(1.2)).cells
+    held = np.array([cell.lower <= 8.0 <= cell.upper for cell in cells])
+    without = (truth > 0).all(axis=1)
+    assert without.sum() >= 4
+    assert held[without].all()
+    # Five flips and more, of which one run in 23 has any, are too many for the upper end.
+    assert held.mean() >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / 60)
+    # All in the middle, nothing need be feared of the ends.
+    middle = simulate(generator, Judge(1.2), np.full((1, 20), 2.0), 3, anchors=anchors)
+    cell = evaluate(middle, judge=JudgeModel(1.2)).cells[0]
+    assert cell.upper - cell.lower < 3
 
 
 def test_a_cell_at_the_end_of_the_scale_reaches_it_and_is_not_sure() -> None:

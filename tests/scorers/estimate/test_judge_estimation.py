@@ -10,8 +10,10 @@ from valueflow.scorers.estimate.evaluation import evaluate
 from valueflow.scorers.estimate.judge import (
     NOISE_VARIANCE,
     FittedJudge,
+    JudgeModel,
     JudgePrior,
     anchor_scores,
+    errors_of_known,
     fit_judge,
     judge_information,
 )
@@ -192,3 +194,20 @@ def test_a_sample_of_the_windows_gives_the_judge_of_all(monkeypatch: pytest.Monk
     for name in ("scale", "place_effect", "text_sd", "lapse_rate"):
         tolerance = 4 * getattr(part, f"{name}_se")
         assert getattr(part, name) == pytest.approx(getattr(whole, name), abs=tolerance)
+
+
+def test_anchors_that_recur_a_few_times_are_seen_on_the_scale_of_their_intensities() -> None:
+    """Their errors, partly told, must not pull the anchors apart: slope of what the judge sees on
+    what it is found to see. It was 0.97, and cells were spread 5 % too far."""
+    slopes = []
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        judge = Judge(1.2, text_sd=3.9)
+        anchors = draw_anchors(generator, judge, 2000)
+        truth = generator.uniform(-8, 8, (1, 2400))
+        orders = read_orders(simulate(generator, judge, truth, 1, anchors=anchors))
+        errors = errors_of_known(orders, 2000, JudgeModel(1.2, text_sd=3.9))
+        seen = np.unique(orders.key)
+        x = anchors.intensity[seen]
+        slopes.append(np.polyfit(x + errors.mean[seen], x + anchors.error[seen], 1)[0])
+    assert np.mean(slopes) == pytest.approx(1.0, abs=0.015)

@@ -9,7 +9,7 @@ import pytest
 
 from simulated_studies import adaptive_study
 from valueflow.scorers.windows.adaptive import dulled_scale
-from valueflow.scorers.windows.running import FIRST_FIT, STEP, RunningJudge, Standing
+from valueflow.scorers.windows.running import FIRST_FIT, STEP, RunningJudge, RunningPanel, Standing
 
 ANCHORS = (-8.0, -4.0, 0.0, 4.0, 8.0)
 
@@ -104,3 +104,31 @@ def test_a_judge_that_disagrees_with_texts_is_not_asked_in_vain(rated: bool) -> 
     assert found.stopped["disagreement"] > 0.9 * len(found.truth)
     assert np.mean(found.windows) < (1.6 if rated else 4)
     assert np.mean(np.abs(found.estimate - found.truth) < 1.96 * found.se) > 0.85
+
+
+@pytest.mark.parametrize("rated", [False, True])
+def test_a_panel_is_learnt_judge_by_judge_and_averages_what_its_judges_disagree_on(
+    rated: bool,
+) -> None:
+    generator = np.random.default_rng(5)
+    panel = RunningPanel(("a", "b"), rated, 1.2, 3.9)
+    lone = RunningPanel(("",), rated, 1.2, 3.9)
+    own = [window(generator, 2.0, 2.0, rated) for _ in range(4)]
+    for name in ("a", "b"):
+        panel.of(name).learn("power", "r", 0, own[0])
+    lone.learn("power", "r", 0, own[0])
+    told = [one | {"judge": "ab"[place % 2]} for place, one in enumerate(own)]
+    together, alone = panel.standing("power", told, 44), lone.standing("power", own, 44)
+    # Half as much variance is left where two judges disagree independently.
+    assert together.floor == pytest.approx(alone.floor / np.sqrt(2), rel=0.15)
+    assert together.se < alone.se
+    for number in range(2 * FIRST_FIT):
+        seen = float(generator.uniform(-8, 8))
+        scale, name = ((3.0, "a"), (0.3, "b"))[number % 2]
+        panel.learn(
+            "power", f"s{number}", 0, window(generator, seen, scale, rated) | {"judge": name}
+        )
+    known = panel.told("power")
+    assert {name: one["windows"] for name, one in known.items()} == {"a": 17, "b": 17}
+    sharp, blunt = panel.of("a").design_scale, panel.of("b").design_scale
+    assert blunt <= panel.design_scale <= sharp

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from inspect_ai.log import read_eval_log
 
 from valueflow.cli import main
+from valueflow.scorers.records import panel_of
 from valueflow.scorers.saved.logs import ScoredLog, find_logs
 
 STUDY = """
@@ -52,6 +53,33 @@ def test_the_plan_counts_defaults_once_and_asks_nothing(tmp_path: Path) -> None:
     }
     assert row == ("24", "32")
     assert not (tmp_path / "logs").exists()
+
+
+PANEL = "[valueflow/judge, {model: valueflow/judge, args: {seed: 2, scale: 0.5}}]"
+
+
+@pytest.mark.parametrize(("panel", "calls"), [("all", "64"), ("split", "32")])
+def test_a_panel_judges_every_window_or_shares_them(tmp_path: Path, panel: str, calls: str) -> None:
+    text = STUDY.replace("[valueflow/judge]", f"[{{panel: {PANEL}, name: both}}]")
+    text = text.replace("windows: 1", f"windows: 1, panel: {panel}")
+    said = call(study(tmp_path, text), "--plan")
+    assert said.exit_code == 0, said.output
+    (row,) = {tuple(line.split()[1:4]) for line in said.output.splitlines() if " both " in line}
+    assert row == ("both", "24", calls)
+
+
+def test_a_studys_panel_is_read_as_one_panel(tmp_path: Path) -> None:
+    lines = [line for line in STUDY.splitlines() if "weak" not in line and "pair" not in line]
+    one = "\n".join(lines)
+    text = one.replace("[valueflow/judge]", f"[{{panel: {PANEL}}}]").replace("power,univ", "univ")
+    said = call(study(tmp_path, text), "--display", "none")
+    assert said.exit_code == 0, said.output
+    (log,) = find_logs([tmp_path / "logs"])
+    records = list(ScoredLog(log).records())
+    assert len(panel_of(records)) == 2
+    shown = CliRunner().invoke(main, ["summary", str(log)]).output
+    assert "Panel of 2 judges" in shown
+    assert sum("without it" in line for line in shown.splitlines()) >= 1
 
 
 def test_every_model_runs_every_task_and_defaults_are_asked_and_judged_once(
@@ -108,6 +136,8 @@ def test_a_study_that_is_done_is_not_run_again(done: tuple[Path, Result]) -> Non
     ("old", "new", "word"),
     [
         ("judges: [valueflow/judge]", "judges: []", "judges"),
+        ("judges: [valueflow/judge]", "judges: [{panel: [valueflow/judge]}]", "two judges or more"),
+        ("judges: [valueflow/judge]", "judges: [{name: nobody}]", "give `model`, or `panel`"),
         ("tasks:", "task:", "tasks"),
         ("steer:", "stear:", "stear"),
         ("name: strong, ", "name: weak, ", "stands twice"),

@@ -86,6 +86,17 @@ def test_documents_are_inspects_samples_with_their_prompts() -> None:
     )
 
 
+@pytest.mark.parametrize("style", ["user", "base"])
+def test_a_conversation_stands_in_one_text(style: str, tmp_path: Path) -> None:
+    said = [("user", "I lead."), ("assistant", "Since when?"), ("user", "Why?")]
+    messages = [{"role": role, "content": text} for role, text in said]
+    (tmp_path / "q.jsonl").write_text(json.dumps({"messages": messages}))
+    told = "Question: I lead.\n\nAnswer: Since when?\n\nQuestion: Why?"
+    for doc in rows(queries=str(tmp_path / "q.jsonl"), n_queries=1, values="power", style=style):
+        assert told in doc["prompt"]
+        assert doc["question"] == told
+
+
 def test_a_run_is_small_unless_more_is_asked_for() -> None:
     assert len(rows()) == 5 * 49
     assert len(rows(n_queries=1, values="power", levels=[-2, 2])) == 3

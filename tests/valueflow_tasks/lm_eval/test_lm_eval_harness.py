@@ -128,7 +128,6 @@ def test_the_harness_gives_the_numbers_that_the_functions_give() -> None:
     assert len(asked) == 3 * 5
     for metric, number in alone.items():
         assert numbers[f"{metric},none"] == pytest.approx(number, abs=1e-12, nan_ok=True)
-        assert numbers[f"{metric}_stderr,none"] == "N/A"
     assert numbers["shift_up,none"] > 2
     shown = found["samples"]["valueflow_steer_pvq"]
     assert [sample["scored"]["values"]["power"]["cell"] for sample in shown[:2]] == [
@@ -137,17 +136,13 @@ def test_the_harness_gives_the_numbers_that_the_functions_give() -> None:
     ]
 
 
-def test_groups_average_their_tasks() -> None:
+def test_groups_run_their_tasks_and_have_no_figure_of_their_own() -> None:
     metadata = {"n_queries": 2, "windows": 1, "levels": "2", "values": [
         "power", "care-harm", "justice", "social_rights"
     ]}  # fmt: skip
-    found, _ = evaluate(["valueflow-steer"], metadata)
-    parts = [found["results"][f"valueflow_steer_{t}"] for t in ("pvq", "mft", "duty", "right")]
-    mean = sum(part["shift_up,none"] for part in parts) / 4
-    assert found["groups"]["valueflow-steer"]["shift_up,none"] == pytest.approx(mean)
     everything, _ = evaluate(["valueflow"], metadata)
-    assert everything["groups"]["valueflow"]["refusal_rate,none"] == 0
     assert sorted(set(everything["results"]) & set(LEAVES)) == sorted(STEERING)
+    assert not everything.get("groups")
 
 
 @pytest.mark.parametrize("multiturn", [True, False])
@@ -174,7 +169,7 @@ def test_a_limit_keeps_the_first_documents() -> None:
     assert len(asked) == numbers["scored,none"] == 5
     assert math.isfinite(numbers["range,none"])
     # One response a cell says little of a population, and the error says so.
-    assert 2 < numbers["range_se,none"] < 12
+    assert 2 < numbers["range_stderr,none"] < 12
 
 
 def test_the_harnesss_own_seeds_change_no_window() -> None:

@@ -108,7 +108,7 @@ def test_the_metrics_of_a_steer_task_find_the_simulated_direction() -> None:
     assert numbers["refusal_rate"] == numbers["unscored_share"] == 0
     assert numbers["scored"] == 8 * 9
     for metric in ("shift_up", "shift_down", "range", "monotonicity", "sign_accuracy"):
-        assert 0 < numbers[f"{metric}_se"] < 3
+        assert 0 < numbers[f"{metric}_stderr"] < 3
 
 
 def test_pair_and_five_tasks_have_the_figures_of_their_design() -> None:
@@ -135,7 +135,7 @@ def test_refusals_are_counted_with_a_standard_error_and_never_ranked() -> None:
     )  # fmt: skip
     assert 0.2 < numbers["refusal_rate"] < 0.8
     assert numbers["unscored_share"] == numbers["refusal_rate"]
-    assert 0 < numbers["refusal_rate_se"] < 0.3
+    assert 0 < numbers["refusal_rate_stderr"] < 0.3
     assert numbers["scored"] == round((1 - numbers["refusal_rate"]) * 6 * 9)
 
 
@@ -247,7 +247,7 @@ def test_a_judge_that_goes_away_gives_nan_and_keeps_the_responses(
 ) -> None:
     metadata = {**SMALL, "grader": counted(tmp_path, breaks_after=20), "max_connections": 2}
     numbers = run_task("valueflow_steer_pvq", metadata)
-    for metric in ("shift_up", "shift_up_se", "range", "monotonicity", "sign_accuracy"):
+    for metric in ("shift_up", "shift_up_stderr", "range", "monotonicity", "sign_accuracy"):
         assert math.isnan(numbers[metric])
     assert numbers["unscored_share"] > 0.3
     errors = capsys.readouterr().err

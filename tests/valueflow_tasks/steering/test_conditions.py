@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
-from valueflow.hub_assets.inputs.profile import Profile, ProfileValue
 from valueflow.hub_assets.registry.loading import Pair, load_registry
+from valueflow.hub_assets.survey.persons import Profile, ProfileValue
 from valueflow.steering.conditions import (
     children_conditions,
     five_value_conditions,

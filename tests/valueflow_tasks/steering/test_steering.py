@@ -1,5 +1,6 @@
 """The task valueflow/steer, run by the real harness on simulated and stand-in models."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.conftest import CountingJudge, inspect_command, mock_model, obedient,
 from valueflow.hub_assets.errors import ValueflowError
 from valueflow.hub_assets.inputs.queries import load_queries
 from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.results.steering.logs import read_study_log
 from valueflow.scorers.intensity_scorer import steering_summary
 from valueflow.scorers.records import METADATA_KEY
 from valueflow.scorers.summary.run import summarize
@@ -95,6 +97,84 @@ def test_a_log_says_what_models_were_told_and_asked_for(
         assert ("one plain sentence of at most 18 words" in shown) == (form == "sentence")
         if "-2" in str(sample.id):
             assert target_sentence(power, registry.level(-2), registry) in shown
+
+
+def test_the_persona_is_told_in_several_wordings_each_to_its_share_of_the_questions() -> None:
+    log = run(levels="-2,2", n_queries=6, windows=1, wordings=3, seed=3)
+    assert log.status == "success"
+    records = records_of(log)
+    of_query = {record["query"]: record["paraphrase"] for record in records}
+    assert sorted(of_query.values()) == [1, 1, 2, 2, 3, 3]
+    assert all(record["paraphrase"] == of_query[record["query"]] for record in records)
+    registry = load_registry()
+    power = registry.value("power")
+    for sample in log.samples or []:
+        number = of_query[str(sample.id).partition("/")[0]]
+        if sample.messages[0].role == "system":
+            level = registry.level(-2 if str(sample.id).endswith("-2") else 2)
+            told = target_sentence(power, level, registry, paraphrase=number)
+            assert sample.messages[0].text.endswith(told)
+    assert "wordings sd" in metrics_of(log)
+    assert log.eval.metadata is not None
+    assert log.eval.metadata["wordings"] == 3
+    without = [{**record, "paraphrase": None} for record in records]
+    se = []
+    for kept in (records, without):
+        evaluation = summarize(kept).evaluation  # type: ignore[arg-type]
+        assert evaluation is not None
+        assert bool(evaluation.wordings) == (kept is records)
+        se.append(next(cell.se for cell in evaluation.cells if cell.cell == "power/+2"))
+    assert se[0] >= se[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wordings": 3, "n_queries": 5}, "wordings: 3 need at least 6 queries"),
+        ({"wordings": 6, "n_queries": 20}, "wordings: 6 asked for, but the persona has 5"),
+        ({"wordings": 2, "wording": 1, "n_queries": 9}, "persona has 1 in en, wording 1"),
+        ({"wordings": 2, "language": "de", "n_queries": 9, "refusal_check": "judge"}, "1 in de"),
+        ({"wordings": 2, "method": "user_texts", "n_queries": 9}, "personas of one value"),
+        ({"wordings": 0}, "wordings"),
+    ],
+)
+def test_wordings_that_cannot_be_compared_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ValueflowError, click.ClickException), match=message):
+        steer(**{"values": "power", **options})
+
+
+def test_questions_may_be_conversations(tmp_path: Path) -> None:
+    said = ("I lead a team.", "Since when?", "Should I go on?")
+    messages = [
+        {"role": role, "content": text}
+        for role, text in zip(("user", "assistant", "user"), said, strict=True)
+    ]
+    queries = tmp_path / "talks.json"
+    queries.write_text(
+        json.dumps([{"id": "talk", "messages": messages}, {"messages": "Why lead?"}])
+    )
+    asked = []
+
+    def answer(messages: list[ChatMessage], *_: Any) -> ModelOutput:
+        asked.append(messages[0].text)
+        return output("no" if "declines" in asked[-1] else "no ranking")
+
+    roles = {"grader": mock_model(answer)}
+    log = run(roles=roles, queries=str(queries), levels="2", windows=1, refusal_check="judge")
+    assert log.status == "success"
+    talks = [sample for sample in log.samples or [] if str(sample.id).startswith("talk/")]
+    one = next(sample for sample in talks if sample.messages[0].role == "system")
+    assert [message.role for message in one.messages[:4]] == [
+        "system", "user", "assistant", "user"
+    ]  # fmt: skip
+    assert [message.text for message in one.messages[1:3]] == [*said[:2]]
+    assert one.messages[3].text.startswith(said[2])
+    assert any("Question: I lead a team.\n\nAnswer: Since when?" in text for text in asked)
+    assert {record["query"] for record in records_of(log)} == {"talk", "talks-002"}
+    study = read_study_log(log.location)
+    assert "Assistant: Since when?" in next(iter(study.texts.values()))[0]
 
 
 def test_pairs_that_are_off_topic_are_left_out_on_request_and_counted_either_way(

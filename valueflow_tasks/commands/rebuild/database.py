@@ -5,7 +5,7 @@ The commands that build a value intensity database: `build vidb`, and each stage
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -15,6 +15,11 @@ from valueflow.commands.options import mapping_option
 from valueflow.commands.screen import examples, say, show_tables
 from valueflow.hub_assets.errors import InputFileError, OptionError
 from valueflow.hub_assets.lazy import need
+
+if TYPE_CHECKING:
+    from inspect_ai.model import Model
+
+    from valueflow.hub_assets.registry.loading import Theory
 
 __all__ = [
     "add_build_vidb",
@@ -66,7 +71,6 @@ def relevance_command(
 
     QUESTIONS is a survey question set: `opinionqa-mini`, a file or folder, or ORG/NAME@REVISION.
     """
-    from valueflow.hub_assets.registry.loading import load_registry
     from valueflow.hub_assets.survey.questions import load_opinions
     from valueflow.survey.relevance import (
         embedding_relevance,
@@ -79,26 +83,17 @@ def relevance_command(
         raise OptionError("model", "give either --model or --judge")
     if output.suffix.lower() not in (".parquet", ".csv"):
         raise OptionError("output", f"{output} must end in .parquet or .csv")
-    registry = load_registry()
-    chosen = [registry.theory(name) for name in theories] or list(registry.theories.values())
-    chosen = list({theory.name: theory for theory in chosen}.values())
+    chosen = _theories(theories)
     data = load_opinions(questions)
     failed: list[str] = []
     with Console(stderr=True).status(f"Rating {len(data.questions):,} questions ..."):
         if model is not None:
             rows = embedding_relevance(data.questions, chosen, open_encoder(model), model)
         else:
-            from inspect_ai.model import GenerateConfig, get_model
-
             from valueflow.scorers.judge.calls.memory import Budget
-            from valueflow.scorers.judge.model import MAX_RETRIES
 
-            try:
-                grader = get_model(judge, config=GenerateConfig(max_retries=MAX_RETRIES))
-            except Exception as error:
-                raise OptionError("judge", f"{judge} cannot be used ({error})") from None
             budget = Budget(max_calls)
-            rows, failed = judge_relevance(data.questions, chosen, grader, budget)
+            rows, failed = judge_relevance(data.questions, chosen, _judge(str(judge)), budget)
             _tell_cost(budget)
     if not rows:
         raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
@@ -111,6 +106,111 @@ def relevance_command(
         say(note)
     if failed:
         say(f"{len(failed):,} left out, the first: {failed[0]}")
+
+
+def _theories(names: tuple[str, ...]) -> "list[Theory]":
+    """The theories of these names, each once; all of them where none is named."""
+    from valueflow.hub_assets.registry.loading import load_registry
+
+    registry = load_registry()
+    chosen = [registry.theory(name) for name in names] or list(registry.theories.values())
+    return list({theory.name: theory for theory in chosen}.values())
+
+
+def _judge(name: str) -> "Model":
+    """A judge by its name.
+
+    Raises:
+        OptionError: there is none.
+    """
+    from inspect_ai.model import GenerateConfig, get_model
+
+    from valueflow.scorers.judge.model import MAX_RETRIES
+
+    try:
+        return get_model(name, config=GenerateConfig(max_retries=MAX_RETRIES))
+    except Exception as error:
+        raise OptionError("judge", f"{name} cannot be used ({error})") from None
+
+
+@build_command.command(
+    "related",
+    epilog=examples(
+        "valueflow build related questions.csv --judge openai/gpt-4o-mini --theory pvq "
+        "-o related.csv",
+        "inspect eval valueflow/steer --max-retries 6 --model X -T queries=related.csv "
+        "-T relevant=true",
+    ),
+)
+@click.argument("queries")
+@click.option("--judge", required=True, help="An Inspect model that rates the questions.")
+@click.option("--max-calls", type=click.IntRange(0), help="Most calls of the judge.")
+@click.option(
+    "--theory", "theories", multiple=True, help="Only this theory; may be repeated. Default: all."
+)
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 10),
+    default=4,
+    show_default=True,
+    help="Rating, from 0 to 10, from which a value is related to a question.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Query set to write, a CSV with a column `related`.",
+)
+def related_command(
+    queries: str,
+    judge: str,
+    max_calls: int | None,
+    theories: tuple[str, ...],
+    least: float,
+    output: Path,
+) -> None:
+    """Let a judge say which values each of QUERIES gives something to hold on to.
+
+    QUERIES is a query set: `queries-mini`, a file or folder, or ORG/NAME@REVISION. What is written
+    is the set with the column `related`, by which `-T relevant=true` leaves off-topic pairs out.
+    """
+    from valueflow.hub_assets.files import write_csv
+    from valueflow.hub_assets.inputs.chats import in_words
+    from valueflow.hub_assets.inputs.queries import load_queries
+    from valueflow.hub_assets.registry.loading import load_registry
+    from valueflow.scorers.judge.calls.memory import Budget
+    from valueflow.survey.relevance import Asked, rate_values, related_rows
+
+    if output.suffix.lower() != ".csv":
+        raise OptionError("output", f"{output} must end in .csv")
+    chosen = _theories(theories)
+    data = load_queries(queries)
+    sentences = load_registry().sentences
+    asked = [Asked(query.id, in_words(query.chat, sentences.say)) for query in data.queries]
+    budget = Budget(max_calls)
+    with Console(stderr=True).status(f"Rating {len(asked):,} questions ..."):
+        ratings, failed = rate_values(asked, chosen, _judge(judge), budget)
+    _tell_cost(budget)
+    if not ratings:
+        raise OptionError("judge", f"{judge} rated no question ({failed[0]})")
+    rows = related_rows(data.queries, chosen, ratings, least)
+    write_csv(output, ["id", "family", "query", "related"], rows)
+    values = sum(len(theory.values) for theory in chosen)
+    known = [row["related"] for row in rows if row["related"]]
+    related = sum(len(names.split("|")) for names in known if names != "none")
+    pairs = max(len(known) * values, 1)
+    say(
+        f"{100 * (1 - related / pairs):.0f} % of {len(known) * values:,} pairs of a question and a "
+        f"value are off topic (rated below {least:g}); wrote {output}"
+    )
+    for note in data.notes:
+        say(note)
+    if failed:
+        say(
+            f"{len(failed):,} ratings are missing, the first: {failed[0]}; their questions say "
+            "nothing"
+        )
 
 
 @build_command.command(

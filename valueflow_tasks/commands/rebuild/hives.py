@@ -1,6 +1,7 @@
 """Commands for embedding models: `build hives`, `hives evaluate` and `encode`."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ def hives_commands() -> None:
         "valueflow hives evaluate hives/model hives --split test",
         "valueflow hives evaluate hives/model hives --split test -o evaluation --record",
         "valueflow hives evaluate hives/model other.yaml --probe hives",
+        "valueflow hives evaluate ORG/NAME@v1.0 ORG/NAME-corpus@v1.0 --split test",
+        "valueflow hives evaluate hives/model hives --beside other/model --beside ORG/NAME@TAG",
         "valueflow hives evaluate sentence-transformers/all-MiniLM-L6-v2 hives --split test",
     ),
 )
@@ -97,6 +100,12 @@ def hives_commands() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="A built corpus whose training rows the linear probe learns from; else folds of DATA.",
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="MODEL",
+    help="Another model for the same table; may be repeated.",
+)
 @click.option("--device", help="cpu, cuda, cuda:1, ...; the best there is if not given.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of bootstrap and folds.")
 @click.option(
@@ -105,7 +114,7 @@ def hives_commands() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for a page with pictures, and tables (needs valueflow[report]).",
 )
-@click.option("--record", is_flag=True, help="Write the figures into the model's hives.json.")
+@click.option("--record", is_flag=True, help="Keep figures and pictures in the model's folder.")
 @form_options
 def evaluate_command(
     model: str,
@@ -113,6 +122,7 @@ def evaluate_command(
     split: str | None,
     theories: tuple[str, ...],
     probe: Path | None,
+    beside: tuple[str, ...],
     device: str | None,
     seed: int,
     output: Path | None,
@@ -122,14 +132,15 @@ def evaluate_command(
     """Say how good MODEL is on DATA, beside its base, TF-IDF and random vectors.
 
     MODEL is a folder, an asset (`hives`) or ORG/NAME@REVISION. DATA is the folder of `valueflow
-    build hives` or a recipe whose sources are read. Texts that the model was trained on are
-    refused. Needs pip install 'valueflow[hives]'.
+    build hives`, a corpus on the Hub, or a recipe whose sources are read. Texts that the model was
+    trained on are refused. Needs pip install 'valueflow[hives]'.
     """
     import tempfile
 
+    from valueflow.hub_assets.inputs.model_folder import EVALUATION
     from valueflow.hub_assets.lazy import need
     from valueflow.hub_assets.registry.loading import load_registry
-    from valueflow.rebuild.hives.corpus import read_corpus, rows_of_recipe
+    from valueflow.rebuild.hives.corpus import corpus_folder, read_corpus, rows_of_recipe
     from valueflow.rebuild.hives.evaluation import evaluate_model, record_metrics
     from valueflow.rebuild.hives.recipe import read_hives_recipe
 
@@ -137,6 +148,7 @@ def evaluate_command(
     if output is not None:
         need("the page of an evaluation", "report", "matplotlib", "jinja2")
     names = [load_registry().theory(name).name for name in theories]
+    data = corpus_folder(data)
     if data.suffix in (".yaml", ".yml"):
         if split is not None:
             raise OptionError("split", f"{data} is a recipe, whose texts are not split")
@@ -149,19 +161,31 @@ def evaluate_command(
             raise OptionError("split", f"{data} has no texts in the split '{part}'")
     taught = None if probe is None else read_corpus(probe).of("train")
     found = evaluate_model(
-        model, corpus, part, probe=taught, theories=names, device=device, seed=seed, say=_say
+        model,
+        corpus,
+        part,
+        probe=taught,
+        beside=beside,
+        theories=names,
+        device=device,
+        seed=seed,
+        say=_say,
     )
     show_tables(evaluation_tables(found), form)
     if form is None:
         for note in found.notes:
             say(f"note: {note}")
+    pages = [] if output is None else [output]
     if record:
         record_metrics(Path(model), found)
         _say(f"wrote the figures into {Path(model) / 'hives.json'}")
-    if output is not None:
+        # What `valueflow push hives` shows on the model's card.
+        if find_spec("matplotlib") is not None:
+            pages.append(Path(model) / EVALUATION / found.split)
+    for place in pages:
         from valueflow.rebuild.hives.page import write_page
 
-        _say(f"wrote {write_page(found, model, output)}")
+        _say(f"wrote {write_page(found, model, place)}")
 
 
 def evaluation_tables(found: Any) -> list[Table]:

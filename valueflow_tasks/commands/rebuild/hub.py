@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def _say(text: str) -> None:
         "valueflow pull vidb",
         "valueflow pull all",
         "valueflow pull hives --offline",
+        "valueflow pull ORG/NAME@v1.0 --kind hives",
         "valueflow pull ORG/NAME@v1.1",
         "valueflow pull ORG/PROFILES@v1 --kind profiles",
         "valueflow pull ORG/NAME --columns '{text: sentence, intensity: mark, range: 1..5}'",
@@ -43,7 +45,7 @@ def _say(text: str) -> None:
 )
 @click.option(
     "--kind",
-    type=click.Choice(["vidb", "hives", "queries", "questions", "profiles"]),
+    type=click.Choice(["vidb", "hives", "corpus", "queries", "questions", "profiles"]),
     default="vidb",
     show_default=True,
     help="What an ORG/NAME@REV holds.",
@@ -61,7 +63,8 @@ def pull_command(
     """Bring texts, queries and models to this machine, and check them.
 
     Files come from the Hugging Face Hub into its usual cache, at the revision that the registry
-    names; `all` where nothing is given. Code in a repository is neither fetched nor run. What
+    names; `all` where nothing is given. Code in a repository is neither fetched nor run, and
+    weights come as safetensors only; a model's published corpus and vectors come with it. What
     has a manifest is checked against it; for what has none, the hash is shown, which the
     registry can pin. Afterwards everything works without a network.
     """
@@ -78,12 +81,14 @@ def pull_command(
             _say(f"The registry has no asset of the kind '{name}'.")
         assets |= {(asset.name, asset.revision): asset for asset in found}
     failed = []
-    for asset in assets.values():
+    wanted = list(assets.values())
+    for asset in wanted:
         try:
             pulled = hub_pull.pull_asset(asset, columns=given, offline=offline, registry=registry)
         except ValueflowError as error:
             failed.append(f"{asset.name}: {error}")
             continue
+        wanted += hub_pull.assets_of(pulled)
         rows = "" if pulled.rows is None else f", {pulled.rows:,} rows"
         say(pulled.name)
         say(f"  from     {pulled.where}{' = ' + pulled.commit if pulled.commit else ''}")
@@ -181,7 +186,47 @@ def package_command(
 
 @click.group("push")
 def push_command() -> None:
-    """Push a database to the Hugging Face Hub."""
+    """Push a database or an embedding model to the Hugging Face Hub."""
+
+
+def _push_options(command: Any) -> Any:
+    """What every push takes."""
+    for option in reversed(
+        [
+            click.option("--repo", required=True, metavar="ORG/NAME", help="The repository."),
+            click.option(
+                "--tag", required=True, help="The new version, such as v1.1; no tag is ever moved."
+            ),
+            click.option("--dry-run", is_flag=True, help="Check and compare, and change nothing."),
+            click.option(
+                "-o",
+                "--output",
+                type=click.Path(path_type=Path, file_okay=False),
+                help="With --dry-run: folder for what would be pushed.",
+            ),
+            click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub."),
+            click.option(
+                "--replace",
+                "replace_foreign",
+                is_flag=True,
+                help="Overwrite and take out files in the repository that valueflow did not make.",
+            ),
+            click.option(
+                "--create-pr", is_flag=True, help="Propose the commit; tag it after the merge."
+            ),
+            click.option("--private", is_flag=True, help="Make a new repository private."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def _check_push(dry_run: bool, output: Path | None, offline: bool) -> None:
+    """Checks, before anything is read, options that only a dry run has."""
+    _no_bars_in_a_pipe()
+    if (offline or output) and not dry_run:
+        raise OptionError("output" if output else "offline", "goes with --dry-run")
+    _need_jinja2()
 
 
 @push_command.command(
@@ -193,22 +238,7 @@ def push_command() -> None:
     ),
 )
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--repo", required=True, metavar="ORG/NAME", help="The dataset repository.")
-@click.option("--tag", required=True, help="The new version, such as v1.1; no tag is ever moved.")
-@click.option("--dry-run", is_flag=True, help="Check and compare, and change nothing.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="With --dry-run: folder for what would be pushed.",
-)
-@click.option("--offline", is_flag=True, help="With --dry-run: do not ask the Hub.")
-@click.option(
-    "--replace",
-    "replace_foreign",
-    is_flag=True,
-    help="Overwrite and take out files in the repository that valueflow did not make.",
-)
+@_push_options
 @click.option(
     "--simulated",
     is_flag=True,
@@ -219,8 +249,6 @@ def push_command() -> None:
     type=CATALOGUE_FILE,
     help="YAML file with values of your own, which FOLDER must carry as it is.",
 )
-@click.option("--create-pr", is_flag=True, help="Propose the commit; tag it after the merge.")
-@click.option("--private", is_flag=True, help="Make a new repository private.")
 def push_vidb_command(
     folder: Path,
     repo: str,
@@ -241,13 +269,10 @@ def push_vidb_command(
     card and the manifest are written anew with the version and with what changed since the one
     before. Log in with `hf auth login`.
     """
-    _no_bars_in_a_pipe()
     from valueflow.hub_assets.publish import push as hub_push
     from valueflow.hub_assets.registry.loading import open_catalogue
 
-    if (offline or output) and not dry_run:
-        raise OptionError("output" if output else "offline", "goes with --dry-run")
-    _need_jinja2()
+    _check_push(dry_run, output, offline)
     plan = hub_push.plan_push(
         folder,
         repo,
@@ -258,35 +283,165 @@ def push_vidb_command(
         offline=offline,
         say=_say,
     )
-    for note in plan.notes:
-        _say(f"Note: {note}")
-    _show_changes(plan.manifest.changes)
+    _carry_out([plan], dry_run, output, private, create_pr)
+
+
+@push_command.command(
+    "hives",
+    epilog=examples(
+        "valueflow hives evaluate hives/model hives --split test --record",
+        "valueflow push hives hives --repo ORG/NAME --tag v1.0 --dry-run -o preview",
+        "valueflow push hives hives --repo ORG/NAME --tag v1.0",
+        "valueflow push hives hives --repo ORG/NAME --tag v1.0 --no-corpus --encoded vectors",
+        "valueflow push hives hives/model --repo ORG/NAME --tag v1.0 --base-license Apache-2.0",
+    ),
+)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_push_options
+@click.option("--corpus-repo", metavar="ORG/NAME", help="Of the corpus. Default: REPO-corpus.")
+@click.option("--no-corpus", is_flag=True, help="Push the model alone.")
+@click.option(
+    "--leave-out-restricted",
+    is_flag=True,
+    help="Leave out texts of the corpus whose licence forbids passing them on.",
+)
+@click.option(
+    "--encoded",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of `valueflow encode` with this model's vectors, to go with it.",
+)
+@click.option("--base-license", help="Licence of the base model, where it is not known.")
+@click.option(
+    "--base-model", metavar="ORG/NAME", help="The base on the Hub, where it was a folder."
+)
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Markdown to put into the model's card.",
+)
+def push_hives_command(
+    folder: Path,
+    repo: str,
+    tag: str,
+    dry_run: bool,
+    output: Path | None,
+    offline: bool,
+    replace_foreign: bool,
+    create_pr: bool,
+    private: bool,
+    corpus_repo: str | None,
+    no_corpus: bool,
+    leave_out_restricted: bool,
+    encoded: Path | None,
+    base_license: str | None,
+    base_model: str | None,
+    notes: Path | None,
+) -> None:
+    """Check a trained FOLDER, and push its model, and its corpus, each as one commit with a tag.
+
+    FOLDER is that of `valueflow build hives`, or a model alone. The corpus goes to a dataset
+    repository first. Files, licences of base and texts, and text groups on two sides of a split
+    are checked before anything is sent; all problems are listed at once. The model's card has
+    its evaluation (`valueflow hives evaluate --record`), recipe, licence, and what changed since
+    the version before. Log in with `hf auth login`.
+    """
+    import tempfile
+
+    from valueflow.hub_assets.files import read_text
+    from valueflow.rebuild.hives.publishing import Extras, plan_hives
+
+    _check_push(dry_run, output, offline)
+    if no_corpus and (corpus_repo or leave_out_restricted):
+        option = "corpus-repo" if corpus_repo else "leave-out-restricted"
+        raise OptionError(option, "says something of the corpus, and --no-corpus leaves it out")
+    # On the same disk as the model, where that can be, so that its files can be linked to.
+    beside = folder.resolve().parent
+    place = beside if os.access(beside, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=".push-", dir=place) as work:
+        plans = plan_hives(
+            folder,
+            repo,
+            tag,
+            Path(work),
+            corpus_repo=None if no_corpus else corpus_repo or f"{repo}-corpus",
+            leave_out_restricted=leave_out_restricted,
+            extras=Extras(
+                base_license, base_model, encoded, read_text(notes) if notes is not None else ""
+            ),
+            replace_foreign=replace_foreign,
+            offline=offline,
+            say=_say,
+        )
+        _carry_out(plans, dry_run, output, private, create_pr)
+
+
+def _carry_out(
+    plans: Sequence[Any], dry_run: bool, output: Path | None, private: bool, create_pr: bool
+) -> None:
+    """Shows what several pushes do, and does it, one after the other."""
+    from valueflow.hub_assets.publish import push as hub_push
+
+    for plan in plans:
+        for note in plan.notes:
+            _say(f"Note: {note}")
+        _show_changes(plan.manifest.changes)
     if dry_run:
-        for name in (*plan.manifest.files, "README.md", "valueflow-manifest.json"):
-            say(f"would upload {name}")
-        for name in plan.deleted:
-            say(f"would delete {name}")
-        if output is not None:
-            hub_push.write_plan(plan, output)
-            say(f"What would be pushed lies in {output}")
-        say(f"Nothing was changed. {repo}@{tag} passes all checks.")
+        for plan in plans:
+            _show_plan(plan)
+            if output is not None and not plan.standing:
+                place = output if len(plans) == 1 else output / plan.kind.name
+                hub_push.write_plan(plan, place)
+                say(f"What would be pushed lies in {place}")
+        passed = " and ".join(f"{plan.repo_id}@{plan.tag}" for plan in plans)
+        say(f"Nothing was changed. {passed} passes all checks.")
         return
-    pushed = hub_push.push(plan, private=private, create_pr=create_pr, say=_say)
-    if pushed.tag:
-        say(f"{repo}@{tag} = {pushed.commit}\n{pushed.url}")
-        say(f"Use it: inspect eval valueflow/steer -T vidb={repo}@{tag}")
-    else:
-        say(f"Proposed: {pushed.url}")
-        say(f"When it is merged: hf repos tag create {repo} {tag} --repo-type dataset")
+    for plan in plans:
+        reference = f"{plan.repo_id}@{plan.tag}"
+        if plan.standing:
+            say(f"{reference} = {plan.standing}\nis there already with these very files.")
+            continue
+        pushed = hub_push.push(plan, private=private, create_pr=create_pr, say=_say)
+        if pushed.tag:
+            say(f"{reference} = {pushed.commit}\n{pushed.url}")
+            say(f"Use it: {plan.kind.use.format(ref=reference)}")
+        else:
+            say(f"Proposed: {pushed.url}")
+            set_tag = f"hf repos tag create {plan.repo_id} {plan.tag}"
+            say(f"When it is merged: {set_tag} --repo-type {plan.kind.repo_type}")
+
+
+def _show_plan(plan: Any) -> None:
+    if plan.standing:
+        say(f"{plan.repo_id}@{plan.tag} has these very files already")
+        return
+    for name in (*plan.manifest.files, "README.md", "valueflow-manifest.json"):
+        say(f"would upload {name}")
+    for name in plan.deleted:
+        say(f"would delete {name}")
 
 
 def _show_changes(changes: Any) -> None:
     if not changes:
         return
-    counts = ("added", "removed", "rescored", "unchanged")
-    table = Table("split", *counts, "correlation", title=f"Changes since {changes['since']}")
+    title = f"Changes since {changes['since']}"
+    if "splits" not in changes:
+        table = Table("theory", "split", "figure", changes["since"], "now", title=title)
+        for row in changes["figures"]:
+            cells = (f"{row['old']:.3f}", f"{row['new']:.3f}")
+            table.add_row(row["theory"], row["split"], row["metric"], *cells)
+        for split, theories in changes.get("value_vectors", {}).items():
+            for theory, found in theories.items():
+                if found["moved"] is not None:
+                    told = "mean change of value vectors (1 − cosine)"
+                    table.add_row(theory, split, told, "", f"{found['moved']:.3f}")
+        for split, reason in changes["other_texts"].items():
+            _say(f"Note: no comparison on the split {split}: {reason}")
+        show_tables([table])
+        return
+    counts = ("added", "removed", changes["changed"], "unchanged")
+    table = Table("split", *counts, "correlation", title=title)
     for split, found in changes["splits"].items():
-        r = found["correlation"]
+        r = found.get("correlation")
         table.add_row(split, *(f"{found[c]:,}" for c in counts), "" if r is None else f"{r:.4f}")
     show_tables([table])
 

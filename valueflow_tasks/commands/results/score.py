@@ -64,6 +64,8 @@ JUDGE_COLUMNS = [
     "text_sd_se",
     "lapse_rate",
     "lapse_rate_se",
+    "bend_side",
+    "bend_ends",
     "windows",
     "fit_p_value",
 ]
@@ -236,7 +238,8 @@ def score_rankings(
     )
     found.notes[:0] = saved.notes
     extras = list(dict.fromkeys(name for fields in saved.extra.values() for name in fields))
-    items = [{**saved.extra.get((e.item, e.cell), {}), **asdict(e)} for e in found.items] + [
+    # Not `asdict`, which copies each of what may be a million numbers.
+    items = [{**saved.extra.get((e.item, e.cell), {}), **vars(e)} for e in found.items] + [
         {"item": item, "cell": c, "value": v, "windows": 0, "unscored": why}
         for (item, c, v), why in saved.without.items()
     ]
@@ -286,7 +289,12 @@ def _words(saved: SavedRankings) -> dict[str, list[int]]:
 def _write_judges(folder: Path, found: Evaluation) -> None:
     """The judge of each value, how it follows the model, and the anchors that it contradicts."""
     judges = [
-        {**_named(found, name), "fit_p_value": found.fit[name].p_value, **asdict(judge)}
+        {
+            **_named(found, name),
+            "fit_p_value": found.fit[name].p_value,
+            **dict(zip(("bend_side", "bend_ends"), judge.bend, strict=True)),
+            **asdict(judge),
+        }
         for name, judge in found.judges.items()
     ]
     bands = [

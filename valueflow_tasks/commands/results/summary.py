@@ -25,7 +25,8 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--values",
             metavar="A,B",
-            help="These values alone, in place of all that were measured.",
+            help="These values alone, in place of all that were measured; the judge is learnt from "
+            "their windows alone, which changes numbers a little.",
         )(command)
     )
 

@@ -35,6 +35,7 @@ __all__ = [
     "CategorizeSpec",
     "JudgeSpec",
     "Recipe",
+    "RecipePart",
     "SourceSpec",
     "TextsRecipe",
     "fingerprint",
@@ -52,11 +53,13 @@ Adapter = Literal[
 ]
 
 
-class _Part(BaseModel):
+class RecipePart(BaseModel):
+    """A part of any recipe: what it does not know is a fault, and it never changes."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SourceSpec(_Part):
+class SourceSpec(RecipePart):
     """One source of texts: a file or folder at `path`, relative to the recipe, or a dataset on the
     Hub, `hub: ORG/NAME`, at a `revision` (branch, tag or commit), with the `config` and `split` to
     take; without a split all of them are taken.
@@ -109,7 +112,7 @@ class SourceSpec(_Part):
         return {name: part for name, part in whole(self).items() if name not in absent}
 
 
-class JudgeSpec(_Part):
+class JudgeSpec(RecipePart):
     """A judge: an Inspect model with its arguments and configuration.
 
     `seats` seats it several times in a panel; where `args` has a `seed`, or `config` has one, each
@@ -147,7 +150,7 @@ class JudgeSpec(_Part):
         return found
 
 
-class CategorizeSpec(_Part):
+class CategorizeSpec(RecipePart):
     """Who says which values a text is about, and in which direction.
 
     `values`: `panel` asks about all values of a theory; `labels` only about those that the source
@@ -187,7 +190,7 @@ class CategorizeSpec(_Part):
         return [seat for judge in self.judges for seat in judge.seated()]
 
 
-class CurateSpec(_Part):
+class CurateSpec(RecipePart):
     """Which rows go on: at most `per_value` of a value; `strict` balance keeps as many opposing
     as supporting rows, `fill` only makes room for both, `none` looks at no direction.
     `near_duplicates` is the Jaccard similarity of word triples from which two texts are one."""
@@ -197,7 +200,7 @@ class CurateSpec(_Part):
     near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
 
 
-class RankSpec(_Part):
+class RankSpec(RecipePart):
     """The ranking windows. `adaptive` puts texts of like utility together after a third of the
     rounds."""
 
@@ -215,13 +218,13 @@ class RankSpec(_Part):
         return judge
 
 
-class FitSpec(_Part):
+class FitSpec(RecipePart):
     """The Plackett-Luce fit; see `fit_rankings`."""
 
     ridge: float = Field(default=0.01, gt=0)
 
 
-class ScaleSpec(_Part):
+class ScaleSpec(RecipePart):
     """How utilities become intensities. `end_quantile` of the texts lie within [-10, 10] before
     clipping, where directions fix the scale; ratings (text, value, rating) fix its shape too.
     `link`: a database that has grown keeps the scale that it had."""
@@ -238,7 +241,7 @@ class ScaleSpec(_Part):
         return self
 
 
-class FlagSpec(_Part):
+class FlagSpec(RecipePart):
     """Which rows a panel is asked about: `suspects`, whose direction and intensity disagree, `all`
     rows, or `none`."""
 
@@ -250,7 +253,7 @@ class FlagSpec(_Part):
         return [seat for judge in self.judges for seat in judge.seated()]
 
 
-class ReviewSpec(_Part):
+class ReviewSpec(RecipePart):
     """Human ratings (text, theory, value, rating, reviewer): the merged score is
     (1 - weight) * intensity + weight * mean rating; rows whose two scores agree within
     `agree_within` points and in sign are the filtered ones."""
@@ -260,13 +263,13 @@ class ReviewSpec(_Part):
     agree_within: float = Field(default=3.0, gt=0)
 
 
-class PackageSpec(_Part):
+class PackageSpec(RecipePart):
     held_out: str | None = None
     notes: str | None = None
     leave_out_restricted: bool = False
 
 
-class TextsRecipe(_Part):
+class TextsRecipe(RecipePart):
     """What every recipe has that begins with texts: their sources, the values they are labelled
     with, and who says so; `folder` is where it lies, and paths in it start there. `catalogue` adds
     theories and values of the user's own. `wording` is that of the definitions and questions that

@@ -22,10 +22,14 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.inputs.anchors import load_vidb
 from valueflow.hub_assets.inputs.queries import load_queries
+from valueflow.hub_assets.inputs.source import hub_reference
 from valueflow.hub_assets.inputs.value_anchors import ValueAnchor, coverage
+from valueflow.hub_assets.publish.hives.corpus import packaged_rows
+from valueflow.hub_assets.publish.pull import pull_asset, wanted_assets
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.hub_assets.seeds import generator_for
 from valueflow.hub_assets.survey.questions import load_opinions
+from valueflow.hub_assets.vidb.manifest import MANIFEST
 from valueflow.hub_assets.vidb.schema import normalised, split_hash_of
 from valueflow.rebuild.database.categorize.stage import categorize
 from valueflow.rebuild.database.curate import representatives
@@ -43,9 +47,11 @@ __all__ = [
     "Corpus",
     "build_corpus",
     "check_trainable",
+    "corpus_folder",
     "corpus_notes",
     "read_corpus",
     "rows_of_recipe",
+    "split_hash",
 ]
 
 SPLITS = ("train", "validation", "test")
@@ -153,30 +159,47 @@ def rows_of_recipe(recipe: HivesRecipe, folder: Path) -> Corpus:
     rows, _, counts = _rows(recipe, folder, {})
     for row in rows:
         row["split"] = "all"
-    about = {**counts, "split_hash": _split_hash(rows)}
+    about = {**counts, "split_hash": split_hash(rows)}
     return Corpus(tuple(rows), about, hash_of(folder / "import" / "nodes.jsonl"))
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Reads a corpus that was built.
+    """Reads a corpus that was built, or that was pulled.
 
     Args:
-        folder: of the build, or its folder `corpus`.
+        folder: of the build, its folder `corpus`, or a corpus in its published form.
 
     Raises:
         InputFileError: there is none, or its rows were changed since.
     """
     place = folder / "corpus" if (folder / "corpus").is_dir() else folder
-    rows = tuple(read_lines(place / "rows.jsonl", "corpus"))
+    published = (place / MANIFEST).is_file() and not (place / "rows.jsonl").is_file()
+    rows = tuple(packaged_rows(place) if published else read_lines(place / "rows.jsonl", "corpus"))
     try:
         about = json.loads((place / "corpus.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputFileError(place / "corpus.json", f"cannot be read ({error})") from None
-    if _split_hash(rows) != about["split_hash"]:
+    if split_hash(rows) != about["split_hash"]:
         raise InputFileError(
             place / "rows.jsonl", "does not have the splits that corpus.json was written for"
         )
+    if published:
+        # The hash of the file of rows that the same corpus has in a build.
+        lines = "".join(f"{json.dumps(row, sort_keys=True)}\n" for row in rows)
+        return Corpus(rows, about, hashlib.sha256(lines.encode()).hexdigest()[:16])
     return Corpus(rows, about, hash_of(place / "rows.jsonl"))
+
+
+def corpus_folder(data: Path) -> Path:
+    """A path as it is where it exists; the folder of a corpus that is named as on the Hub.
+
+    Raises:
+        ValueflowError: it cannot be had, or is no corpus.
+    """
+    if data.exists() or data.suffix in (".yaml", ".yml") or hub_reference(str(data)) is None:
+        return data
+    [asset] = wanted_assets(str(data), "corpus")
+    return pull_asset(asset).folder
 
 
 def corpus_notes(folder: Path) -> list[str]:
@@ -339,7 +362,7 @@ def _about(
     return {
         "format": CORPUS_VERSION,
         "counts": dict(counts),
-        "split_hash": _split_hash(rows),
+        "split_hash": split_hash(rows),
         "sources": [
             {"source": source, "license": terms, "rows": n}
             for (source, terms), n in sorted(sources.items())
@@ -356,7 +379,8 @@ def _about(
     }
 
 
-def _split_hash(rows: Sequence[Row]) -> str:
+def split_hash(rows: Sequence[Row]) -> str:
+    """A hash that changes when any text changes sides."""
     return _hash(*sorted(f"{row['id']} {row['split']}" for row in rows))
 
 

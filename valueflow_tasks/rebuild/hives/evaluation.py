@@ -5,7 +5,7 @@ and groups that it has seen, and an overlap ends the evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from valueflow.hub_assets.inputs.model_folder import (
     model_hash,
     read_trained_on,
     write_hives_manifest,
+    write_value_vectors,
 )
 from valueflow.hub_assets.seeds import generator_for
+from valueflow.rebuild.database.recipe import fingerprint
 from valueflow.rebuild.hives.corpus import Corpus
 from valueflow.scorers.database.embedding.hives import HivesModel, encode, find_model, load
 from valueflow.scorers.database.embedding.labels import LabelTable
@@ -89,11 +91,13 @@ class EvaluatedTheory:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation: its theories, and what a reader must know of it."""
+    """An evaluation: its theories, what a reader must know of it, and the hash of the texts, labels
+    and settings that its figures are of."""
 
     split: str
     theories: tuple[EvaluatedTheory, ...]
     notes: tuple[str, ...] = field(default=())
+    texts: str = ""
 
     def records(self) -> tuple[MetricRecord, ...]:
         """The figures as a manifest keeps them."""
@@ -136,27 +140,31 @@ def evaluate_model(
     split: str,
     *,
     probe: Corpus | None = None,
+    beside: Sequence[str] = (),
     theories: Sequence[str] = (),
     device: str | None = None,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluated:
-    """Evaluates a model, its base, TF-IDF and random vectors on the same texts.
+    """Evaluates a model, its base, others, TF-IDF and random vectors on the same texts.
 
     Args:
         model: a folder, an asset or `ORG/NAME@REVISION`.
         corpus: the texts to evaluate on, of one split.
         split: its name, for the table.
         probe: texts that the linear probe learns from; folds of `corpus` where not given.
+        beside: other models for the same table, each as `model` is given.
         theories: only these; all that have labels where empty.
         device: to encode on.
         seed: of the draws.
         say: told what is going on.
 
     Raises:
-        InputFileError: the model was trained on some of the texts.
+        InputFileError: a model was trained on some of the texts.
+        OptionError: two models beside each other have one name.
         ValueflowError: nothing to evaluate.
     """
+    others = _named_apart(beside)
     place = find_model(model)
     check_unseen(place.folder, corpus)
     notes = []
@@ -178,6 +186,9 @@ def evaluate_model(
             models["base"] = found
         except ValueflowError as error:
             notes.append(f"no figures of the base model: {error}")
+    for name, given in others.items():
+        check_unseen(find_model(given).folder, corpus)
+        models[name] = load(given, device=device)
     held: dict[str, NDArray[np.float32]] = {}
     taught: dict[str, NDArray[np.float32]] = {}
     for name, loaded in models.items():
@@ -191,7 +202,19 @@ def evaluate_model(
         held[name], taught[name] = both[: len(texts)], both[len(texts) :]
     learned = None if probe is None else (probe, taught)
     done = evaluate_vectors(held, corpus, split, probe=learned, theories=theories, seed=seed)
-    return Evaluated(done.split, done.theories, (*notes, *done.notes))
+    return replace(done, notes=(*notes, *done.notes))
+
+
+def _named_apart(beside: Sequence[str]) -> dict[str, str]:
+    """Names for a table to the models as they were given: the last part of each."""
+    found: dict[str, str] = {}
+    taken = {"hives", "base", "tf-idf", "random"}
+    for given in beside:
+        name = given.rstrip("/").rpartition("/")[2].partition("@")[0]
+        if name in taken or name in found:
+            raise OptionError("beside", f"two models of the table would be called {name!r}")
+        found[name] = given
+    return found
 
 
 def _encoded(model: HivesModel, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -258,7 +281,10 @@ def evaluate_vectors(
                 "since texts of one group are never compared"
             )
         found.append(_theory(vectors, table, rows, groups, probe, seed))
-    return Evaluated(split, tuple(found), tuple(notes))
+    learned = [] if probe is None else [row["id"] for row in probe[0].rows]
+    labelled = [(row["id"], row["group"], sorted(row["labels"].items())) for row in corpus.rows]
+    texts = fingerprint(sorted(labelled), sorted(learned), seed)
+    return Evaluated(split, tuple(found), tuple(notes), texts)
 
 
 def _theory(
@@ -341,7 +367,8 @@ def _probed(
 
 
 def record_metrics(folder: Path, found: Evaluated) -> None:
-    """Writes an evaluation's figures into a model's `hives.json`, in place of those of its split.
+    """Writes an evaluation's figures into a model's `hives.json`, in place of those of its split,
+    and its value vectors beside them.
 
     Raises:
         InputFileError: the folder has no manifest, or other weights than it was written for.
@@ -351,5 +378,11 @@ def record_metrics(folder: Path, found: Evaluated) -> None:
         raise InputFileError(folder, "has no hives.json to write the figures into")
     kept = tuple(record for record in manifest.metrics if record.split != found.split)
     assert manifest.weights_sha256 == model_hash(folder)
-    changed = manifest.model_copy(update={"metrics": (*kept, *found.records())})
-    write_hives_manifest(folder, changed)
+    write_value_vectors(
+        folder,
+        found.split,
+        {part.theory: (part.values, part.value_vectors["hives"]) for part in found.theories},
+    )
+    evaluated = {**manifest.evaluated, found.split: found.texts}
+    changed = {"metrics": (*kept, *found.records()), "evaluated": evaluated}
+    write_hives_manifest(folder, manifest.model_copy(update=changed))

@@ -89,7 +89,8 @@ def _bars(theory: EvaluatedTheory) -> Drawing:
         x = [i + (number - (len(models) - 1) / 2) * width for i, _ in there]
         y = [f.value for _, f in there]
         bars = [[f.value - f.low for _, f in there], [f.high - f.value for _, f in there]]
-        axes.bar(x, y, width, color=_SHOWN.get(model, GREY), label=model)
+        colour = _SHOWN.get(model) or COLOURS[2 + number % (len(COLOURS) - 2)]
+        axes.bar(x, y, width, color=colour, label=model)
         axes.errorbar(x, y, yerr=np.maximum(bars, 0), fmt="none", ecolor="#222222", linewidth=0.8)
     axes.set_xticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
     axes.axhline(0, color="#444444", linewidth=0.6)

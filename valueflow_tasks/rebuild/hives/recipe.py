@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from valueflow.hub_assets.registry.loading import load_registry
 from valueflow.rebuild.database.recipe import (
     CategorizeSpec,
     JudgeSpec,
+    RecipePart,
     TextsRecipe,
     parsed_recipe,
 )
@@ -28,11 +29,7 @@ __all__ = [
 LossName = Literal["graded", "level-by-level", "infonce"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CorpusSpec(_Part):
+class CorpusSpec(RecipePart):
     """How texts become a corpus.
 
     `shares` of the splits, by text group, in parts of 1. `near_duplicates` is the Jaccard
@@ -57,7 +54,7 @@ class CorpusSpec(_Part):
         return self
 
 
-class AnchorBuildSpec(_Part):
+class AnchorBuildSpec(RecipePart):
     """How anchors are made by judges: each proposes `instances` and `concepts` of every value, and
     all of them then vote on every candidate as on a database's texts (`CategorizeSpec`). `license`
     is that of what they write."""
@@ -88,7 +85,7 @@ class AnchorBuildSpec(_Part):
         return self.categorize().panel()
 
 
-class AnchorSpec(_Part):
+class AnchorSpec(RecipePart):
     """Tables of individual and of theory anchors; the embedded ones where not given; or `build`,
     by which judges make them."""
 
@@ -103,7 +100,7 @@ class AnchorSpec(_Part):
         return self
 
 
-class StageSpec(_Part):
+class StageSpec(RecipePart):
     """One stage of training.
 
     `batch` rows a step and device; `positives` rows of a label that is drawn; `temperature` of the
@@ -118,7 +115,7 @@ class StageSpec(_Part):
     temperature: float = Field(default=0.5, gt=0)
 
 
-class LoraSpec(_Part):
+class LoraSpec(RecipePart):
     """Low-rank adapters (peft): rank, scale, and the modules that get one; peft's own choice for
     the model's architecture where none are named."""
 
@@ -128,7 +125,7 @@ class LoraSpec(_Part):
     modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
 
 
-class TrainSpec(_Part):
+class TrainSpec(RecipePart):
     """How the model is trained.
 
     `base`: a sentence-transformers model, by folder or name on the Hub, at `revision`. `mode`:

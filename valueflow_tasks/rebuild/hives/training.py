@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -27,7 +28,9 @@ from valueflow.hub_assets.inputs.model_folder import (
     CorpusRecord,
     HivesManifest,
     SourceRecord,
+    card_license,
     model_hash,
+    read_trained_on,
     write_hives_manifest,
     write_trained_on,
 )
@@ -158,7 +161,6 @@ class _Worker:
         self.base = base
         self.model = _copy_of(base)
         self.prompt = _prepare(self.model, self.spec)
-        self.vectors: np.ndarray | None = None
         self.trained = self.model
         if self.spec.mode == "lora":
             _add_adapters(self.model, self.spec)
@@ -240,26 +242,19 @@ class _Worker:
         return row_dealer(self.corpus, stage.anchors, stage.spec.batch, stage.spec.positives)
 
     def _base_vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """The frozen base's vectors of all rows, kept from run to run."""
+        """The frozen base's vectors of all rows, kept from run to run and from stage to stage."""
         path = self.folder / "train" / "base_vectors.npz"
-        key = fingerprint(self.base.sha256, self.prompt, self.spec.max_seq_length, texts)
-        if self.vectors is not None and self.vectors.shape[0] == len(texts):
-            return self.vectors
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as held:
-                if str(held["key"]) == key:
-                    self.vectors = held["vectors"]
-                    return self.vectors
-        self.say(f"train: encoding {len(texts):,} texts with the frozen base, once")
-        model = HivesModel("", self.base.folder, "", None, self.base.dimensions, self.model)
-        found = encode(model, texts)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        with temporary.open("wb") as stream:
-            np.savez(stream, key=np.array(key), vectors=found)
-        os.replace(temporary, path)
-        self.vectors = found
-        return found
+        key = fingerprint(self.base.sha256, self.prompt, self.spec.max_seq_length)
+        ids = [fingerprint(text) for text in texts]
+        held = _held_vectors(path, key)
+        lacking = {name: text for name, text in zip(ids, texts, strict=True) if name not in held}
+        if lacking:
+            self.say(f"train: encoding {len(lacking):,} texts with the frozen base, once")
+            model = HivesModel("", self.base.folder, "", None, self.base.dimensions, self.model)
+            found = encode(model, list(lacking.values()))
+            held |= dict(zip(lacking, found, strict=True))
+            _keep_vectors(path, key, held)
+        return np.stack([held[name] for name in ids])
 
     def finished(self) -> Any:
         """The model with adapters merged in, or with its head on."""
@@ -276,6 +271,35 @@ class _Worker:
         made.max_seq_length = self.model.max_seq_length
         made.prompts, made.default_prompt_name = self.model.prompts, self.model.default_prompt_name
         return made
+
+
+def _held_vectors(path: Path, key: str) -> dict[str, np.ndarray]:
+    """Vectors by the hash of their text; none where they are of another base or prompt."""
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            if str(held["key"]) == key:
+                return dict(zip(held["ids"].tolist(), held["vectors"], strict=True))
+    except (OSError, ValueError, KeyError, BadZipFile):
+        pass  # A file that cannot be read is made anew.
+    return {}
+
+
+def _keep_vectors(path: Path, key: str, held: Mapping[str, np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    try:
+        with temporary.open("wb") as stream:
+            np.savez(
+                stream,
+                key=np.array(key),
+                ids=np.array(list(held)),
+                vectors=np.stack(list(held.values())),
+            )
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputFileError(path, f"cannot be written ({error.strerror})") from None
 
 
 def _copy_of(base: HivesModel) -> Any:
@@ -403,7 +427,9 @@ def _save(
     except OSError as error:
         raise InputFileError(target, f"cannot be written ({error.strerror or error})") from None
     corpus = worker.corpus
-    seen = {name for row in corpus.rows for name in (row["group"], *row["groups"])}
+    # What the base has seen, where it is a model of ours, this one has seen too.
+    seen = set(read_trained_on(worker.base.folder))
+    seen |= {name for row in corpus.rows for name in (row["group"], *row["groups"])}
     trained_on = write_trained_on(temporary, seen)
     wanted = [f"{value.theory}:{value.name}" for value in recipe.wanted()]
     theories = [name for name in load_registry().theories if name in corpus.theories]
@@ -412,6 +438,7 @@ def _save(
             name=recipe.train.base,
             revision=find_model(_base_name(recipe)).commit or recipe.train.revision or "",
             sha256=worker.base.sha256,
+            license=card_license(worker.base.folder) or "see the base model's card",
         ),
         mode=recipe.train.mode,
         theories=tuple(theories),

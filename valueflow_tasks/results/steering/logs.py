@@ -93,8 +93,13 @@ def response_text(sample: EvalSample) -> str:
 
 
 def question_text(asked: str | list[ChatMessage]) -> str:
-    """The question of a sample: its text, or the last message of a conversation."""
-    return asked if isinstance(asked, str) else asked[-1].text if asked else ""
+    """The question of a sample: its text, or a conversation with who said what."""
+    if isinstance(asked, str):
+        return asked
+    told = [(message.role, message.text) for message in asked if message.role != "system"]
+    if len(told) == 1:
+        return told[0][1]
+    return "\n".join(f"{role.capitalize()}: {text}" for role, text in told)
 
 
 def _usage(
@@ -156,6 +161,7 @@ def _settings(
         found["baseline"] = metadata.get("baseline", "first_person")
         found["off-topic pairs"] = "left out" if metadata.get("relevant") else None
         found["system prompt hash"] = metadata.get("system_sha256")
+        found["wordings"] = metadata.get("wordings", 1)
         found["language"] = metadata.get("language", "en")
     found["responses"] = metadata.get("responses")
     found["responses hash"] = metadata.get("responses_sha256")

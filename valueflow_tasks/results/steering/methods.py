@@ -101,10 +101,17 @@ def _questions(study: Study, queries: int) -> str:
         )
     if "queries" not in settings:
         return f"Questions: {queries}."
+    told = ""
+    if study.summary.evaluation and study.summary.evaluation.wordings:
+        told = (
+            f" The persona was told in {settings.get('wordings')} wordings, each to its share of "
+            "the questions; the variance between wordings is that of a one-way analysis of "
+            "variance, and stands in all errors."
+        )
     return (
         f"Questions: {queries} of {settings['queries']} (revision "
         f"{settings.get('queries revision', 'none')}, SHA-256 "
-        f"{settings.get('queries hash', 'not stated')}...)."
+        f"{settings.get('queries hash', 'not stated')}...).{told}"
     )
 
 

@@ -15,7 +15,7 @@ from valueflow.hub_assets.errors import InputFileError
 from valueflow.results.steering.studies import Study, studies_of
 from valueflow.results.studies import unusable
 from valueflow.scorers.judge.calls.spending import price_of
-from valueflow.scorers.records import judge_usage
+from valueflow.scorers.records import judge_usage, panel_of
 from valueflow.scorers.saved.logs import find_logs
 from valueflow.scorers.windows.plan import JUDGE_MODES, scale_of_noise
 
@@ -30,7 +30,7 @@ class Pilot:
     """Figures of a pilot, pooled over its values and models.
 
     Attributes:
-        judge: the judge's name.
+        judge, judges: the judge's name, or those of a panel, and how many they are.
         scale, text_sd, lapse_rate: how it judges, in log-worth per point, points, and a share; a
             judge that rates has the scale at which a judge that ranks would be as noisy.
         spread: standard deviation between the responses of a cell, in points; None where no cell
@@ -57,6 +57,7 @@ class Pilot:
     call_tokens: float | None
     call_cost: float | None
     generation_cost: float | None
+    judges: int = 1
 
     def as_options(self) -> dict[str, Any]:
         """The options of `valueflow plan` that it stands for."""
@@ -83,7 +84,16 @@ class Pilot:
             f"Pilot of {self.responses:,} responses and {self.windows:,} windows: judge "
             f"{self.judge} by {self.judge_mode}, scale {self.scale:.2f}, disagreement with texts "
             f"{self.text_sd:.2f} points, lapses {100 * self.lapse_rate:.0f} %; {spread}; about "
-            f"{self.anchors:,} anchors of a value; {'; '.join(costs)}."
+            f"{self.anchors:,} anchors of a value; {'; '.join(costs)}.",
+            *(
+                [
+                    f"These are {self.judges} judges on average, and what is planned is one of "
+                    "them: a panel that judges every window takes as many times the calls, and "
+                    "its judges' disagreements with texts average out as far as they differ."
+                ]
+                if self.judges > 1
+                else []
+            ),
         ]
 
 
@@ -118,6 +128,7 @@ def read_pilot(paths: Sequence[str | Path], prices: str | None = None) -> Pilot:
     cells = [cell for s in studies for cell in s.summary.cells]
     return Pilot(
         judge=name,
+        judges=max(len(panel_of(study.records)) or 1 for study in studies),
         scale=scale,
         text_sd=text_sd,
         lapse_rate=lapses,
@@ -181,7 +192,9 @@ def _anchors(studies: Sequence[Study]) -> int:
         for record in study.records:
             for name, value in record["values"].items():
                 texts = shown.setdefault(name, [])
-                texts += [text for window in value["windows"] for text in window["texts"]]
+                # Judges of a panel see the same anchors together: one draw.
+                drawn = dict.fromkeys(tuple(window["texts"]) for window in value["windows"])
+                texts += [text for one in drawn for text in one]
     found = [_pool(len(texts), len(set(texts))) for texts in shown.values() if texts]
     return round(float(np.mean(found))) if found else MOST_ANCHORS
 

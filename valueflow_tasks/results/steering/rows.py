@@ -48,6 +48,7 @@ __all__ = [
     "study_row",
     "value_rows",
     "without_rows",
+    "wording_rows",
 ]
 
 FIGURES = ("up", "down", "range", "asymmetry", "room_up", "room_down", "monotonicity", "slope")
@@ -310,6 +311,26 @@ def panel_rows(study: Study) -> list[Row]:
                 "us_dollars": used["cost"] if used and used["cost"] else None,
             }
         )
+    return rows
+
+
+def wording_rows(study: Study) -> list[Row]:
+    """One row per wording of the persona, and one for how far cells differ between wordings."""
+    evaluation = study.summary.evaluation
+    rows: list[Row] = []
+    for group, found in evaluation.wordings.items() if evaluation else ():
+        own: Row = {"study": study.label} | ({"group": group} if group else {})
+        for figure, one in (
+            ("standard deviation between wordings", found.sd),
+            ("of it alike for all values", Figure(found.sd_common)),
+        ):
+            row: Row = {**own, "figure": figure, "questions": sum(found.asked)}
+            put(row, "value", one)
+            rows.append(row)
+        for count, (number, one) in zip(found.asked, found.strength.items(), strict=True):
+            row = {**own, "figure": f"strength of wording {number}", "questions": count}
+            put(row, "value", one)
+            rows.append(row)
     return rows
 
 

@@ -35,6 +35,7 @@ from valueflow.results.steering.rows import (
     study_row,
     value_rows,
     without_rows,
+    wording_rows,
 )
 from valueflow.results.steering.series import MODERATE, STRONG, Series, series_of
 from valueflow.results.steering.studies import Studies, Study
@@ -77,6 +78,8 @@ def sections_of(found: Studies) -> list[Section]:
         Section("values", "Values by model", [], [] if first is bars else bars, some("values")),
         Section("models", "Models by value", [], bars_by_value(series)),
         Section("dose", "Dose and response", [], dose_response_curves(series), some("cells")),
+        Section("wordings", "Wordings of the persona", [_WORDINGS] if "wordings" in tables else [],
+                [], some("wordings")),
         Section("pairs", "Two values at once", [], pair_planes(studies), some("pairs")),
         Section("squares", "Five values at once", [], square_maps(studies),
                 some("squares", "square_cells")),
@@ -100,6 +103,14 @@ _PANEL = (
     "Several judges judged these responses. Each has a scale of its own, and its view of a text is "
     "its own too, so that where judges differ the difference is in the errors. What is shown "
     "without a judge was estimated from the others' windows alone."
+)
+
+_WORDINGS = (
+    "Each question was asked with the persona in one of several wordings. What differs between "
+    "wordings beyond what differs between questions is the wording's doing (analysis of variance): "
+    "its standard deviation is that of a cell's mean over the wordings that one might have used, "
+    "and it stands in the errors of all figures. A wording of positive strength moves the means "
+    "further than the average wording toward where the persona points."
 )
 
 NO_REFUSAL = "No response was refused at any level."
@@ -198,6 +209,9 @@ def tables_of(found: Studies, series: Sequence[Series]) -> list[Table]:
             "rating_judges",
             "Judges' ratings per value",
             [r for s in studies for r in rating_judge_rows(s)],
+        ),
+        table_of(
+            "wordings", "Wordings of the persona", [r for s in studies for r in wording_rows(s)]
         ),
         table_of("panel", "Judges of the panel", [r for s in studies for r in panel_rows(s)]),
         table_of(

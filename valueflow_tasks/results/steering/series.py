@@ -21,6 +21,7 @@ __all__ = [
     "Series",
     "ValueLevels",
     "beyond",
+    "few_at_once",
     "interval",
     "is_censored",
     "ranking",
@@ -226,3 +227,18 @@ def _mean_range(series: Series, theory: str) -> Figure:
     if {(v.theory, v.group) for v in single} == {(theory, series.group)}:
         return study.summary.overall["range"]
     return study.part(theory, series.group).overall["range"]
+
+
+MOST_AT_ONCE = 7
+"""Series whose lines and bands can be told apart in one panel."""
+
+
+def few_at_once(series: Sequence[Series]) -> list[tuple[Sequence[Series], str]]:
+    """Series in groups that one panel can show, each with what tells it apart (`, A to G`), which
+    is empty where there is one group; groups are as even as can be."""
+    groups = -(-len(series) // MOST_AT_ONCE)
+    size = -(-len(series) // max(groups, 1))
+    found = [series[start : start + size] for start in range(0, len(series), max(size, 1))]
+    if len(found) == 1:
+        return [(series, "")]
+    return [(few, f", {few[0].short} to {few[-1].short}") for few in found]

@@ -46,6 +46,7 @@ _COMPARABILITY = (
     "baseline",
     "language",
     "system prompt hash",
+    "wordings",
     "own values hash",
     "anchors",
     "anchors hash",

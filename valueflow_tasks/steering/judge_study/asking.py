@@ -30,7 +30,7 @@ from valueflow.scorers.judge.questions.wordings import Wording, wording_of
 from valueflow.scorers.judge.response import ResponseToJudge, judge_response
 from valueflow.scorers.records import count_words
 from valueflow.scorers.summary.stability.judgements import StudyRecord
-from valueflow.scorers.windows.running import RunningJudge
+from valueflow.scorers.windows.running import RunningPanel
 from valueflow.steering.judge_study.settings import StudySettings
 
 __all__ = ["StudyJudges", "TextToJudge", "judge_text", "judges_of_study"]
@@ -184,7 +184,9 @@ async def _windows(
         judges=[judge],
         without_logprobs=set(),
         # Every judge sees the same windows, so that nothing is learnt of one for the next.
-        running=RunningJudge(mode == "rating", evaluator.design_scale, evaluator.design_text_sd),
+        running=RunningPanel(
+            ("",), mode == "rating", evaluator.design_scale, evaluator.design_text_sd
+        ),
         nearness=nearness,
         wording=wording,
     )

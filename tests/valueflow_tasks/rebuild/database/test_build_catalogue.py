@@ -11,10 +11,12 @@ from click.testing import CliRunner
 
 from valueflow.cli import main
 from valueflow.hub_assets.inputs.anchors import load_vidb
-from valueflow.hub_assets.publish.checks import check_folder
+from valueflow.hub_assets.publish.database import DATABASE
+from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.registry.loading import open_catalogue
 
 OWN = {
+    "language": "en",
     "theories": {
         "family": {
             "title": "Values of a family business",
@@ -100,9 +102,10 @@ def test_two_values_of_one_name_are_kept_apart(built: Path) -> None:
 
 def test_the_package_carries_the_catalogue_and_is_used_with_it_alone(built: Path) -> None:
     folder = built / "b" / "vidb"
-    assert check_folder(folder) == []
+    assert check_folder(folder, DATABASE) == []
     carried = folder / "catalogue.yaml"
     assert "secret" not in carried.read_text()
+    assert yaml.safe_load(carried.read_text())["language"] == "en"
     used = load_vidb(folder, None, open_catalogue(carried))
     assert set(used.anchors) == {("duty", "justice"), ("family", "justice")}
     (note,) = [note for note in load_vidb(folder).notes if "catalogue" in note]
@@ -118,7 +121,7 @@ def test_the_same_table_is_packaged_with_the_option(built: Path, tmp_path: Path)
     refused = CliRunner().invoke(main, ["package", str(table), "-o", str(tmp_path / "a")])
     assert refused.exit_code != 0
     invoke("package", table, "-o", tmp_path / "b", "--catalogue", built / "mine.yaml")
-    assert check_folder(tmp_path / "b") == []
+    assert check_folder(tmp_path / "b", DATABASE) == []
 
 
 def test_push_and_review_check_the_catalogue(built: Path, tmp_path: Path) -> None:

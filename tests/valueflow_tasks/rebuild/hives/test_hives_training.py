@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import pytest
 
 from tests.tiny_encoder import make_tiny, needs_hives, recipe_of
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.hub_assets.inputs.model_folder import check_model_folder, read_trained_on
+from valueflow.hub_assets.inputs.model_folder import (
+    check_model_folder,
+    read_hives_manifest,
+    read_trained_on,
+    write_hives_manifest,
+    write_trained_on,
+)
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.hives.corpus import build_corpus, read_corpus
 from valueflow.rebuild.hives.recipe import read_hives_recipe
@@ -64,6 +71,15 @@ def test_a_model_knows_what_it_was_trained_on_and_nothing_else(base: Path, tmp_p
     corpus = read_corpus(built)
     assert {row["id"] for row in corpus.of("train").rows} <= seen
     assert not {row["id"] for row in corpus.of("test").rows} & seen
+    # A model that begins from it has seen all that it has.
+    first = tmp_path / "first"
+    shutil.copytree(built / "model", first)
+    manifest = read_hives_manifest(first)
+    assert manifest is not None
+    digest = write_trained_on(first, [*seen, "of-the-first-alone"])
+    write_hives_manifest(first, manifest.model_copy(update={"trained_on_sha256": digest}))
+    again = build(tmp_path, base, "again", mode="head", base=str(first))
+    assert read_trained_on(again / "model") == seen | {"of-the-first-alone"}
 
 
 @pytest.mark.parametrize("mode", ["full", "head"])
@@ -146,6 +162,26 @@ def test_a_folder_that_was_begun_with_other_settings_is_refused(base: Path, tmp_
     build(tmp_path, base)
     with pytest.raises(InputFileError, match="other settings"):
         build(tmp_path, base, stage1={"steps": 7, "batch": 8})
+
+
+def test_the_frozen_base_reads_every_text_once(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from valueflow.rebuild.hives import training
+
+    read: list[str] = []
+    real = training.encode
+
+    def counted(model: Any, texts: Any, **more: Any) -> Any:
+        read.extend(texts)
+        return real(model, texts, **more)
+
+    monkeypatch.setattr(training, "encode", counted)
+    stage = {"steps": 2, "batch": 8, "learning_rate": 1e-3}
+    built = build(tmp_path, base, mode="head", stage1=stage, stage2=stage)
+    texts = set(read_corpus(built).of("train").texts)
+    assert len(read) == len(set(read)) > len(texts)
+    assert texts < set(read)
 
 
 def test_stage_two_ties_theories_by_anchors_of_both_kinds(base: Path, tmp_path: Path) -> None:

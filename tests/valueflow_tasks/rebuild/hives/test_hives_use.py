@@ -13,12 +13,12 @@ from click.testing import CliRunner
 
 from tests.tiny_encoder import make_tiny, needs_hives, recipe_of
 from valueflow.cli import main
-from valueflow.hub_assets.errors import InputFileError, ValueflowError
+from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
 from valueflow.rebuild.database.judging import Budget
 from valueflow.rebuild.hives import encoding
 from valueflow.rebuild.hives.corpus import build_corpus, read_corpus
 from valueflow.rebuild.hives.encoding import Encoder, encode_table, model_encoder, server_encoder
-from valueflow.rebuild.hives.evaluation import check_unseen, evaluate_vectors
+from valueflow.rebuild.hives.evaluation import check_unseen, evaluate_model, evaluate_vectors
 from valueflow.rebuild.hives.recipe import read_hives_recipe
 from valueflow.scorers.database.embedding.neighbours import nearest
 from valueflow.scorers.database.embedding.vectors import read_vectors
@@ -162,6 +162,15 @@ def test_an_evaluation_finds_the_model_that_knows_the_labels(tmp_path: Path) -> 
     assert {record.metric for record in found.records()} >= {"rank accuracy (strict)", "probe F1"}
 
 
+def test_models_of_one_table_have_names_of_their_own(tmp_path: Path) -> None:
+    recipe = read_hives_recipe(recipe_of(tmp_path))
+    build_corpus(recipe, tmp_path / "out", Budget(0))
+    corpus = read_corpus(tmp_path / "out")
+    for beside in (["some/base"], ["one/m", "two/m@v1"]):
+        with pytest.raises(OptionError, match="beside: two models of the table would be called"):
+            evaluate_model("nowhere", corpus, "all", beside=beside)
+
+
 def test_texts_that_a_model_was_trained_on_are_refused(tmp_path: Path) -> None:
     from valueflow.hub_assets.inputs.model_folder import write_trained_on
 
@@ -204,6 +213,8 @@ def test_from_training_to_evaluation_encoding_and_relevance_by_commands(tmp_path
         "--theory",
         "pvq",
         "--record",
+        "--beside",
+        make_tiny(tmp_path / "other", seed=1),
         "--json",
         "-o",
         tmp_path / "page",
@@ -211,6 +222,7 @@ def test_from_training_to_evaluation_encoding_and_relevance_by_commands(tmp_path
         "cpu",
     )
     assert '"figure": "rank accuracy (pairwise)"' in told
+    assert '"other": ' in told
     assert (tmp_path / "page/evaluation.html").read_text().count("data:image/svg") == 3
     loaded = hives.load(model, device="cpu")
     assert loaded.manifest is not None

@@ -2,12 +2,13 @@
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.results.steering.series import MODERATE, STRONG, regime, value_rank
-from valueflow.results.steering.studies import tag_of
+from valueflow.results.steering.series import MODERATE, STRONG, few_at_once, regime, value_rank
+from valueflow.results.studies import tag_of
 from valueflow.results.style import line_style
 from valueflow.results.tables import as_text
 from valueflow.scorers.figures import wilson
@@ -91,3 +92,19 @@ def test_letters_go_on_after_z() -> None:
 )
 def test_cells_read_well(cell: object, text: str) -> None:
     assert as_text(cell) == text
+
+
+def test_many_series_are_shown_a_few_at_a_time() -> None:
+    class Short(NamedTuple):
+        short: str
+
+    def groups(count: int) -> list[tuple[int, str]]:
+        made = [Short(chr(ord("A") + number)) for number in range(count)]
+        found = few_at_once(made)  # type: ignore[arg-type]
+        assert [one for few, _ in found for one in few] == made
+        return [(len(few), which) for few, which in found]
+
+    assert groups(0) == []
+    assert groups(7) == [(7, "")]
+    assert groups(20) == [(7, ", A to G"), (7, ", H to N"), (6, ", O to T")]
+    assert groups(8) == [(4, ", A to D"), (4, ", E to H")]

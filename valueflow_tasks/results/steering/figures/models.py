@@ -11,6 +11,7 @@ from valueflow.results.steering.series import (
     STRONG,
     Series,
     bounds,
+    few_at_once,
     ranking,
     theories_of,
     theory_title,
@@ -108,11 +109,16 @@ def steerability(series: Sequence[Series]) -> list[Drawing]:
 
 
 def refusal_rates(series: Sequence[Series]) -> list[Drawing]:
-    """Share of refused responses at each level, over the values steered alone."""
-    found = [(i, one, refusals_by_level(one)) for i, one in enumerate(series)]
-    found = [(i, one, rows) for i, one, rows in found if rows]
-    if not found:
-        return []
+    """Share of refused responses at each level, over the values steered alone; a figure for each
+    few of many models."""
+    return [
+        _refusal_rates(series, few, which)
+        for few, which in few_at_once([one for one in series if refusals_by_level(one)])
+    ]
+
+
+def _refusal_rates(series: Sequence[Series], shown: Sequence[Series], which: str) -> Drawing:
+    found = [(series.index(one), one, refusals_by_level(one)) for one in shown]
     figure, grid = panels(1, 5.4, 2.6)
     axes = flat(grid)[0]
     highest = 0.0
@@ -138,17 +144,15 @@ def refusal_rates(series: Sequence[Series]) -> list[Drawing]:
     axes.set_ylabel("refused responses (%)")
     handles = [Line2D([], [], markersize=4.5, **line_style(i)) for i, _, _ in found]  # type: ignore[arg-type]
     series_key(figure, [one.label for _, one, _ in found], handles)
-    return [
-        Drawing(
-            name="refusals",
-            title="Refusals by level",
-            caption="Share of responses that decline, over all values steered alone, with 95% "
-            "intervals (Wilson, responses taken as independent). Marks of one level are set side "
-            "by side.",
-            alt="Share of refused responses at each level, per model.",
-            figure=figure,
-        )
-    ]
+    return Drawing(
+        name=f"refusals{which.replace(' to ', '-').replace(', ', '_')}",
+        title=f"Refusals by level{which}",
+        caption="Share of responses that decline, over all values steered alone, with 95% "
+        "intervals (Wilson, responses taken as independent). Marks of one level are set side "
+        "by side.",
+        alt="Share of refused responses at each level, per model.",
+        figure=figure,
+    )
 
 
 def refusal_shifts(series: Sequence[Series]) -> list[Drawing]:

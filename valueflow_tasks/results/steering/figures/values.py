@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from valueflow.results.steering.series import (
     Series,
     ValueLevels,
+    few_at_once,
     interval,
     is_censored,
     theories_of,
@@ -117,19 +118,23 @@ def bars_by_value(series: Sequence[Series]) -> list[Drawing]:
 
 
 def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
-    """Level against mean intensity with 95% bands, one panel per value; a figure per theory."""
+    """Level against mean intensity with 95% bands, one panel per value; a figure per theory, and
+    for each few of many models."""
     drawings = []
-    for theory in theories_of(series):
-        shown = [one for one in series if any(len(v.cells) > 1 for v in one.of(theory))]
-        if not shown:
-            continue
+    for theory, shown, which in [
+        (theory, few, which)
+        for theory in theories_of(series)
+        for few, which in few_at_once(
+            [one for one in series if any(len(v.cells) > 1 for v in one.of(theory))]
+        )
+    ]:
         values = _values(shown, theory)
         figure, grid = panels(len(values), 2.3, 2.0)
         shade = 0.18 if len(shown) < 4 else 0.08
         for axes, name in zip(flat(grid), values, strict=True):
             levels: set[int] = set()
-            for index, one in enumerate(series):
-                value = one.get(theory, name)
+            for one in shown:
+                value, index = one.get(theory, name), series.index(one)
                 if value is None:
                     continue
                 at = sorted(value.cells)
@@ -158,8 +163,8 @@ def dose_response_curves(series: Sequence[Series]) -> list[Drawing]:
         series_key(figure, [one.label for one in shown], handles)
         drawings.append(
             Drawing(
-                name=f"dose_response_{theory}",
-                title=f"{theory_title(theory)}: dose and response",
+                name=f"dose_response_{theory}{which.replace(' to ', '-').replace(', ', '_')}",
+                title=f"{theory_title(theory)}: dose and response{which}",
                 caption="Mean intensity (−10 opposes, 10 supports) at each level of the target, "
                 "0 being no "
                 "steering. Bands are pointwise 95% intervals of the mean; lines join the levels "

@@ -17,11 +17,16 @@ TOLD = 4
 def findings(series: Sequence[Series]) -> list[str]:
     """A sentence for each series and theory, the furthest first; and for what has no range."""
     told = []
+    explained = False
     for theory in theories_of(series):
         ranked = [one.series for one in ranking(series, theory)]
         rest = [one for one in series if one.of(theory) and one not in ranked]
         for one in ranked:
             told.append(_ranges(one, one.of(theory)))
+            # What a ceiling is, is said once.
+            if explained:
+                told[-1] = told[-1].replace(f": {CEILING}", ".")
+            explained |= CEILING in told[-1]
         told += [_levels(one, one.of(theory)) for one in rest]
     for one in series:
         told += _designs(one)
@@ -73,16 +78,18 @@ def _apart(one: Figure, other: Figure, values: int) -> bool:
     return (one.value - other.value) / error > limit
 
 
+CEILING = (
+    "more than a fifth of the responses at an outer level lie beyond every anchor, and the range "
+    "is at least what is said."
+)
+
+
 def _ceilings(values: Sequence[ValueLevels]) -> str:
     at = [v.value for v in values if is_censored(v.high) or is_censored(v.low)]
     if not at:
         return ""
     names = ", ".join(at[:TOLD]) + (f" and {len(at) - TOLD} more" if len(at) > TOLD else "")
-    return (
-        f"{len(at)} of {len(values)} values at the ceiling ({names}): more than a fifth of the "
-        "responses at an outer level lie beyond every anchor, and the range is at least what is "
-        "said."
-    )
+    return f"{len(at)} of {len(values)} values at the ceiling ({names}): {CEILING}"
 
 
 def _levels(series: Series, values: list[ValueLevels]) -> str:

@@ -13,7 +13,8 @@ from tests.hub_assets.packaged import package
 from tests.valueflow_tasks.rebuild.database.test_build_vidb import JUDGE, build, prepare, table
 from valueflow.cli import main
 from valueflow.hub_assets.inputs.anchors import load_vidb
-from valueflow.hub_assets.publish.checks import check_folder
+from valueflow.hub_assets.publish.database import DATABASE
+from valueflow.hub_assets.publish.kind import check_folder
 from valueflow.hub_assets.publish.push import plan_push
 from valueflow.hub_assets.vidb.manifest import read_manifest
 from valueflow.hub_assets.vidb.schema import ProblemsError, split_hash_of
@@ -99,7 +100,7 @@ def test_the_card_shows_it(built: Path, provenance: dict[str, Any]) -> None:
     numbers = provenance["values"]["pvq:power"]
     assert f"| pvq:power | {numbers['windows']} | {numbers['failed_windows']} | " in card
     assert "~~~yaml\ncatalogue:" in card
-    assert check_folder(built / "b" / "vidb") == []
+    assert check_folder(built / "b" / "vidb", DATABASE) == []
 
 
 def test_packaged_again_on_another_day_it_is_the_same(
@@ -158,7 +159,7 @@ def test_rated_rows_that_are_held_out_stand_in_full_alone(built: Path, tmp_path:
     told = build(built / "held.yaml", built / "b")
     assert "rated and held out 1" in told
     folder = built / "b" / "vidb"
-    assert check_folder(folder) == []
+    assert check_folder(folder, DATABASE) == []
     filtered = load_vidb(f"{folder}#filtered").anchors["pvq", "power"]
     assert [anchor.text for anchor in filtered] == [kept]
     assert (folder / "held_out.txt").read_text().split() == [split_hash_of(held)]

@@ -8,7 +8,8 @@ import pytest
 
 from valueflow.hub_assets.errors import InputFileError
 from valueflow.hub_assets.inputs.anchors import level_of_intensity
-from valueflow.hub_assets.inputs.profile import (
+from valueflow.hub_assets.registry.loading import load_registry
+from valueflow.hub_assets.survey.persons import (
     Profile,
     known_values,
     load_profile,
@@ -16,7 +17,6 @@ from valueflow.hub_assets.inputs.profile import (
     text_sha256,
     write_profile,
 )
-from valueflow.hub_assets.registry.loading import load_registry
 
 WHOLE: dict[str, Any] = {
     "valueflow_profile": 1,

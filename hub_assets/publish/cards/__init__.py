@@ -1,0 +1,1 @@
+"""Cards in Markdown: their templates, and what fills them."""
