@@ -9,7 +9,8 @@ stands there without an intensity; it is never 0, which would say that the value
                 {"value": "power"}],
      "text_hashes": {"t03": "9f2c41d07be6a813", "t11": "04be77a1c95d20f3"}}
 
-Group scores of survey questions, in [−1, 1], are another thing: `valueflow.hub_assets.survey.profiles`.
+Group scores of survey questions, in [−1, 1], are another thing:
+`valueflow.hub_assets.survey.profiles`.
 """
 
 import hashlib
