@@ -510,8 +510,11 @@ class SampleSettings(ResponseSettings):
     Attributes:
         targets: (theory, value or child, level), one per steered value; none for the default.
         score_on: (theory, value) of every macro-value the response is scored on.
-        design: `steer`, or what several targets belong to: `pair`, `five` or `composite`.
-        part_of: which pair, square or composite, for instance `benevolence&universalism`.
+        design: `steer`, or what several targets belong to: `pair`, `five`, `composite` or
+            `profile`.
+        part_of: which pair, square, composite or profile, for instance
+            `benevolence&universalism`.
+        asked: (theory, value, intensity) of every value that a profile knows, in points.
         query: the query's id, the cluster of all standard errors.
         family: the query's family.
         query_index: the query's place in the run, which balances places in windows.
@@ -524,8 +527,9 @@ class SampleSettings(ResponseSettings):
 
     targets: tuple[tuple[str, str, int], ...] = ()
     score_on: tuple[tuple[str, str], ...]
-    design: Literal["steer", "pair", "five", "composite"] = "steer"
+    design: Literal["steer", "pair", "five", "composite", "profile"] = "steer"
     part_of: str = ""
+    asked: tuple[tuple[str, str, float], ...] = ()
     query: str
     group: str = ""
     family: str = ""
@@ -552,8 +556,11 @@ class SampleSettings(ResponseSettings):
         """What sets the response's cell for a value apart from those of `steer`.
 
         Empty for the default and for a response that is steered toward this value alone, else all
-        targets, for instance `benevolence+2&universalism+1`.
+        targets, for instance `benevolence+2&universalism+1`; of a profile its name, since two
+        profiles may have the same targets and ask for different intensities.
         """
+        if self.design == "profile":
+            return self.part_of
         if all((theory, name) == (value.theory, value.name) for theory, name, _ in self.targets):
             return ""
         return condition_name(self.targets)

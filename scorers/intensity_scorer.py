@@ -144,6 +144,12 @@ BESIDE = {
     "pair cosine": ("pair along", "pair additivity"),
     "five rank_agreement": ("five top_share", "five fading"),
     "composite direction_agreement": ("composite relative_size",),
+    "profile distance": (
+        "profile distance_default",
+        "profile rank_correlation",
+        "profile sign_share",
+        "profile leak",
+    ),
 }
 """What stands beside a headline."""
 

@@ -116,7 +116,8 @@ class ResponseRecord(TypedDict):
     `cut` is there, and true, where the token limit ended the model's answer. `unscored` says why
     there are none: `refusal`, `no_response`, `cut`, or `grader_failed` where every window failed;
     None where the response was ranked at least once on every value. `targets` are (theory, value
-    or child, level); `design` and `part_of` say what several targets belong to.
+    or child, level); `design` and `part_of` say what several targets belong to, and `asked` are
+    (theory, value, intensity) of every value that a profile knows, in points.
     `response_sha256` (16 digits) is that of the model's whole answer, by which the same response
     is known in two logs. `judge` says who judged it and how; of a panel, `judges` in it lists the
     judges. What they took stands in `judge_used`, or for each of a panel in `judges_used`.
@@ -136,6 +137,7 @@ class ResponseRecord(TypedDict):
     targets: NotRequired[list[list[Any]]]
     design: NotRequired[str]
     part_of: NotRequired[str]
+    asked: NotRequired[list[list[Any]]]
     refusal_check: NotRequired[str]
     refusal_raw: NotRequired[str]
     truncated: NotRequired[bool]

@@ -1,7 +1,7 @@
 """Chooses the texts that steer a model by the method `user_texts`.
 
 A bin holds the anchors of a value at one steering level. Where the table gives levels, they decide;
-otherwise ±1 is 2 ≤ |intensity| ≤ 6 and ±2 is |intensity| > 6.
+otherwise `level_of_intensity` does: ±1 is 2 ≤ |intensity| ≤ 6 and ±2 is |intensity| > 6.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from valueflow.hub_assets.errors import OptionError
-from valueflow.hub_assets.inputs.anchors import Anchor
+from valueflow.hub_assets.inputs.anchors import Anchor, level_of_intensity
 from valueflow.hub_assets.registry.loading import Value
 
 __all__ = ["choose_exemplars", "level_bin"]
@@ -19,14 +19,7 @@ def level_bin(anchors: Sequence[Anchor], level: int) -> list[Anchor]:
     """The anchors whose level is `level` (−2, −1, 1 or 2)."""
     if any(anchor.level is not None for anchor in anchors):
         return [anchor for anchor in anchors if anchor.level == level]
-    low, high = (2.0, 6.0) if abs(level) == 1 else (6.0, np.inf)
-    sign = 1 if level > 0 else -1
-    inside = []
-    for anchor in anchors:
-        strength = anchor.intensity * sign
-        if low < strength <= high or (abs(level) == 1 and strength == low):
-            inside.append(anchor)
-    return inside
+    return [anchor for anchor in anchors if level_of_intensity(anchor.intensity) == level]
 
 
 def choose_exemplars(

@@ -1,9 +1,9 @@
 """Steer language models toward human values, and measure how far they go.
 
-The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `opinionqa`, `score`,
-`judge_stability` and `injection` are run by Inspect (`inspect eval valueflow/steer --model X`);
-the packages `valueflow.solvers`, `valueflow.scorers` and `valueflow.hub_assets` hold what they are
-made of. `valueflow.hives` loads embedding models of values.
+The tasks `steer`, `steer_pair`, `steer_five`, `steer_composite`, `steer_profile`, `opinionqa`,
+`score`, `judge_stability` and `injection` are run by Inspect (`inspect eval valueflow/steer --model
+X`); the packages `valueflow.solvers`, `valueflow.scorers` and `valueflow.hub_assets` hold what they
+are made of. `valueflow.hives` loads embedding models of values.
 """
 
 from importlib import import_module
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from valueflow.steering.existing import score
     from valueflow.steering.judge_study.injection import injection
     from valueflow.steering.judge_study.task import judge_stability
-    from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
+    from valueflow.steering.tasks import (
+        steer,
+        steer_composite,
+        steer_five,
+        steer_pair,
+        steer_profile,
+    )
     from valueflow.survey.task import opinionqa
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "steer_composite",
     "steer_five",
     "steer_pair",
+    "steer_profile",
 ]
 
 __version__ = version("valueflow")
@@ -40,6 +47,7 @@ TASK_MODULES = {
     "steer_pair": "valueflow.steering.tasks",
     "steer_five": "valueflow.steering.tasks",
     "steer_composite": "valueflow.steering.tasks",
+    "steer_profile": "valueflow.steering.tasks",
     "opinionqa": "valueflow.survey.task",
     "score": "valueflow.steering.existing",
     "injection": "valueflow.steering.judge_study.injection",

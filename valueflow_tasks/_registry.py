@@ -11,7 +11,13 @@ from valueflow.steering.existing import existing_response, score
 from valueflow.steering.judge_study.injection import injection, injection_scores, injection_summary
 from valueflow.steering.judge_study.scorer import judge_stability_scores, stability_summary
 from valueflow.steering.judge_study.task import judge_stability
-from valueflow.steering.tasks import steer, steer_composite, steer_five, steer_pair
+from valueflow.steering.tasks import (
+    steer,
+    steer_composite,
+    steer_five,
+    steer_pair,
+    steer_profile,
+)
 from valueflow.survey.task import opinionqa
 
 __all__ = [
@@ -36,6 +42,7 @@ __all__ = [
     "steer_composite",
     "steer_five",
     "steer_pair",
+    "steer_profile",
     "steer_values",
     "steering_headline",
     "steering_summary",

@@ -27,7 +27,18 @@ from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 from valueflow.hub_assets.vidb.manifest import CATALOGUE
 from valueflow.hub_assets.vidb.schema import normalised
 
-__all__ = ["Anchor", "Vidb", "load_vidb", "value_of_file", "vidb_of_run"]
+__all__ = [
+    "WEAK",
+    "Anchor",
+    "Vidb",
+    "level_of_intensity",
+    "load_vidb",
+    "value_of_file",
+    "vidb_of_run",
+]
+
+WEAK, STRONG = 2.0, 6.0
+"""An intensity has level ±1 from `WEAK` to `STRONG`, in points of either sign, and ±2 beyond."""
 
 COLUMNS = {
     "text": ("text", "sentence", "statement", "scenario", "content"),
@@ -51,6 +62,16 @@ _NO_VALUE = re.compile(
 
 HALF_SCALE = 10.0
 """Anchors of a value that span less, in points, hardly tell texts apart on the scale."""
+
+
+def level_of_intensity(intensity: float) -> int:
+    """The steering level whose bin an intensity, in points, falls into.
+
+    ±2 beyond 6 points, ±1 from 2 to 6, and 0 below 2: too little to be told from no stance.
+    """
+    size = abs(intensity)
+    level = 0 if size < WEAK else 1 if size <= STRONG else 2
+    return level if intensity > 0 else -level
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,8 @@ async def _score_response(
         "versions": judging.versions_of(sample),
         "form": sample.form,
     }
+    if sample.asked:
+        record["asked"] = [list(one) for one in sample.asked]
     if sample.paraphrase is not None:
         record["paraphrase"] = sample.paraphrase
     if answer.cut:

@@ -32,6 +32,7 @@ class CellSummary:
         design, part_of: what the condition belongs to, see `SampleSettings`.
         targets: (theory, value or child, level) of the condition.
         place: the value's place among those that its responses are scored on.
+        asked: the intensity, in points, that a profile asks of the value; NaN where none does.
         count: responses that were scored.
         mean: population mean of the intensity, in [−10, 10]; refusals are not among its responses.
         lower, upper: 95 % interval of the mean.
@@ -74,6 +75,7 @@ class CellSummary:
     beyond_high: float = math.nan
     beyond_low: float = math.nan
     words: float = math.nan
+    asked: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class CellKey:
     part_of: str
     targets: tuple[tuple[str, str, int], ...]
     place: int
+    asked: float = math.nan
 
     @property
     def default(self) -> str:
@@ -126,6 +129,7 @@ def cells_present(records: Sequence[ResponseRecord]) -> dict[str, CellKey]:
 
 
 def _key(response: ResponseRecord, record: ValueRecord, place: int) -> CellKey:
+    asked, own = response.get("asked", []), (record["theory"], record["value"])
     return CellKey(
         theory=record["theory"],
         value=record["value"],
@@ -136,6 +140,7 @@ def _key(response: ResponseRecord, record: ValueRecord, place: int) -> CellKey:
         part_of=response.get("part_of", ""),
         targets=tuple((t, v, int(level)) for t, v, level in response.get("targets", [])),
         place=place,
+        asked=next((float(x) for t, v, x in asked if (t, v) == own), math.nan),
     )
 
 
@@ -221,6 +226,7 @@ def cell_summaries(
                 over_word_limit=counts["over"],
                 cut=counts["cut"],
                 words=counts["words"] / count if count else math.nan,
+                asked=key.asked,
             )
         )
     return summaries

@@ -49,6 +49,7 @@ from valueflow.scorers.records import (
 )
 from valueflow.scorers.summary.cells import CellSummary, cell_summaries, cells_present
 from valueflow.scorers.summary.designs.pairs import pair_parts
+from valueflow.scorers.summary.designs.profiles import profile_parts
 from valueflow.scorers.summary.designs.squares import square_parts
 from valueflow.scorers.summary.dose_response import value_parts
 
@@ -634,7 +635,7 @@ class FigureDifference:
 
     Attributes:
         what: `range`, `up`, `down`, `slope`, `asymmetry`, or `pair along`, `five fading`, ...
-        unit: the value, pair or square, or `average` over those that all runs have.
+        unit: the value, pair, square or profile, or `average` over those that all runs have.
         first, second: names of the runs.
         a, b: the figure of each.
         difference, se, lower, upper: a − b with its standard error and interval.
@@ -829,7 +830,11 @@ def _parts(cells: Sequence[CellSummary], joint: JointCells) -> dict[Unit, Part]:
         for name in ("range", "up", "down", "slope", "asymmetry"):
             if name in own:
                 found[name, f"{group} {value}".strip()] = own[name]
-    for prefix, units in (("pair", pair_parts(cells, joint)), ("five", square_parts(cells, joint))):
+    for prefix, units in (
+        ("pair", pair_parts(cells, joint)),
+        ("five", square_parts(cells, joint)),
+        ("profile", profile_parts(cells, joint)),
+    ):
         for unit, own in units.items():
             found |= {(f"{prefix} {name}", unit): part for name, part in own.items()}
     return found

@@ -5,7 +5,7 @@ numbers for programs, and texts for readers.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -47,6 +47,12 @@ AGAIN = (
 )
 """The command that gives a log to another judge."""
 
+OF_PROFILES = ("distance", "distance_default", "rank_correlation", "sign_share", "leak")
+"""Figures of a profile that have a column."""
+
+MOST_ROWS = 48
+"""Rows of asked and measured intensities that are shown; more are for programs alone."""
+
 COUNTED = {
     "refusals": "refused",
     "unscored": "without a score",
@@ -74,7 +80,8 @@ class OverviewTable:
     Attributes:
         title: what its rows are.
         columns: headings of `texts`; the first column names the rows.
-        texts: cells to read, a figure with its standard error.
+        texts: cells to read, a figure with its standard error; none where they are for programs
+            alone.
         numbers: by name; `NAME_se` is the standard error of `NAME`, None where there is none.
     """
 
@@ -90,7 +97,7 @@ class Overview:
 
     Attributes:
         warning: that the model judged itself, and how to mend it; empty where it did not.
-        tables: of the values, and of pairs, squares and composites where there are some.
+        tables: of the values, and of pairs, squares, composites and profiles where there are some.
         lines: averages, ceilings, the judge, and counts that are not zero.
     """
 
@@ -145,7 +152,8 @@ def overview(summary: RunSummary, records: Sequence[ResponseRecord]) -> Overview
     # A summary may have been made of the same records in another order.
     place = {cell: place for place, cell in enumerate(cells_present(records))}
     cells = sorted(summary.cells, key=lambda cell: place.get(cell.cell, len(place)))
-    tables = [table for table in (_values(summary, cells), *_designs(summary)) if table.texts]
+    made = (_values(summary, cells), _profiles(summary), *_designs(summary))
+    tables = [table for table in made if table.numbers]
     lines = [*_averages(summary), *_ceilings(tables), *_wordings(summary)]
     lines += [*_judge(summary, records), *_counts(summary)]
     models = {r["judge"]["model"] for r in records if "judge" in r}
@@ -203,23 +211,29 @@ def _put(row: dict[str, Any], name: str, figure: Figure | None) -> None:
 
 
 def _designs(summary: RunSummary) -> list[OverviewTable]:
-    """Pairs, squares and composites by their own figures."""
+    """Pairs, squares, composites and profiles by their own figures."""
     found = []
     for title, prefix, rows in (
         ("pairs", "pair", [(pair.name, pair.figures) for pair in summary.pairs]),
         ("five values", "five", [(square.name, square.figures) for square in summary.squares]),
         ("composites", "composite", [(one.value, one.figures) for one in summary.composites]),
+        ("profiles", "profile", [(one.name, _of_profile(one.figures)) for one in summary.profiles]),
     ):
         overall = {
             name.removeprefix(f"{prefix} "): figure
             for name, figure in summary.overall.items()
             if name.startswith(f"{prefix} ")
         }
+        overall = _of_profile(overall) if prefix == "profile" else overall
         if len(rows) > 1 and overall:
             rows = [*rows, (f"mean of {len(rows)}", overall)]
         names = [n for n in overall if any(n in figures for _, figures in rows)]
         names = names or list(dict.fromkeys(n for _, figures in rows for n in figures))
-        texts = [[row, *(figure_text(figures.get(n), 2) for n in names)] for row, figures in rows]
+        signed = prefix != "profile"
+        texts = [
+            [row, *(figure_text(figures.get(n), 2, signed=signed) for n in names)]
+            for row, figures in rows
+        ]
         numbers = []
         for row, figures in rows:
             told: dict[str, Any] = {"name": row}
@@ -229,6 +243,36 @@ def _designs(summary: RunSummary) -> list[OverviewTable]:
         columns = [title, *(name.replace("_", " ") for name in names)]
         found.append(OverviewTable(title, columns, texts, numbers))
     return found
+
+
+def _of_profile(figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Those of a profile's figures that have a column."""
+    return {name: figures[name] for name in OF_PROFILES if name in figures}
+
+
+def _profiles(summary: RunSummary) -> OverviewTable:
+    """What each profile asks of each value beside what was measured."""
+    several = len(summary.profiles) > 1
+    texts, numbers = [], []
+    for profile in summary.profiles:
+        for point in profile.points:
+            row: dict[str, Any] = {"profile": profile.name, "value": point.value}
+            row |= {"asked": point.asked, "level": point.level}
+            _put(row, "measured", point.mean)
+            _put(row, "default", point.default)
+            numbers.append(row)
+            texts.append(
+                [
+                    f"{profile.name} {point.value}" if several else point.value,
+                    "unknown" if point.asked is None else f"{point.asked:+.1f}",
+                    level_name(point.level) if point.level else "not named",
+                    figure_text(point.mean),
+                    figure_text(point.default),
+                ]
+            )
+    columns = ["value", "asked", "level", "measured", "default"]
+    shown = texts if len(texts) <= MOST_ROWS else []
+    return OverviewTable("asked and measured", columns, shown, numbers)
 
 
 def _averages(summary: RunSummary) -> list[str]:
@@ -340,6 +384,8 @@ def overview_text(found: Overview, where: Sequence[str] = ()) -> str:
     """
     lines = [f"! {found.warning}", ""] if found.warning else []
     for table in found.tables:
+        if not table.texts:
+            continue
         rows = [table.columns, *table.texts]
         widths = [max(len(row[place]) for row in rows) for place in range(len(table.columns))]
         for row in rows:

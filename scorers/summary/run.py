@@ -1,4 +1,4 @@
-"""What a run says: cells, dose–response per value, pairs, squares, composites, and averages.
+"""What a run says: cells, dose–response per value, pairs, squares, composites, profiles, averages.
 
 Knows no harness: it takes response records and returns numbers. Everything comes from the cells'
 populations, whose errors count a query as one observation; under the published estimator, which
@@ -43,6 +43,7 @@ from valueflow.scorers.summary.cells import (
 )
 from valueflow.scorers.summary.designs.composites import CompositeSummary, composite_summaries
 from valueflow.scorers.summary.designs.pairs import PairSummary, pair_summaries
+from valueflow.scorers.summary.designs.profiles import ProfileSummary, profile_summaries
 from valueflow.scorers.summary.designs.squares import SquareSummary, square_summaries
 from valueflow.scorers.summary.dose_response import (
     ValueSummary,
@@ -64,7 +65,13 @@ __all__ = [
 ]
 
 
-HEADLINES = ("range", "pair cosine", "five rank_agreement", "composite direction_agreement")
+HEADLINES = (
+    "range",
+    "pair cosine",
+    "five rank_agreement",
+    "composite direction_agreement",
+    "profile distance",
+)
 """Figures that the tasks show first, each with its standard error."""
 
 
@@ -73,8 +80,8 @@ class RunSummary:
     """Everything that a run says.
 
     Attributes:
-        overall: the figures of single values averaged over values; those of pairs, squares and
-            composites averaged over each of these, as `pair cosine`, `five fading`, ...
+        overall: the figures of single values averaged over values; those of pairs, squares,
+            composites and profiles averaged over each of these, as `pair cosine`, ...
         counts: responses, refusals, windows, judge calls and what was lost or repaired.
         evaluation: judges, cells and responses, refusals left out; None where nothing was ranked.
         length: how the judge takes the length of texts; None where the anchors do not tell.
@@ -89,6 +96,7 @@ class RunSummary:
     pairs: list[PairSummary] = field(default_factory=list)
     squares: list[SquareSummary] = field(default_factory=list)
     composites: list[CompositeSummary] = field(default_factory=list)
+    profiles: list[ProfileSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     length: LengthEffect | None = None
     panel: PanelSummary | None = None
@@ -225,17 +233,26 @@ def _joint(evaluation: Evaluation) -> JointCells:
 
 
 def _add_designs(summary: RunSummary, joint: JointCells) -> None:
-    """Pairs, squares and composites, from the cells' means and the covariance of their errors."""
+    """What several targets belong to, from the cells' means and the covariance of their errors."""
     pairs, pair_overall = pair_summaries(summary.cells, joint)
     squares, five_overall = square_summaries(summary.cells, joint)
     composites, composite_overall = composite_summaries(summary.cells, joint)
+    profiles, profile_overall = profile_summaries(summary.cells, joint)
     summary.pairs.extend(pairs)
     summary.squares.extend(squares)
     summary.composites.extend(composites)
+    summary.profiles.extend(profiles)
+    summary.notes.extend(
+        f"profile {one.name}: {', '.join(one.missing)} of it "
+        f"{'has' if len(one.missing) == 1 else 'have'} no ranking, and its figures go without"
+        for one in profiles
+        if one.missing
+    )
     for prefix, figures in (
         ("pair", pair_overall),
         ("five", five_overall),
         ("composite", composite_overall),
+        ("profile", profile_overall),
     ):
         summary.overall.update({f"{prefix} {name}": figure for name, figure in figures.items()})
 
@@ -399,6 +416,9 @@ def flatten(summary: RunSummary) -> dict[str, float]:
     for composite in summary.composites:
         for figure_name, figure in composite.figures.items():
             put(f"composite {composite.value} {figure_name}", figure)
+    for profile in summary.profiles:
+        for figure_name, figure in profile.figures.items():
+            put(f"profile {profile.name} {figure_name}", figure)
     if summary.evaluation is not None:
         for name, judge in summary.evaluation.judges.items():
             put(f"{name} judge_scale", Figure(judge.scale, judge.scale_se))

@@ -112,7 +112,7 @@ class StudyFile(_Form):
     max_retries: int = Field(default=6, ge=0)
 
 
-TASKS = ("steer", "steer_pair", "steer_five", "steer_composite")
+TASKS = ("steer", "steer_pair", "steer_five", "steer_composite", "steer_profile")
 
 
 def read_study(path: Path) -> StudyFile:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from valueflow.hub_assets.errors import OptionError
+from valueflow.hub_assets.inputs.anchors import WEAK, level_of_intensity
 from valueflow.hub_assets.registry.loading import FiveValueSquare, Pair, Registry, Value
 from valueflow.hub_assets.settings import condition_name
+from valueflow.hub_assets.survey.persons import Profile, known_values
 
 __all__ = [
     "Condition",
@@ -20,12 +22,13 @@ __all__ = [
     "five_value_conditions",
     "names_in_run",
     "pair_conditions",
+    "profile_conditions",
     "scored_values",
     "single_conditions",
     "with_default",
 ]
 
-Design = Literal["steer", "pair", "five", "composite"]
+Design = Literal["steer", "pair", "five", "composite", "profile"]
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,21 @@ class Condition:
         targets: values or children with their levels, none of them 0; empty for the default.
         score_on: the macro-values on which the response is scored.
         design: the design that it belongs to.
-        part_of: which pair, square or composite.
+        part_of: which pair, square, composite or profile.
+        asked: the values that a profile knows, with their intensities in points.
     """
 
     targets: tuple[tuple[Value, int], ...]
     score_on: tuple[Value, ...]
     design: Design = "steer"
     part_of: str = ""
+    asked: tuple[tuple[Value, float], ...] = ()
 
     @property
     def name(self) -> str:
-        """For instance `default`, `power+2` or `benevolence+2&universalism+1`."""
+        """For instance `default`, `power+2`, `benevolence+2&universalism+1`, or a profile's."""
+        if self.design == "profile":
+            return self.part_of
         return condition_name(self.target_names) or "default"
 
     @property
@@ -61,18 +68,21 @@ class Condition:
             "score_on": [[value.theory, value.name] for value in self.score_on],
             "design": self.design,
             "part_of": self.part_of,
+            **({"asked": [[v.theory, v.name, x] for v, x in self.asked]} if self.asked else {}),
         }
 
 
 def with_default(conditions: Iterable[Condition], registry: Registry) -> list[Condition]:
     """The default, scored on every value of the conditions, and the conditions, each once.
 
-    A condition that stands twice is answered once and scored on the values of both.
+    A condition that stands twice is answered once and scored on the values of both; but each
+    profile is answered for itself, since two with the same targets may ask for other intensities.
     """
     # By targets and not by name: theories share names of children, such as caring.
-    merged: dict[tuple[tuple[str, str, int], ...], Condition] = {}
+    merged: dict[tuple[object, ...], Condition] = {}
     for condition in conditions:
-        key = tuple(condition.target_names)
+        profile = condition.part_of if condition.design == "profile" else ""
+        key = (profile, *condition.target_names)
         first = merged.get(key)
         if first is None:
             merged[key] = condition
@@ -202,6 +212,53 @@ def children_conditions(
             if level:
                 targets = tuple((child, level) for child in children)
                 conditions.append(Condition(targets, (value,), "composite", value.name))
+    return conditions
+
+
+def profile_conditions(
+    registry: Registry,
+    profiles: Sequence[Profile],
+    strongest: int | None = None,
+    others: bool = True,
+) -> list[Condition]:
+    """Each profile as one condition: its intensities, each at the level whose bin it falls into.
+
+    Args:
+        registry: the catalogue.
+        profiles: of one theory, with different names.
+        strongest: how many values the prompt names, those furthest from 0; of equal ones the first
+            in the catalogue's order. All where None.
+        others: also score on the values that a profile does not know.
+
+    Raises:
+        OptionError: two profiles of one name, or one that asks for nothing.
+    """
+    conditions = []
+    names = [profile.name for profile in profiles]
+    for profile in profiles:
+        if names.count(profile.name) > 1:
+            raise OptionError(
+                "profile", f"two profiles have the name {profile.name}; give one another name"
+            )
+        known = known_values(profile, registry)
+        levels = [(value, level_of_intensity(x), abs(x)) for value, x in known]
+        named = sorted((one for one in levels if one[1]), key=lambda one: -one[2])[:strongest]
+        if not named:
+            raise OptionError(
+                "profile",
+                f"{profile.name} asks for nothing: no intensity of it is {WEAK:g} points or more "
+                "from 0, below which a value is not named",
+            )
+        every = registry.theory(profile.theory).values
+        conditions.append(
+            Condition(
+                targets=tuple((one[0], one[1]) for one in levels if one in named),
+                score_on=tuple(every) if others else tuple(value for value, _ in known),
+                design="profile",
+                part_of=profile.name,
+                asked=tuple(known),
+            )
+        )
     return conditions
 
 

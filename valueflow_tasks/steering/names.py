@@ -1,17 +1,20 @@
-"""What a user names of values, levels, pairs and squares, put into the catalogue's words."""
+"""What a user names of values, levels, pairs, squares and profiles, in the catalogue's words."""
 
 import re
 from collections.abc import Sequence
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
-from valueflow.hub_assets.inputs.options import words_option
+from valueflow.hub_assets.inputs.options import number_option, words_option
 from valueflow.hub_assets.registry.loading import FiveValueSquare, Pair, Registry, Value
+from valueflow.hub_assets.survey.persons import Profile, load_profile, profile_files
 
 __all__ = [
     "levels_option",
     "pair_levels_option",
     "pairs_option",
+    "profiles_option",
     "squares_option",
+    "strongest_option",
     "values_option",
 ]
 
@@ -158,6 +161,41 @@ def squares_option(
     if not found:
         raise OptionError("sets", f"the catalogue has no five-value square of {wanted}")
     return found
+
+
+def profiles_option(registry: Registry, profile: object, theory: object | None) -> list[Profile]:
+    """The profiles to steer by, from files and folders, in the order in which they are named.
+
+    Args:
+        registry: the catalogue.
+        profile: paths, see `profile_files`.
+        theory: the theory that they must be of; that of the first where None.
+
+    Raises:
+        OptionError: none is named.
+        InputFileError: a file that cannot be used, or profiles of two theories.
+        UnknownNameError: an unknown theory.
+    """
+    words = words_option(profile)
+    if not words:
+        raise OptionError("profile", "names no file; give -T profile=profile.json")
+    wanted = registry.theory(theory).name if theory is not None else None
+    found: list[Profile] = []
+    for path in (path for word in words for path in profile_files(word)):
+        found.append(load_profile(path, registry, wanted))
+        wanted = found[0].theory
+    return found
+
+
+def strongest_option(raw: object) -> int | None:
+    """How many values a prompt names: a whole number, or None for `all`.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    if raw is None or str(raw).strip().lower() == "all":
+        return None
+    return number_option("values_per_prompt", raw, 1)
 
 
 def pair_levels_option(registry: Registry, levels: object) -> list[tuple[int, int]] | None:

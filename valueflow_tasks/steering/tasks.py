@@ -2,7 +2,8 @@
 
 inspect eval valueflow/steer --model X --model-role grader=Y -T values=benevolence,power
 
-Tasks that steer toward several values at once: `steer_pair`, `steer_five`, `steer_composite`.
+Tasks that steer toward several values at once: `steer_pair`, `steer_five`, `steer_composite` and
+`steer_profile`.
 
 inspect eval valueflow/steer_pair --model X --model-role grader=Y -T pairs=power+universalism
 """
@@ -18,6 +19,7 @@ from valueflow.steering.conditions import (
     children_conditions,
     five_value_conditions,
     pair_conditions,
+    profile_conditions,
     single_conditions,
 )
 from valueflow.steering.design import RunDesign, steering_design, steering_task
@@ -25,7 +27,9 @@ from valueflow.steering.names import (
     levels_option,
     pair_levels_option,
     pairs_option,
+    profiles_option,
     squares_option,
+    strongest_option,
     values_option,
 )
 from valueflow.steering.settings import STEERED, headline_of, registry_of_run
@@ -35,6 +39,7 @@ __all__ = [
     "steer_composite",
     "steer_five",
     "steer_pair",
+    "steer_profile",
 ]
 
 
@@ -178,4 +183,50 @@ def steer_composite(
         steering_design(registry, conditions, options),
         name=f"{chosen[0].theory} composites",
         headline="composite direction_agreement",
+    )
+
+
+@task
+@clear_errors
+@with_options(*STEERED)
+def steer_profile(
+    profile: str | list[str],
+    theory: str | None = None,
+    values_per_prompt: int | str = "all",
+    others: bool = True,
+    *,
+    options: Mapping[str, Any],
+) -> Task:
+    """Steers a model by the profile of a person or group, and measures how near it comes.
+
+    Each intensity of a profile is spoken at the level whose bin it falls into: strongly beyond 6
+    points of either sign, slightly from 2 to 6, and not at all below 2. Each query is answered once
+    without steering and once for each profile.
+
+    Args:
+        profile: files (`profile.json`) or folders of them, parted by commas.
+        theory: the theory that the profiles must be of; that of the first where not given.
+        values_per_prompt: how many values a prompt names, those furthest from 0, or `all`.
+        others: also score on the values of the theory that a profile does not know, which tells
+            what leaks into them.
+        options: those of `valueflow.steering.settings.STEERED`, each a parameter of its own.
+    """
+    registry = registry_of_run(options)
+    chosen = profiles_option(registry, profile, theory)
+    conditions = profile_conditions(
+        registry, chosen, strongest_option(values_per_prompt), yes_or_no("others", others)
+    )
+    return steering_task(
+        steering_design(registry, conditions, options),
+        name=f"{chosen[0].theory} profiles",
+        headline="profile distance",
+        more={
+            "profiles": {
+                one.name: {
+                    "sha256": one.sha256,
+                    "targets": {value.name: level for value, level in condition.targets},
+                }
+                for one, condition in zip(chosen, conditions, strict=True)
+            }
+        },
     )

@@ -1,12 +1,17 @@
-"""Finds the cells of pairs, squares and composites among all cells of a run."""
+"""Finds the cells of pairs, squares and composites among all cells of a run; what they share."""
 
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from valueflow.scorers.estimate.covariance import JointCells
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
 
-__all__ = ["DesignCells", "Targets"]
+__all__ = ["DesignCells", "Targets", "agreement"]
+
+Array = NDArray[np.float64]
 
 Targets = tuple[tuple[str, str, int], ...]
 """(theory, value or child, level) of a condition; empty for the default."""
@@ -18,7 +23,10 @@ class DesignCells:
     def __init__(self, cells: Sequence[CellSummary], joint: JointCells) -> None:
         self.cells = [cell for cell in cells if not cell.group]
         self._known = {
-            (cell.targets, cell.value): cell for cell in self.cells if cell.cell in joint.index
+            (cell.targets, cell.value): cell
+            for cell in self.cells
+            # Profiles go by name: two of them may have the same targets.
+            if cell.cell in joint.index and cell.design != "profile"
         }
 
     def parts(self, design: str) -> list[tuple[str, str]]:
@@ -53,3 +61,15 @@ class DesignCells:
     def mean(self, targets: Targets, value: str) -> Figure:
         """The mean of a cell that has one."""
         return self._known[targets, value].mean
+
+
+def agreement(outcome: Array, wanted: Array) -> Array:
+    """Kendall's τ-b (1945) of outcomes (..., n) with what was wanted (..., n), shape (...).
+
+    It allows for ties among what was wanted; outcomes have none.
+    """
+    i, j = np.triu_indices(wanted.shape[-1], 1)
+    order = np.sign(wanted[..., i] - wanted[..., j])
+    found = np.sign(outcome[..., i] - outcome[..., j])
+    untied = np.abs(order).sum(axis=-1)
+    return np.asarray((order * found).sum(axis=-1) / np.sqrt(untied * len(i)))

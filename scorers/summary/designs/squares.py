@@ -26,7 +26,7 @@ from valueflow.hub_assets.settings import condition_name
 from valueflow.scorers.estimate.covariance import JointCells, Part, average_of
 from valueflow.scorers.figures import Figure
 from valueflow.scorers.summary.cells import CellSummary
-from valueflow.scorers.summary.designs.several import DesignCells, Targets
+from valueflow.scorers.summary.designs.several import DesignCells, Targets, agreement
 
 __all__ = ["SquareRow", "SquareSummary", "square_parts", "square_summaries"]
 
@@ -187,13 +187,7 @@ def _top_share(outcome: Array, level: Array) -> Array:
 
 
 def _agreement(outcome: Array, level: Array) -> Array:
-    """Kendall's τ-b (1945), which allows for the ties among the levels; outcomes have none."""
-    i, j = np.triu_indices(level.shape[-1], 1)
-    wanted = np.sign(level[..., i] - level[..., j])
-    found = np.sign(outcome[..., i] - outcome[..., j])
-    untied = np.abs(wanted).sum(axis=-1)
-    tau = (wanted * found).sum(axis=-1) / np.sqrt(untied * len(i))
-    return np.asarray(tau.mean(axis=-1))[..., None]
+    return np.asarray(agreement(outcome, level).mean(axis=-1))[..., None]
 
 
 def _fading(shifts: Array, level: Array) -> Array:

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from valueflow.hub_assets.errors import OptionError, UnknownNameError
 from valueflow.hub_assets.registry.loading import Pair, load_registry
+from valueflow.hub_assets.survey.persons import Profile, ProfileValue
 from valueflow.steering.conditions import (
     children_conditions,
     five_value_conditions,
     names_in_run,
     pair_conditions,
+    profile_conditions,
     scored_values,
     single_conditions,
     with_default,
@@ -172,3 +174,27 @@ def test_the_levels_of_a_users_own_pair_come_before_those_of_the_catalogue() -> 
     registry = REGISTRY.model_copy(update={"pairs": (*REGISTRY.pairs, own)})
     (pair,) = pairs_option(registry, "power+universalism", None)
     assert registry.levels_of_pair(pair) == ((2, -2),)
+
+
+def profile(name: str, **known: float) -> Profile:
+    values = tuple(ProfileValue(value=value, intensity=x) for value, x in known.items())
+    return Profile(name=name, theory="pvq", values=values)
+
+
+def test_a_profile_is_one_condition_of_all_levels_and_bears_its_name() -> None:
+    anna = profile("anna", benevolence=7.5, power=-2.5, face=1.0, hedonism=-9.0)
+    (found,) = profile_conditions(REGISTRY, [anna])
+    levels = {name: level for _, name, level in found.target_names}
+    assert levels == {"benevolence": 2, "power": -1, "hedonism": -2}
+    assert found.name == "anna"
+    assert len(found.score_on) == 12
+    (two,) = profile_conditions(REGISTRY, [anna], strongest=2, others=False)
+    assert {name for _, name, _ in two.target_names} == {"benevolence", "hedonism"}
+    assert set(names(two.score_on)) == {"benevolence", "power", "face", "hedonism"}
+
+
+def test_two_profiles_of_the_same_levels_are_two_conditions() -> None:
+    both = [profile("anna", power=3), profile("ben", power=5)]
+    found = with_default(profile_conditions(REGISTRY, both, others=False), REGISTRY)
+    assert names_in_run(found) == ["default", "anna", "ben"]
+    assert [x for one in found for _, x in one.asked] == [3, 5]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from valueflow import score, steer, steer_composite, steer_five, steer_pair
+from valueflow import score, steer, steer_composite, steer_five, steer_pair, steer_profile
 from valueflow.hub_assets.errors import OptionError, ScorerOptionError, UnknownNameError
 from valueflow.hub_assets.settings import described, evaluator_options
 from valueflow.lm_eval.options import read_options as read_metadata
@@ -28,6 +28,7 @@ PLANNED = [*STEERING, "plan"]
         (steer_pair, PLANNED),
         (steer_five, PLANNED),
         (steer_composite, PLANNED),
+        (steer_profile, PLANNED),
         (score, [*MEASURING, "plan"]),
         (intensity, MEASURING),
     ],
@@ -46,7 +47,9 @@ def test_every_option_is_a_key_of_lm_evals_metadata() -> None:
     assert dict(read_metadata(given).run) == {**dict.fromkeys(STEERING, 2), "style": "user"}
 
 
-@pytest.mark.parametrize("function", [steer, steer_pair, steer_five, steer_composite])
+@pytest.mark.parametrize(
+    "function", [steer, steer_pair, steer_five, steer_composite, steer_profile]
+)
 def test_a_name_that_is_no_option_ends_a_task(function: Callable[..., Any]) -> None:
     with pytest.raises(click.ClickException, match=r"unknown option .*'window'.*'windows'"):
         function(window=2)

@@ -74,10 +74,10 @@ def compare_command(
     """Compare two or more runs, paired by query: what differs and what is noise.
 
     A, B, ... are Inspect logs, or folders of logs of one model. Runs are compared by what they are
-    summed up by: range, up, down and slope of each value, figures of pairs and squares, and their
-    averages, with a leaderboard whose letters mark models that cannot be told apart. Two runs are
-    compared cell by cell too; all differences are A minus B. A star marks what survives the
-    correction. Each interval stands for itself: among many some exclude 0 by chance.
+    summed up by: range, up, down and slope of each value, figures of pairs, squares and profiles,
+    and their averages, with a leaderboard whose letters mark models that cannot be told apart. Two
+    runs are compared cell by cell too; all differences are A minus B. A star marks what survives
+    the correction. Each interval stands for itself: among many some exclude 0 by chance.
     """
     from valueflow.results import compare as comparing
 

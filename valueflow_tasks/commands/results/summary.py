@@ -109,12 +109,17 @@ def summary_command(
     if every:
         show_tables([_every(labels_told, [study.summary for study in studies])], form)
     elif form in ("csv", "json"):
-        show_tables(_for_programs(labels_told, [one for _, one in told]), form)
+        tables = _for_programs(labels_told, [one for _, one in told])
+        if form == "csv" and len(tables) > 1:
+            others = ", ".join(str(table.title) for table in tables[1:])
+            say(f"Note: --csv writes '{tables[0].title}'; --json has also: {others}", err=True)
+            tables = tables[:1]
+        show_tables(tables, form)
     else:
         for label, (study, one) in zip(labels_told, told, strict=True):
             if label:
                 click.echo(HEADING[form].format(printable(label)))
-            show_tables([_drawn(table) for table in one.tables], form)
+            show_tables([_drawn(table) for table in one.tables if table.texts], form)
             for line in [*one.lines, *study.summary.notes] if form is None else ("",):
                 say(line)
 

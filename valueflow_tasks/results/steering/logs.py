@@ -169,6 +169,8 @@ def _settings(
     found["queries revision"] = metadata.get("queries_revision")
     found["queries hash"] = metadata.get("queries_sha256")
     found["own values hash"] = metadata.get("own_values_sha256")
+    profiles = metadata.get("profiles") or {}
+    found["profiles"] = ", ".join(f"{n} {p['sha256']}" for n, p in profiles.items()) or None
     found["refusal check"] = sample.get("refusal_check")
     found["refusals"] = sample.get("refusals")
     for name in ("valueflow", "judge_prompt", "choice_prompt", "refusal_prompt"):

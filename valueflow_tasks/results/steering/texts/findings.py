@@ -113,6 +113,7 @@ def _designs(series: Series) -> list[str]:
         ("pair cosine", "pairs of targets: the shift points where the two targets do with cosine"),
         ("five rank_agreement", "five targets: the shifts follow their levels with rank agreement"),
         ("composite direction_agreement", "values by their children: moved as told, share"),
+        ("profile distance", "profiles: points between intensity asked for and measured"),
     ):
         if figure in summary.overall and series is not None:
             told.append(f"{series.study.label}, {words} {text(summary.overall[figure], 2)}.")
