@@ -47,14 +47,27 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VALUEFLOW_CACHE_DIR", str(tmp_path / "judgements"))
 
 
-@pytest.fixture(autouse=True)
+@contextmanager
 def _own_catalogues() -> Iterator[None]:
-    """Catalogues that a test opens are gone after it."""
+    """Catalogues that are opened within are gone after it."""
     opened, in_use = dict(registry._opened), dict(registry._in_use)
     yield
     for kept, before in ((registry._opened, opened), (registry._in_use, in_use)):
         kept.clear()  # type: ignore[attr-defined]
         kept.update(before)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _catalogues_of_a_test() -> Iterator[None]:
+    with _own_catalogues():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _catalogues_of_a_module() -> Iterator[None]:
+    """Those that fixtures of a module open stay for its tests, and no longer."""
+    with _own_catalogues():
+        yield
 
 
 def install_catalogue(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:

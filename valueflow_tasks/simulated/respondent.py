@@ -121,9 +121,13 @@ def targets_in(prompt: str, known: Vidb | None = None) -> list[tuple[Value, int]
 
 
 def _values() -> list[Value]:
-    """The macro-values of every catalogue that is open, the installation's first."""
-    every = (value for registry in opened_registries() for value in registry.macro_values())
-    return list({(value.theory, value.name): value for value in every}.values())
+    """The macro-values of every catalogue that is open, each as the first has it, which is the
+    installation's."""
+    found: dict[tuple[str, str], Value] = {}
+    for registry in opened_registries():
+        for value in registry.macro_values():
+            found.setdefault((value.theory, value.name), value)
+    return list(found.values())
 
 
 def answer(prompt: str, options: RespondentOptions, known: Vidb | None = None) -> str:
