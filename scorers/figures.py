@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
+from scipy.stats import beta
 
 from valueflow.scorers.records import ResponseRecord
 
@@ -123,7 +124,9 @@ def share(
 
     Returns:
         The share in [0, 1] and its standard error, NaN with fewer than two queries; None without
-        responses.
+        responses.  Where all responses are alike, what was not seen may still happen: the error and
+        the interval are then those of Jeffreys' prior (Brown, Cai and DasGupta 2001), with queries
+        for trials, since the responses to one query may go together.
     """
     clusters: dict[str, list[bool]] = defaultdict(list)
     for response in responses:
@@ -136,6 +139,10 @@ def share(
     n = len(sizes)
     if n < 2:
         return Figure(value)
+    if value in (0.0, 1.0):
+        rest = beta(0.5, n + 0.5) if value == 0 else beta(n + 0.5, 0.5)
+        ends = (0.0, rest.ppf(0.975)) if value == 0 else (rest.ppf(0.025), 1.0)
+        return Figure(value, float(rest.std()), *map(float, ends))
     # The usual linearisation of a ratio of sums over clusters (Cochran 1977, section 6).
     residual = hits - value * sizes
     return Figure(value, math.sqrt(n / (n - 1) * float(residual @ residual)) / float(sizes.sum()))

@@ -59,3 +59,18 @@ def test_one_query_has_a_share_but_no_standard_error() -> None:
 
 def test_nothing_has_no_share() -> None:
     assert share([], refused) is None
+
+
+def test_what_was_never_seen_may_still_happen() -> None:
+    none = share([record(f"q{i}", False) for i in range(20)], refused)
+    every = share([record(f"q{i}", True) for i in range(20)], refused)
+    more = share([record(f"q{i}", False) for i in range(20) for _ in range(9)], refused)
+    assert none is not None
+    assert every is not None
+    assert none.se > 0.01
+    assert none.interval[0] == 0.0
+    # The 97.5 % point of the beta distribution of 0.5 and 20.5.
+    assert none.interval[1] == pytest.approx(0.1166, abs=1e-4)
+    assert every.se == pytest.approx(none.se)
+    assert every.interval == pytest.approx((1 - none.interval[1], 1.0))
+    assert more == none
