@@ -11,6 +11,7 @@ that was kept for it; then the stages are gone through here, with no call allowe
 was made from other rows or settings would be found. The result is that of one machine.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -128,7 +129,7 @@ def _cluster(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", **own)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise OptionError("ray", f"no cluster answers at {address!r} ({_line(error)})") from None
     try:
@@ -144,7 +145,8 @@ def _run(run: Run, stages: tuple[str, ...], values: Sequence[Value]) -> None:
     before = replace(run.budget)
     most = None if before.most is None else max(0, before.most - before.calls)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    keeper = (
+    # Typed as Ray's stubs do not: with them, and where they are missing, it reads alike.
+    keeper: Any = (
         ray.remote(Keeper)
         .options(num_cpus=0, scheduling_strategy=here, name=keeper_name(run.folder))
         .remote(str(run.folder.resolve()), most)
