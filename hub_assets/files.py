@@ -6,6 +6,7 @@ written can be read by every program, and no spreadsheet runs it.
 """
 
 import csv
+import json
 import os
 import re
 import stat
@@ -31,6 +32,7 @@ __all__ = [
     "not_utf8",
     "parse_mapping",
     "plain_cell",
+    "read_json_object",
     "read_text",
     "sendable",
     "spreadsheet_cell",
@@ -140,6 +142,29 @@ def parse_mapping(path: Path, text: str, wanted: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise InputFileError(path, f"must be a mapping with {wanted}")
     return raw
+
+
+def read_json_object(
+    path: Path, most: int = MOST_TEXT_BYTES, otherwise: str = "must be a JSON object"
+) -> dict[str, Any]:
+    """What a JSON file says, whose top is an object.
+
+    Args:
+        path: of the file.
+        most: the largest size, in bytes.
+        otherwise: what to say of a file whose top is no object.
+
+    Raises:
+        InputFileError: it cannot be read, is not JSON, or its top is no object.
+    """
+    text = read_text(path, most)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(path, f"is not valid JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise InputFileError(path, otherwise)
+    return found
 
 
 def write_text(path: Path, text: str) -> None:

@@ -26,7 +26,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import check_file, read_text, write_text
+from valueflow.hub_assets.files import MOST_TABLE_BYTES, read_json_object, read_text, write_text
 from valueflow.hub_assets.vidb.download import Download, download
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.manifest import MANIFEST, sha256_of
@@ -220,7 +220,7 @@ def check_model_folder(folder: Path, listing: Sequence[str] = ()) -> HivesManife
         )
     _check_modules(folder / "modules.json")
     for name in names:
-        if Path(name).name == "config.json" and "auto_map" in _mapping(folder / name):
+        if Path(name).name == "config.json" and "auto_map" in read_json_object(folder / name):
             raise InputFileError(
                 folder / name, "asks for code of its own ('auto_map'), which is never run"
             )
@@ -324,7 +324,11 @@ def model_hash(folder: Path) -> str:
             continue
         if path.name == "config_sentence_transformers.json":
             # It names the versions of libraries that wrote it, which decide nothing.
-            body = {k: v for k, v in _mapping(path).items() if k != "__version__"}
+            body = {
+                k: v
+                for k, v in read_json_object(path, MOST_TABLE_BYTES).items()
+                if k != "__version__"
+            }
             held = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         else:
             held = sha256_of(path)
@@ -342,7 +346,7 @@ def read_hives_manifest(folder: Path) -> HivesManifest | None:
     if not path.is_file():
         return None
     try:
-        return HivesManifest.model_validate(_mapping(path))
+        return HivesManifest.model_validate(read_json_object(path, MOST_TABLE_BYTES))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors()]
         raise InputFileError(
@@ -390,7 +394,11 @@ def write_value_vectors(
     Raises:
         InputFileError: the folder cannot be written to.
     """
-    held = _mapping(folder / VALUE_VECTORS) if (folder / VALUE_VECTORS).is_file() else {}
+    held = (
+        read_json_object(folder / VALUE_VECTORS, MOST_TABLE_BYTES)
+        if (folder / VALUE_VECTORS).is_file()
+        else {}
+    )
     held[split] = {
         theory: {
             name: [float(f"{x:.5g}") for x in vector]
@@ -408,7 +416,7 @@ def read_value_vectors(folder: Path) -> dict[str, dict[str, dict[str, list[float
         InputFileError: the file cannot be read.
     """
     path = folder / VALUE_VECTORS
-    return _mapping(path) if path.is_file() else {}
+    return read_json_object(path, MOST_TABLE_BYTES) if path.is_file() else {}
 
 
 def _check_modules(path: Path) -> None:
@@ -423,14 +431,3 @@ def _check_modules(path: Path) -> None:
     for name in types:
         if not name.startswith("sentence_transformers."):
             raise InputFileError(path, f"names the module {name}, which would run code of its own")
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    check_file(path)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputFileError(path, f"is not valid JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise InputFileError(path, "must be a JSON object")
-    return found

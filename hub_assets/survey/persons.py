@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from valueflow.hub_assets.errors import InputFileError, UnknownNameError, printable
-from valueflow.hub_assets.files import is_blank, read_text, write_text
+from valueflow.hub_assets.files import is_blank, read_json_object, write_text
 from valueflow.hub_assets.registry.loading import Registry, Value, load_registry
 
 __all__ = [
@@ -174,12 +174,10 @@ def load_profile(
             unknown value or one that stands twice; an intensity outside [−10, 10].
     """
     registry = registry or load_registry()
-    try:
-        raw = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputFileError(path, f"is not valid JSON ({error})") from None
-    if not isinstance(raw, dict) or _VERSION not in raw:
-        raise InputFileError(path, f"is no profile: it has no field '{_VERSION}' with its version")
+    no_profile = f"is no profile: it has no field '{_VERSION}' with its version"
+    raw = read_json_object(path, otherwise=no_profile)
+    if _VERSION not in raw:
+        raise InputFileError(path, no_profile)
     _check_version(path, raw[_VERSION])
     try:
         profile = Profile.model_validate(raw)
