@@ -1,11 +1,10 @@
 """Vectors of anchors, encoded once and kept from run to run, and what is near to them."""
 
 import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import CACHE_VARIABLE, cache_folder
+from valueflow.hub_assets.files import CACHE_VARIABLE, cache_folder, write_bytes
 from valueflow.hub_assets.inputs.anchors import Anchor
 from valueflow.scorers.database.embedding.hives import HivesModel, encode, load
 from valueflow.scorers.database.embedding.vectors import read_vectors
@@ -107,15 +106,14 @@ def nearness(model: str, text: str, anchors: tuple[Anchor, ...]) -> NDArray[np.f
 
 
 def _keep(path: Path, ids: Sequence[str], vectors: Vectors, sha256: str) -> None:
+    stream = BytesIO()
+    np.savez(stream, ids=np.array(ids), vectors=vectors, model=np.array(sha256))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-            np.savez(stream, ids=np.array(ids), vectors=vectors, model=np.array(sha256))
-        os.replace(stream.name, path)
-    except OSError as error:
+        write_bytes(path, stream.getvalue())
+    except InputFileError as error:
         raise InputFileError(
             path,
-            f"cannot be written ({error.strerror}), and vectors of anchors are kept there; name "
+            f"{error.message}, and vectors of anchors are kept there; name "
             f"another folder in {CACHE_VARIABLE}",
         ) from None
 
