@@ -1,8 +1,7 @@
 """The value intensity database as a kind of asset."""
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from valueflow.hub_assets.inputs.rows import is_table
 from valueflow.hub_assets.publish.card import card_text
@@ -20,10 +19,6 @@ def _card(folder: Path, manifest: Manifest, repo_id: str) -> str:
     return card_text(folder, manifest, statistics_of(folder), repo_id)
 
 
-def _changes(old: Path, new: Path, since: str) -> Mapping[str, Any]:
-    return changes_between(old, new, since, VIDB)
-
-
 DATABASE = Kind(
     name="vidb",
     title="VIDB",
@@ -33,7 +28,7 @@ DATABASE = Kind(
     holds=lambda folder: any(form_files(folder, VIDB)),
     check=database_problems,
     card=_card,
-    changes=_changes,
+    changes=partial(changes_between, form=VIDB),
     compared=("*.parquet",),
     told=told_changes,
     is_read=lambda name: name.startswith("data/") or is_table(Path(name)),

@@ -34,13 +34,12 @@ from valueflow.hub_assets.registry.loading import (
 )
 from valueflow.hub_assets.vidb.licenses import license_of
 from valueflow.hub_assets.vidb.manifest import (
-    CARD,
     CATALOGUE,
     HELD_OUT,
     MANIFEST,
     NOTES,
     make_manifest,
-    manifest_text,
+    seal,
 )
 from valueflow.hub_assets.vidb.schema import (
     COLUMNS,
@@ -176,8 +175,7 @@ def write_card(
     statistics = statistics_of(folder)
     draw_intensities(statistics, folder)
     draft = make_manifest(folder, construction, provenance)
-    write_text(folder / CARD, card_text(folder, draft, statistics))
-    write_text(folder / MANIFEST, manifest_text(make_manifest(folder, construction, provenance)))
+    seal(folder, draft, card_text(folder, draft, statistics))
 
 
 def _own_folder(folder: Path, role: str) -> Path:

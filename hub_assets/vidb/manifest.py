@@ -7,12 +7,13 @@ checks the files against.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
+from valueflow.hub_assets.files import write_text
 from valueflow.hub_assets.registry.loading import Registry, load_registry, open_catalogue
 from valueflow.hub_assets.vidb.schema import COLUMNS, Problem
 
@@ -24,6 +25,7 @@ __all__ = [
     "make_manifest",
     "manifest_text",
     "read_manifest",
+    "seal",
     "sha256_of",
 ]
 
@@ -146,6 +148,22 @@ def make_manifest(
         provenance=provenance,
         kind=kind,
     )
+
+
+def seal(folder: Path, made: Manifest, card: str) -> None:
+    """Writes the card, and the manifest with the card's hash; other files are not hashed again.
+
+    Args:
+        folder: the packaged one.
+        made: its manifest, which the card was written from.
+        card: the text.
+
+    Raises:
+        InputFileError: the folder cannot be written to.
+    """
+    write_text(folder / CARD, card)
+    sealed = replace(made, card_sha256=sha256_of(folder / CARD))
+    write_text(folder / MANIFEST, manifest_text(sealed))
 
 
 def _rows_of(path: Path) -> int | None:

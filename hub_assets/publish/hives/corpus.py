@@ -9,11 +9,12 @@ valueflow-manifest.json       files, rows and hashes
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from valueflow.hub_assets.errors import InputFileError
-from valueflow.hub_assets.files import read_text, write_text
+from valueflow.hub_assets.files import read_json_object, write_text
 from valueflow.hub_assets.publish.cards.markdown import (
     license_metadata,
     rendered,
@@ -27,12 +28,10 @@ from valueflow.hub_assets.publish.statistics import read_table
 from valueflow.hub_assets.registry.loading import Registry
 from valueflow.hub_assets.vidb.licenses import license_of, terms_of
 from valueflow.hub_assets.vidb.manifest import (
-    CARD,
-    MANIFEST,
     NOTES,
     Manifest,
     make_manifest,
-    manifest_text,
+    seal,
 )
 from valueflow.hub_assets.vidb.schema import (
     Column,
@@ -142,10 +141,8 @@ def package_corpus(
     if notes:
         write_text(folder / NOTES, notes)
     columns = {column.name: column.type for column in CORPUS_FORM.columns}
-    draft = make_manifest(folder, kind=KIND, columns=columns)
-    write_text(folder / CARD, _card(folder, draft, "ORG/NAME"))
     made = make_manifest(folder, kind=KIND, columns=columns)
-    write_text(folder / MANIFEST, manifest_text(made))
+    seal(folder, made, _card(folder, made, "ORG/NAME"))
     return folder
 
 
@@ -166,18 +163,6 @@ def packaged_rows(folder: Path) -> list[dict[str, Any]]:
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(read_text(folder / ABOUT))
-    except ValueError as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(folder / ABOUT, f"is not valid JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise InputFileError(folder / ABOUT, "must be a JSON object")
-    return found
-
-
 def _problems(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     """What is wrong beyond files and card: tables, texts and groups on two sides of a split."""
     found, tables = table_problems(folder, CORPUS_FORM)
@@ -194,13 +179,13 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[Problem]:
                     message = f"is in the split '{other}' too: what was learned there would be told"
                     yield Problem(file, number, column, message, repr(name))
     try:
-        _about(folder)
+        read_json_object(folder / ABOUT)
     except InputFileError as error:
         yield Problem(ABOUT, None, "", str(error.message))
 
 
 def _card(folder: Path, manifest: Manifest, repo_id: str) -> str:
-    about = _about(folder)
+    about = read_json_object(folder / ABOUT)
     sources = about.get("sources", [])
     names = sorted({str(source["license"]) for source in sources})
     rows = {path.stem: manifest.files[path.relative_to(folder).as_posix()].rows or 0
@@ -231,10 +216,6 @@ def _card(folder: Path, manifest: Manifest, repo_id: str) -> str:
     )
 
 
-def _changes(old: Path, new: Path, since: str) -> Mapping[str, Any]:
-    return changes_between(old, new, since, CORPUS_FORM)
-
-
 CORPUS = Kind(
     name=KIND,
     title="Corpus of HiVES",
@@ -244,7 +225,7 @@ CORPUS = Kind(
     holds=lambda folder: any(form_files(folder, CORPUS_FORM)),
     check=_problems,
     card=_card,
-    changes=_changes,
+    changes=partial(changes_between, form=CORPUS_FORM),
     compared=("*.parquet",),
     told=told_changes,
     is_read=lambda name: name.startswith("data/") or name == ABOUT or name.endswith(".parquet"),

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from valueflow.hub_assets.errors import InputFileError, OptionError, ValueflowError
-from valueflow.hub_assets.files import read_text, write_text
+from valueflow.hub_assets.files import read_json_object, write_text
 from valueflow.hub_assets.inputs.model_folder import (
     ENCODED,
     EVALUATION,
@@ -36,14 +36,14 @@ from valueflow.hub_assets.inputs.model_folder import (
 from valueflow.hub_assets.publish.cards.markdown import license_metadata, rendered, yaml_text
 from valueflow.hub_assets.publish.kind import Kind
 from valueflow.hub_assets.registry.loading import load_registry
-from valueflow.hub_assets.vidb.licenses import License, joint_license, license_of, terms_of
+from valueflow.hub_assets.vidb.licenses import joint_license, license_of, terms_of
 from valueflow.hub_assets.vidb.manifest import (
     CARD,
     MANIFEST,
     NOTES,
     Manifest,
     make_manifest,
-    manifest_text,
+    seal,
 )
 from valueflow.hub_assets.vidb.schema import Problem
 
@@ -130,9 +130,8 @@ def package_model(
     write_hives_manifest(folder, published)
     if notes:
         write_text(folder / NOTES, notes)
-    draft = make_manifest(folder, kind=KIND, columns={})
-    write_text(folder / CARD, _card(folder, draft, "ORG/NAME"))
-    write_text(folder / MANIFEST, manifest_text(make_manifest(folder, kind=KIND, columns={})))
+    made = make_manifest(folder, kind=KIND, columns={})
+    seal(folder, made, _card(folder, made, "ORG/NAME"))
     return folder
 
 
@@ -142,13 +141,10 @@ def check_encoded(folder: Path, manifest: HivesManifest) -> list[Path]:
     Raises:
         InputFileError: there are none, or they are another model's.
     """
-    try:
-        note = json.loads(read_text(folder / "encoding.json"))
-        model = str(note["model"])
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(folder / "encoding.json", f"cannot be read ({error!r})") from None
+    note = folder / "encoding.json"
+    model = read_json_object(note).get("model")
+    if not isinstance(model, str):
+        raise InputFileError(note, "does not say whose vectors these are")
     if model != manifest.weights_sha256:
         raise InputFileError(
             folder,
@@ -158,7 +154,7 @@ def check_encoded(folder: Path, manifest: HivesManifest) -> list[Path]:
     files = sorted(p for p in folder.iterdir() if p.suffix in (".npz", ".parquet"))
     if not files:
         raise InputFileError(folder, "holds no vectors; finish `valueflow encode` first")
-    return [*files, folder / "encoding.json"]
+    return [*files, note]
 
 
 def _link(path: Path, target: Path) -> None:
@@ -200,13 +196,14 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     if model is None:
         yield Problem(HIVES_MANIFEST, None, "", "is missing")
         return
-    if license_of(model.base.license) is None:
+    base = license_of(model.base.license)
+    if base is None:
         message = (
             f"the licence of the base model {model.base.name} is not known: say which with "
             "--base-license"
         )
         yield Problem(HIVES_MANIFEST, None, "base", message)
-    elif not _known(model.base.license).derivable:
+    elif not base.derivable:
         message = "the licence of the base model does not allow what was made from it to be shared"
         yield Problem(HIVES_MANIFEST, None, "base", message, repr(model.base.license))
     for source in model.corpus.sources:
@@ -223,12 +220,6 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[Problem]:
                 f"be passed on: {license.note}. Train without it"
             )
             yield Problem(HIVES_MANIFEST, None, "corpus", message, repr(license.name))
-
-
-def _known(name: str) -> License:
-    found = license_of(name)
-    assert found is not None
-    return found
 
 
 def _read(folder: Path) -> HivesManifest:
